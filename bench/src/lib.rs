@@ -1,0 +1,1 @@
+//! Benchmarks of the pod command against the bare floor and its peers.

@@ -1,0 +1,3 @@
+//! The `pod` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The life of a Kubernetes Pod as a pure state machine.

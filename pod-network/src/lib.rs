@@ -1,0 +1,1 @@
+//! Makes a pod's network namespace ready for use.

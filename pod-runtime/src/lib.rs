@@ -1,0 +1,1 @@
+//! Runs Kubernetes Pods on one Linux machine, without Kubernetes.

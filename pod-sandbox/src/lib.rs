@@ -1,0 +1,1 @@
+//! Runs containers in a shared sandbox: namespaces, cgroup, processes, logs and exit codes.

@@ -1,0 +1,1 @@
+//! Prepares the volumes of a Kubernetes Pod on one machine.
