@@ -1,0 +1,156 @@
+//! The seam between the volumes of a pod and the kinds there are.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::{File, Permissions};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::stat::{Mode, mkdirat};
+
+use crate::below::open_dir;
+use crate::{DriverError, RemoveError, Source, remove_tree};
+
+/// One kind of volume.
+///
+/// A driver that leaves anything to be undone makes the volume's directory with
+/// [`VolumeContext::make_dir`]: at tear-down, perhaps in another process, those
+/// directories are the record of which volumes there are.
+pub trait Driver: fmt::Debug + Send + Sync {
+    /// What the driver is found by, a qualified name such as `example.com/scratch`.
+    fn kind(&self) -> &str;
+
+    /// Makes the volume ready and says what is to be mounted.
+    ///
+    /// It may be called again for a volume that is there already, which then has to
+    /// be left with its content.
+    ///
+    /// # Errors
+    ///
+    /// Whatever kept the volume from being made. [`tear_down`](Driver::tear_down) is
+    /// then called if the volume's directory is new.
+    fn prepare(
+        &self,
+        context: &VolumeContext<'_>,
+        source: &Source,
+    ) -> Result<MountSource, DriverError>;
+
+    /// Undoes [`prepare`](Driver::prepare) and removes the volume's directory.
+    ///
+    /// # Errors
+    ///
+    /// It goes on after an error and returns them all.
+    fn tear_down(&self, context: &VolumeContext<'_>) -> Result<(), Vec<DriverError>> {
+        context.remove_dir()
+    }
+}
+
+/// What is to be mounted for a volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MountSource {
+    /// A directory or file, to be bind mounted.
+    Path(PathBuf),
+    /// A tmpfs, to be mounted once for the pod, in the pod's own mount namespace.
+    Tmpfs {
+        /// The directory to mount it on.
+        path: PathBuf,
+        /// Its size in bytes; none for the kernel's default, half of the memory.
+        size: Option<u64>,
+        /// The mode of its root directory.
+        mode: u32,
+    },
+}
+
+/// A volume that is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// Its name.
+    pub name: String,
+    /// What is to be mounted.
+    pub source: MountSource,
+}
+
+/// The volume a driver works on, and the one directory it may use.
+#[derive(Clone, Copy, Debug)]
+pub struct VolumeContext<'a> {
+    pub(crate) base: BorrowedFd<'a>,
+    pub(crate) base_path: &'a Path,
+    pub(crate) kind_dir: &'a str,
+    pub(crate) name: &'a str,
+}
+
+impl VolumeContext<'_> {
+    /// The volume's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
+    /// The volume's own directory, whether or not it has been made.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        self.base_path.join(self.kind_dir).join(self.name)
+    }
+
+    /// Makes [`dir`](Self::dir) with exactly `mode`, whatever the umask, and returns
+    /// it. One that is there already keeps its content.
+    ///
+    /// # Errors
+    ///
+    /// [`DriverError::Io`], also when a link or a file is in the way.
+    pub fn make_dir(&self, mode: u32) -> Result<PathBuf, DriverError> {
+        let failed = |source: Errno| DriverError::Io {
+            action: "make directory",
+            path: self.dir(),
+            source: source.into(),
+        };
+        make(self.base, self.kind_dir, Mode::S_IRWXU).map_err(failed)?;
+        let kind = open_dir(self.base, OsStr::new(self.kind_dir)).map_err(failed)?;
+        make(kind.as_fd(), self.name, Mode::S_IRWXU).map_err(failed)?;
+        let dir = File::from(open_dir(&kind, OsStr::new(self.name)).map_err(failed)?);
+        let set_mode = || -> std::io::Result<()> {
+            // Left alone when right: setting it would drop a set-group-id bit.
+            if dir.metadata()?.permissions().mode() & 0o777 != mode {
+                dir.set_permissions(Permissions::from_mode(mode))?;
+            }
+            Ok(())
+        };
+        set_mode().map_err(|source| DriverError::Io {
+            action: "set the mode of",
+            path: self.dir(),
+            source,
+        })?;
+        Ok(self.dir())
+    }
+
+    /// Removes [`dir`](Self::dir) and all that is in it, as [`remove_tree`] does.
+    ///
+    /// # Errors
+    ///
+    /// Every [`RemoveError`] that came up, as [`DriverError::Remove`].
+    pub fn remove_dir(&self) -> Result<(), Vec<DriverError>> {
+        let removed = match open_dir(self.base, OsStr::new(self.kind_dir)) {
+            Ok(kind) => remove_tree(kind.as_fd(), OsStr::new(self.name)),
+            Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(vec![RemoveError::Io { path: self.dir(), source: errno.into() }]),
+        };
+        removed.map_err(|errors| errors.into_iter().map(DriverError::from).collect())
+    }
+
+    /// Whether [`dir`](Self::dir) has been made.
+    pub(crate) fn exists(&self) -> bool {
+        open_dir(self.base, OsStr::new(self.kind_dir))
+            .and_then(|kind| open_dir(kind, OsStr::new(self.name)))
+            .is_ok()
+    }
+}
+
+fn make(parent: BorrowedFd<'_>, name: &str, mode: Mode) -> Result<(), Errno> {
+    match mkdirat(parent, name, mode) {
+        Err(errno) if errno != Errno::EEXIST => Err(errno),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,283 @@
+//! Prepares and tears down the volumes of a pod on a real file system.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::error::Error;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use nix::sys::stat::{Mode, umask};
+use pod_volumes::{
+    Driver, DriverError, HostPathKind, Medium, MountSource, Source, VolumeContext, VolumeError,
+    VolumeSpec, Volumes,
+};
+use tempfile::TempDir;
+
+/// A pod's data directory, with the strictest usual umask for the whole process.
+fn pod() -> (TempDir, Volumes) {
+    umask(Mode::from_bits_truncate(0o077));
+    let dir = tempfile::tempdir().unwrap();
+    let volumes = Volumes::new(dir.path().join("volumes")).unwrap();
+    (dir, volumes)
+}
+
+fn empty_dir(name: &str, medium: Medium, size_limit: Option<u64>) -> VolumeSpec {
+    VolumeSpec { name: name.into(), source: Source::EmptyDir { medium, size_limit } }
+}
+
+fn disk(name: &str) -> VolumeSpec {
+    empty_dir(name, Medium::Disk, None)
+}
+
+fn host_path(path: impl Into<PathBuf>, kind: HostPathKind) -> VolumeSpec {
+    VolumeSpec { name: "host".into(), source: Source::HostPath { path: path.into(), kind } }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+/// The messages of an error and its causes, as a user reads them.
+fn chain(error: &dyn Error) -> String {
+    let rest = error.source().map(|cause| format!(": {}", chain(cause)));
+    format!("{error}{}", rest.unwrap_or_default())
+}
+
+fn fails(volumes: &Volumes, spec: VolumeSpec) -> String {
+    chain(&volumes.prepare(&[spec]).unwrap_err())
+}
+
+#[test]
+fn an_empty_dir_is_open_to_all_and_ends_with_the_pod() {
+    let (dir, volumes) = pod();
+    let specs = [disk("cache"), empty_dir("scratch", Medium::Memory, Some(1 << 20))];
+    let prepared = volumes.prepare(&specs).unwrap();
+    let at = dir.path().join("volumes/kubernetes.io~empty-dir");
+    assert_eq!(prepared[0].name, "cache");
+    assert_eq!(prepared[0].source, MountSource::Path(at.join("cache")));
+    assert_eq!(prepared[1].name, "scratch");
+    let tmpfs = MountSource::Tmpfs { path: at.join("scratch"), size: Some(1 << 20), mode: 0o777 };
+    assert_eq!(prepared[1].source, tmpfs);
+    for name in ["cache", "scratch"] {
+        assert_eq!(mode(&at.join(name)), 0o777);
+        assert_eq!(fs::metadata(at.join(name)).unwrap().uid(), nix::unistd::geteuid().as_raw());
+    }
+
+    fs::write(at.join("cache/file"), "kept").unwrap();
+    assert_eq!(volumes.prepare(&specs).unwrap(), prepared);
+    assert_eq!(fs::read_to_string(at.join("cache/file")).unwrap(), "kept");
+
+    volumes.tear_down().unwrap();
+    assert!(!dir.path().join("volumes").exists());
+    volumes.tear_down().unwrap();
+}
+
+#[test]
+fn no_volumes_leave_no_trace() {
+    let (dir, volumes) = pod();
+    assert_eq!(volumes.prepare(&[]).unwrap(), []);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_base_that_must_not_be_removed_is_refused() {
+    for base in ["", "/", "volumes", "./v", "/var/../v", "/..", "//"] {
+        assert!(matches!(Volumes::new(base), Err(VolumeError::UnsafeBase { .. })), "{base:?}");
+    }
+}
+
+#[test]
+fn a_faulty_list_is_refused_before_anything_is_made() {
+    let (dir, volumes) = pod();
+    let custom = Source::Custom { kind: "example.com/none".into(), parameters: [].into() };
+    for (bad, message) in [
+        (disk(".."), "\"..\" cannot be the name of a volume"),
+        (disk("a/b"), "\"a/b\" cannot be the name of a volume"),
+        (disk("a\0"), "\"a\\0\" cannot be the name of a volume"),
+        (disk("good"), "there are two volumes \"good\""),
+        (
+            VolumeSpec { name: "x".into(), source: custom },
+            "volume \"x\" is of kind \"example.com/none\", for which there is no driver",
+        ),
+    ] {
+        let error = volumes.prepare(&[disk("good"), bad]).unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn each_kind_of_host_path_is_checked_in_the_kubelets_words() {
+    let (dir, volumes) = pod();
+    let at = |name: &str| dir.path().join(name);
+    fs::create_dir(at("dir")).unwrap();
+    fs::write(at("file"), "").unwrap();
+    let _socket = UnixListener::bind(at("socket")).unwrap();
+    let null = PathBuf::from("/dev/null");
+    let block = fs::read_dir("/dev")
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| mode_is_block(path));
+    let mut present = vec![
+        (HostPathKind::Directory, "directory", at("dir")),
+        (HostPathKind::DirectoryOrCreate, "directory", at("dir")),
+        (HostPathKind::File, "file", at("file")),
+        (HostPathKind::FileOrCreate, "file", at("file")),
+        (HostPathKind::Socket, "socket file", at("socket")),
+        (HostPathKind::CharDevice, "character device", null.clone()),
+    ];
+    if let Some(block) = block {
+        present.push((HostPathKind::BlockDevice, "block device", block));
+    }
+    for (kind, words, path) in &present {
+        let prepared = volumes.prepare(&[host_path(path, *kind)]).unwrap();
+        assert_eq!(prepared[0].source, MountSource::Path(path.clone()));
+        for (_, other, wrong) in present.iter().filter(|(_, other, _)| other != words) {
+            assert_eq!(
+                fails(&volumes, host_path(wrong, *kind)),
+                format!(
+                    "MountVolume.SetUp failed for volume \"host\": \
+                     hostPath type check failed: {} is not a {words}",
+                    wrong.display()
+                ),
+                "{other} as {words}"
+            );
+        }
+    }
+    for (kind, words) in [
+        (HostPathKind::Directory, "directory"),
+        (HostPathKind::File, "file"),
+        (HostPathKind::Socket, "socket file"),
+        (HostPathKind::CharDevice, "character device"),
+        (HostPathKind::BlockDevice, "block device"),
+    ] {
+        let message = fails(&volumes, host_path(at("absent"), kind));
+        assert!(message.ends_with(&format!("absent is not a {words}")), "{message}");
+    }
+    for path in [at("absent"), at("file"), null] {
+        volumes.prepare(&[host_path(path, HostPathKind::Unset)]).unwrap();
+    }
+    for path in ["relative", "/a/../b", ""] {
+        let message = fails(&volumes, host_path(path, HostPathKind::Unset));
+        assert!(message.ends_with("must be absolute and without `..`"), "{message}");
+    }
+}
+
+fn mode_is_block(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_block_device())
+}
+
+#[test]
+fn what_is_made_for_a_host_path_has_its_mode_and_stays() {
+    let (dir, volumes) = pod();
+    let deep = dir.path().join("one/two");
+    volumes.prepare(&[host_path(&deep, HostPathKind::DirectoryOrCreate)]).unwrap();
+    assert_eq!(mode(&dir.path().join("one")), 0o755);
+    assert_eq!(mode(&deep), 0o755);
+    let file = deep.join("file");
+    volumes.prepare(&[host_path(&file, HostPathKind::FileOrCreate)]).unwrap();
+    assert_eq!(mode(&file), 0o644);
+    let orphan = dir.path().join("no/parent");
+    let message = fails(&volumes, host_path(&orphan, HostPathKind::FileOrCreate));
+    assert!(message.contains("cannot make file"), "{message}");
+    volumes.tear_down().unwrap();
+    assert!(file.exists());
+}
+
+#[test]
+fn a_failure_undoes_what_the_call_has_made_and_no_more() {
+    let (dir, volumes) = pod();
+    let bad = || host_path("/dev/null", HostPathKind::Directory);
+    assert!(volumes.prepare(&[disk("a"), disk("b"), bad()]).is_err());
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+
+    volumes.prepare(&[disk("a")]).unwrap();
+    let at = dir.path().join("volumes/kubernetes.io~empty-dir");
+    fs::write(at.join("a/file"), "").unwrap();
+    assert!(volumes.prepare(&[disk("a"), disk("b"), bad()]).is_err());
+    assert!(at.join("a/file").exists());
+    assert!(!at.join("b").exists());
+}
+
+#[test]
+fn links_in_and_around_a_volume_do_not_lead_outside() {
+    let (dir, volumes) = pod();
+    let outside = tempfile::tempdir().unwrap();
+    let kept = outside.path().join("kept");
+    fs::write(&kept, "").unwrap();
+    volumes.prepare(&[disk("a")]).unwrap();
+    let at = dir.path().join("volumes/kubernetes.io~empty-dir");
+    symlink(outside.path(), at.join("a/link")).unwrap();
+    symlink(outside.path(), at.join("b")).unwrap();
+    assert!(volumes.prepare(&[disk("b")]).is_err(), "a link in a volume's place is no volume");
+    volumes.tear_down().unwrap();
+    assert!(kept.exists());
+
+    symlink(outside.path(), dir.path().join("volumes")).unwrap();
+    assert!(volumes.prepare(&[disk("a")]).is_err());
+    assert!(volumes.tear_down().is_err());
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
+/// A driver of another program: it cannot be torn down while a file says so.
+#[derive(Debug)]
+struct Sticky(PathBuf);
+
+impl Driver for Sticky {
+    fn kind(&self) -> &str {
+        "example.com/sticky"
+    }
+
+    fn prepare(
+        &self,
+        context: &VolumeContext<'_>,
+        source: &Source,
+    ) -> Result<MountSource, DriverError> {
+        let Source::Custom { parameters, .. } = source else {
+            return Err(DriverError::WrongSource { kind: self.kind().into() });
+        };
+        assert_eq!(parameters["colour"], "red");
+        Ok(MountSource::Path(context.make_dir(0o700)?))
+    }
+
+    fn tear_down(&self, context: &VolumeContext<'_>) -> Result<(), Vec<DriverError>> {
+        if self.0.exists() {
+            return Err(vec![DriverError::Custom("it sticks".into())]);
+        }
+        context.remove_dir()
+    }
+}
+
+#[test]
+fn a_driver_of_another_program_takes_part() {
+    let (dir, volumes) = pod();
+    let glue = dir.path().join("glue");
+    fs::write(&glue, "").unwrap();
+    let volumes = volumes.with_driver(Sticky(glue.clone()));
+    let sticky = |name: &str| VolumeSpec {
+        name: name.into(),
+        source: Source::Custom {
+            kind: "example.com/sticky".into(),
+            parameters: [("colour".into(), "red".into())].into(),
+        },
+    };
+    let prepared = volumes.prepare(&[sticky("s"), sticky("t"), disk("a")]).unwrap();
+    let at = dir.path().join("volumes");
+    assert_eq!(prepared[0].source, MountSource::Path(at.join("example.com~sticky/s")));
+
+    let errors = volumes.tear_down().unwrap_err();
+    let mut messages: Vec<_> = errors.iter().map(|error| chain(error)).collect();
+    messages.sort();
+    assert_eq!(
+        messages,
+        ["s", "t"].map(|n| format!("UnmountVolume.TearDown failed for volume {n:?}: it sticks"))
+    );
+    assert!(at.join("example.com~sticky/t").exists());
+    assert!(!at.join("kubernetes.io~empty-dir").exists(), "the others are torn down");
+
+    fs::remove_file(&glue).unwrap();
+    volumes.tear_down().unwrap();
+    assert!(!at.exists());
+}
