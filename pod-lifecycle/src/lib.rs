@@ -1,1 +1,84 @@
 //! The life of a Kubernetes Pod as a pure state machine.
+//!
+//! [`PodMachine`] takes the events of one pod and the time they happened, and answers with what is to be done: make
+//! the sandbox, start a container, send a signal, take the sandbox down. It knows the order of init containers,
+//! sidecars and main containers, the restart policy with its crash-loop back-off, the order and the deadlines of
+//! termination, and how all of it looks as a `v1.PodStatus`. In each of these it follows the kubelet.
+//!
+//! It performs nothing: no I/O, no clock, no thread, no timer. The caller hands in the time, wakes it at
+//! [`PodMachine::next_deadline`], saves [`PodMachine::state`] before it carries out the actions, and after a crash
+//! goes on with [`PodMachine::resume`].
+//!
+//! ```text
+//!                 ┌──────────── PodMachine ────────────┐
+//! Event, Time ───>│ apply ──> advance ──> conditions   │───> Vec<Action>
+//!                 │             │                      │
+//!                 │        MachineState ──> status()   │───> PodStatus
+//!                 └────────────────────────────────────┘
+//! ```
+//!
+//! It does not know manifests (the caller fills in a [`LifecycleTable`]), images, volumes or processes. Probes, hooks,
+//! readiness gates, `activeDeadlineSeconds` and restart rules are not part of it yet.
+//!
+//! # Example
+//!
+//! ```
+//! use pod_lifecycle::*;
+//! use pod_spec::{Time, status::{PodPhase, QosClass}};
+//!
+//! let table = LifecycleTable {
+//!     pod: PodIdentity { name: "job".into(), namespace: "default".into(), uid: "1".into() },
+//!     containers: vec![ContainerRules {
+//!         name: "main".into(),
+//!         kind: ContainerKind::Main,
+//!         image: "busybox".into(),
+//!     }],
+//!     restart_policy: RestartPolicy::Never,
+//!     grace: GraceSeconds::DEFAULT,
+//!     backoff: Backoff::default(),
+//!     qos_class: QosClass::BestEffort,
+//!     observed_generation: None,
+//! };
+//! let now = Time::from_nanos(0);
+//!
+//! let (mut pod, actions) = PodMachine::new(table, now);
+//! assert_eq!(actions, [Action::CreateSandbox]);
+//!
+//! let actions = pod.handle(now, Event::SandboxReady { pod_ip: None, host_ip: None });
+//! assert_eq!(actions, [Action::StartContainer { container: "main".into(), attempt: 0 }]);
+//!
+//! let actions = pod.handle(now, Event::Exited {
+//!     container: "main".into(),
+//!     attempt: 0,
+//!     exit: Exit::with_code(0),
+//!     started_at: now,
+//!     finished_at: now,
+//!     message: None,
+//! });
+//! assert_eq!(actions, [Action::RemoveSandbox]);
+//! assert_eq!(pod.status().phase, PodPhase::Succeeded);
+//!
+//! pod.handle(now, Event::SandboxRemoved);
+//! assert!(pod.is_finished());
+//! ```
+
+mod backoff;
+mod conditions;
+mod container;
+mod event;
+mod machine;
+mod progress;
+mod resume;
+mod state;
+mod status;
+mod table;
+mod termination;
+
+pub use backoff::Backoff;
+pub use event::{Action, Event, EventKind, Exit, PodEvent};
+pub use machine::PodMachine;
+pub use resume::{Observed, ObservedContainer, ObservedSandbox, ObservedState};
+pub use state::MachineState;
+pub use table::{
+    ContainerKind, ContainerRules, GraceSeconds, LifecycleTable, PodIdentity, RestartPolicy,
+};

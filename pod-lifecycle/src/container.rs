@@ -1,0 +1,391 @@
+//! The life of one container.
+//!
+//! ```text
+//! NotStarted ──> Starting ──> Running ──> Exited ──> (Starting | BackOff), when it is to be restarted
+//!                 │  ▲  │        │          ▲
+//!      no program │  │  │        ▼          │
+//!        was made ▼  │  │     Stopping ─────┤
+//!              Retrying │        ▲          │        BackOff ──> Starting, when its pause is over
+//!                       ▼        │          │
+//!                    Aborting ───┴──────────┘
+//! ```
+//!
+//! `Exited` is where a life ends, and where the pod decides whether it goes on. `Aborting` is a start that was under
+//! way when the container was told to stop.
+
+use std::mem;
+
+use pod_spec::Time;
+use serde::{Deserialize, Serialize};
+
+use crate::backoff::BackoffEntry;
+use crate::{ContainerKind, Exit, RestartPolicy};
+
+/// What is remembered of one container.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ContainerRecord {
+    pub name: String,
+    pub life: ContainerLife,
+    /// The run before the one that `life` speaks of.
+    pub previous: Option<Run>,
+    /// The highest attempt that came to a run. It never falls.
+    pub restarts: u32,
+    pub backoff: Option<BackoffEntry>,
+}
+
+/// Where a container is in its life.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum ContainerLife {
+    NotStarted,
+    Starting { attempt: u32, from: Beginning },
+    Retrying { attempt: u32, until: Time, run: Option<Run>, failed: FailedStart },
+    Running { instance: Instance, health: Health },
+    Stopping { instance: Instance, health: Health, stop: Stop },
+    Aborting { attempt: u32, from: Beginning, stop: Stop },
+    BackOff { run: Run, delay: std::time::Duration, until: Time },
+    Exited { run: Run },
+}
+
+/// What was before the start that is under way; it goes on being shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Beginning {
+    First,
+    Restart { run: Run },
+    CrashLoop { run: Run, delay: std::time::Duration },
+    Retry { run: Option<Run>, failed: FailedStart },
+}
+
+impl Beginning {
+    pub(crate) fn into_run(self) -> Option<Run> {
+        match self {
+            Self::First => None,
+            Self::Restart { run } | Self::CrashLoop { run, delay: _ } => Some(run),
+            Self::Retry { run, failed: _ } => run,
+        }
+    }
+
+    pub(crate) fn failures(&self) -> u32 {
+        match self {
+            Self::Retry { failed, run: _ } => failed.failures,
+            Self::First | Self::Restart { .. } | Self::CrashLoop { .. } => 0,
+        }
+    }
+}
+
+/// A start that did not come to a program, counted since the last one that did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FailedStart {
+    pub failures: u32,
+    pub reason: String,
+    pub message: String,
+}
+
+/// A program that was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Instance {
+    pub attempt: u32,
+    pub id: String,
+    pub image_id: String,
+    pub started_at: Time,
+}
+
+/// What the probes say of a running container. Without probes it is started and ready as soon as it runs; a start-up
+/// or readiness probe would begin with `false` and change it by an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Health {
+    /// Lets the next container start.
+    pub started: bool,
+    /// Counts for the pod's readiness.
+    pub ready: bool,
+}
+
+impl Health {
+    const WITHOUT_PROBES: Self = Self { started: true, ready: true };
+}
+
+/// How far the stopping of a container has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stop {
+    /// It has been asked to, at this time.
+    Asked { since: Time },
+    /// It has been killed.
+    Killed,
+}
+
+/// A run that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Run {
+    pub attempt: u32,
+    /// Missing when the program was over before anybody told that it ran.
+    pub id: Option<String>,
+    pub image_id: String,
+    pub started_at: Time,
+    pub finished_at: Time,
+    pub end: RunEnd,
+    pub message: Option<String>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum RunEnd {
+    Exit(Exit),
+    /// The program could not be executed.
+    NoProgram {
+        reason: String,
+    },
+    /// It ran, and is gone without an exit code.
+    Lost,
+}
+
+/// The exit code of a program that could not be executed.
+const CODE_NO_PROGRAM: i32 = 128;
+/// The exit code of a program that nobody saw end.
+const CODE_LOST: i32 = 137;
+
+impl Run {
+    pub(crate) fn exit_code(&self) -> i32 {
+        match &self.end {
+            RunEnd::Exit(exit) => exit.code,
+            RunEnd::NoProgram { .. } => CODE_NO_PROGRAM,
+            RunEnd::Lost => CODE_LOST,
+        }
+    }
+
+    pub(crate) fn signal(&self) -> Option<i32> {
+        match &self.end {
+            RunEnd::Exit(exit) => exit.signal,
+            RunEnd::NoProgram { .. } | RunEnd::Lost => None,
+        }
+    }
+
+    pub(crate) fn reason(&self) -> &str {
+        match &self.end {
+            RunEnd::Exit(Exit { oom_killed: true, .. }) => "OOMKilled",
+            RunEnd::Exit(Exit { code: 0, .. }) => "Completed",
+            RunEnd::Exit(_) => "Error",
+            RunEnd::NoProgram { reason } => reason,
+            RunEnd::Lost => "ContainerStatusUnknown",
+        }
+    }
+
+    /// Whether an init container that ended so has done its work.
+    pub(crate) fn completes_init(&self) -> bool {
+        self.reason() == "Completed"
+    }
+}
+
+/// Whether a container that ended so is started again while its pod lives.
+pub(crate) fn restarts_after(run: &Run, kind: ContainerKind, policy: RestartPolicy) -> bool {
+    match (kind, policy) {
+        (ContainerKind::Sidecar, _) | (ContainerKind::Main, RestartPolicy::Always) => true,
+        (ContainerKind::Init, RestartPolicy::Always | RestartPolicy::OnFailure) => {
+            !run.completes_init()
+        }
+        (ContainerKind::Main, RestartPolicy::OnFailure) => run.exit_code() != 0,
+        (ContainerKind::Init | ContainerKind::Main, RestartPolicy::Never) => false,
+    }
+}
+
+impl ContainerRecord {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            life: ContainerLife::NotStarted,
+            previous: None,
+            restarts: 0,
+            backoff: None,
+        }
+    }
+
+    /// The attempt that is running or may come to run.
+    pub(crate) fn live_attempt(&self) -> Option<u32> {
+        match &self.life {
+            ContainerLife::Starting { attempt, .. } | ContainerLife::Aborting { attempt, .. } => {
+                Some(*attempt)
+            }
+            ContainerLife::Running { instance, .. } | ContainerLife::Stopping { instance, .. } => {
+                Some(instance.attempt)
+            }
+            ContainerLife::NotStarted
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. } => None,
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.live_attempt().is_some()
+    }
+
+    /// The run that ended last, while no other one runs.
+    pub(crate) fn ended_run(&self) -> Option<&Run> {
+        match &self.life {
+            ContainerLife::Exited { run } | ContainerLife::BackOff { run, .. } => Some(run),
+            ContainerLife::Retrying { run, .. } => run.as_ref(),
+            ContainerLife::Starting { from, .. } | ContainerLife::Aborting { from, .. } => {
+                match from {
+                    Beginning::First => None,
+                    Beginning::Restart { run } | Beginning::CrashLoop { run, .. } => Some(run),
+                    Beginning::Retry { run, .. } => run.as_ref(),
+                }
+            }
+            ContainerLife::NotStarted
+            | ContainerLife::Running { .. }
+            | ContainerLife::Stopping { .. } => None,
+        }
+    }
+
+    /// What the probes say, or that nothing runs.
+    pub(crate) fn health(&self) -> Health {
+        match &self.life {
+            ContainerLife::Running { health, .. } | ContainerLife::Stopping { health, .. } => {
+                *health
+            }
+            ContainerLife::NotStarted
+            | ContainerLife::Starting { .. }
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::Aborting { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. } => Health { started: false, ready: false },
+        }
+    }
+
+    /// Whether a program of this container runs or ever ran.
+    pub(crate) fn has_run(&self) -> bool {
+        self.ended_run().is_some()
+            || matches!(self.life, ContainerLife::Running { .. } | ContainerLife::Stopping { .. })
+    }
+
+    /// Whether this is an init container's life that has done its work.
+    pub(crate) fn init_is_done(&self) -> bool {
+        matches!(&self.life, ContainerLife::Exited { run } if run.completes_init())
+    }
+
+    /// The program runs. Returns whether that is news.
+    pub(crate) fn started(&mut self, instance: Instance) -> bool {
+        let health = Health::WITHOUT_PROBES;
+        let attempt = instance.attempt;
+        let (from, life) = match self.take_life() {
+            ContainerLife::Starting { from, .. } => {
+                (from, ContainerLife::Running { instance, health })
+            }
+            ContainerLife::Aborting { from, stop, .. } => {
+                // It may have come to life only after the signal: it gets its time to react from here.
+                let stop = match stop {
+                    Stop::Asked { since } => Stop::Asked { since: since.max(instance.started_at) },
+                    Stop::Killed => Stop::Killed,
+                };
+                (from, ContainerLife::Stopping { instance, health, stop })
+            }
+            known @ (ContainerLife::NotStarted
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::Running { .. }
+            | ContainerLife::Stopping { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. }) => {
+                self.life = known;
+                return false;
+            }
+        };
+        self.previous = from.into_run().or(self.previous.take());
+        self.restarts = self.restarts.max(attempt);
+        self.life = life;
+        true
+    }
+
+    /// The live attempt is over.
+    pub(crate) fn ended(&mut self, run: Run) {
+        match self.take_life() {
+            ContainerLife::Starting { from, .. } | ContainerLife::Aborting { from, .. } => {
+                self.previous = from.into_run().or(self.previous.take());
+            }
+            ContainerLife::Running { .. }
+            | ContainerLife::Stopping { .. }
+            | ContainerLife::NotStarted
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. } => {}
+        }
+        self.restarts = self.restarts.max(run.attempt);
+        self.life = ContainerLife::Exited { run };
+    }
+
+    /// The running program is gone and nobody saw how.
+    pub(crate) fn lost(&mut self, now: Time) {
+        match self.take_life() {
+            ContainerLife::Running { instance, .. } | ContainerLife::Stopping { instance, .. } => {
+                self.ended(Run {
+                    attempt: instance.attempt,
+                    id: Some(instance.id),
+                    image_id: instance.image_id,
+                    started_at: instance.started_at,
+                    finished_at: now,
+                    end: RunEnd::Lost,
+                    message: Some(
+                        "The container is gone and left no exit code. It used to be Running"
+                            .to_owned(),
+                    ),
+                });
+            }
+            known @ (ContainerLife::NotStarted
+            | ContainerLife::Starting { .. }
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::Aborting { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. }) => self.life = known,
+        }
+    }
+
+    /// The start under way came to nothing; `until` says when to try again after so many failures in a row.
+    pub(crate) fn start_failed(
+        &mut self,
+        reason: String,
+        message: String,
+        until: impl FnOnce(u32) -> Time,
+    ) {
+        match self.take_life() {
+            ContainerLife::Starting { attempt, from } => {
+                let failures = from.failures().saturating_add(1);
+                let failed = FailedStart { failures, reason, message };
+                self.life = ContainerLife::Retrying {
+                    attempt,
+                    until: until(failures),
+                    run: from.into_run(),
+                    failed,
+                };
+            }
+            known @ (ContainerLife::NotStarted
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::Running { .. }
+            | ContainerLife::Stopping { .. }
+            | ContainerLife::Aborting { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. }) => self.life = known,
+        }
+    }
+
+    /// It will not be started any more: a pause, and a start that is being abandoned, are over.
+    pub(crate) fn give_up(&mut self) {
+        self.life = match self.take_life() {
+            ContainerLife::BackOff { run, .. } | ContainerLife::Retrying { run: Some(run), .. } => {
+                ContainerLife::Exited { run }
+            }
+            ContainerLife::Starting { from, .. } | ContainerLife::Aborting { from, .. } => {
+                match from.into_run() {
+                    Some(run) => ContainerLife::Exited { run },
+                    None => ContainerLife::NotStarted,
+                }
+            }
+            known @ (ContainerLife::NotStarted
+            | ContainerLife::Retrying { run: None, .. }
+            | ContainerLife::Running { .. }
+            | ContainerLife::Stopping { .. }
+            | ContainerLife::Exited { .. }) => known,
+        };
+    }
+
+    /// Takes the life out to make another one of it; the caller puts one back.
+    pub(crate) fn take_life(&mut self) -> ContainerLife {
+        mem::replace(&mut self.life, ContainerLife::NotStarted)
+    }
+}

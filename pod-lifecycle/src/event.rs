@@ -1,0 +1,185 @@
+//! What goes into the machine and what comes out of it.
+
+use pod_spec::Time;
+use serde::{Deserialize, Serialize};
+
+use crate::GraceSeconds;
+
+/// Something that happened to the pod.
+///
+/// An event about an unknown container, or about an attempt that is over, changes nothing: events may arrive twice,
+/// late, or in another order than they happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The sandbox is up and has its network.
+    SandboxReady {
+        /// The pod's own address.
+        pod_ip: Option<String>,
+        /// The machine's address.
+        host_ip: Option<String>,
+    },
+    /// The sandbox could not be made. It is tried again after a pause.
+    SandboxFailed {
+        /// In one word: `CreatePodSandboxError`, `FailedMount`, …
+        reason: String,
+        /// For people.
+        message: String,
+    },
+    /// The sandbox ended by itself, and every container with it. The pod is over: `Failed` with reason `SandboxLost`,
+    /// unless all main containers had ended for good before.
+    SandboxLost {
+        /// For people.
+        message: String,
+    },
+    /// A container's program runs.
+    Started {
+        /// Its name.
+        container: String,
+        /// The attempt that was asked for.
+        attempt: u32,
+        /// The id of the instance.
+        id: String,
+        /// The image as found.
+        image_id: String,
+        /// When.
+        at: Time,
+    },
+    /// A container could not be created or started.
+    ///
+    /// The reasons `StartError` and `ContainerCannotRun` say that it was created and its program could not be
+    /// executed: that is a run, with exit code 128. Every other reason (`ErrImagePull`, `CreateContainerError`, …)
+    /// says that there was nothing to run: it is tried again after a pause, under the same attempt.
+    StartFailed {
+        /// Its name.
+        container: String,
+        /// The attempt that was asked for.
+        attempt: u32,
+        /// In one word.
+        reason: String,
+        /// For people.
+        message: String,
+        /// When.
+        at: Time,
+    },
+    /// A container's program ended.
+    Exited {
+        /// Its name.
+        container: String,
+        /// Which attempt.
+        attempt: u32,
+        /// How.
+        exit: Exit,
+        /// When it had been started.
+        started_at: Time,
+        /// When it ended.
+        finished_at: Time,
+        /// Its termination message.
+        message: Option<String>,
+    },
+    /// Somebody wants the pod to go.
+    Delete {
+        /// Instead of the pod's own grace period. A later, shorter one counts; a longer one does not.
+        grace: Option<GraceSeconds>,
+    },
+    /// Nothing of the sandbox is left.
+    SandboxRemoved,
+    /// Time has passed; expected at [`PodMachine::next_deadline`](crate::PodMachine::next_deadline).
+    Tick,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// The exit code; 128 + the signal's number when a signal ended it.
+    pub code: i32,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Whether the kernel killed it because memory ran out.
+    pub oom_killed: bool,
+}
+
+impl Exit {
+    /// A program that ended by itself with this code.
+    pub const fn with_code(code: i32) -> Self {
+        Self { code, signal: None, oom_killed: false }
+    }
+}
+
+/// Something the caller has to do, in the order given, after it has saved the machine's state.
+///
+/// After a crash an action may be asked for a second time, so each has to be harmless when it was done before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Make the sandbox; answered by [`Event::SandboxReady`] or [`Event::SandboxFailed`].
+    CreateSandbox,
+    /// Create and start a container; answered by [`Event::Started`] or [`Event::StartFailed`]. Where this attempt was
+    /// created but not started, it is started, or created anew.
+    StartContainer {
+        /// Its name.
+        container: String,
+        /// How often it has been started before: the number of its instance and of its log file.
+        attempt: u32,
+    },
+    /// Send the stop signal; answered, some time, by [`Event::Exited`]. A start under way is abandoned and answered by
+    /// [`Event::StartFailed`].
+    Terminate {
+        /// Its name.
+        container: String,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Send SIGKILL. As for [`Action::Terminate`] otherwise.
+    Kill {
+        /// Its name.
+        container: String,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Take down the sandbox and whatever is left in it, also one that is half made, half removed or dead; answered
+    /// by [`Event::SandboxRemoved`]. The last action of a pod's life.
+    RemoveSandbox,
+    /// Tell whoever follows the pod.
+    Record(PodEvent),
+}
+
+/// An entry in the pod's list of events (`v1.Event`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodEvent {
+    /// Whether it is good or bad news.
+    pub kind: EventKind,
+    /// In one word: `Started`, `Killing`, `BackOff`, …
+    pub reason: String,
+    /// The container it is about.
+    pub container: Option<String>,
+    /// For people, in the kubelet's words.
+    pub message: String,
+}
+
+/// The `type` of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EventKind {
+    /// Something went as it should.
+    Normal,
+    /// Something did not.
+    Warning,
+}
+
+impl Action {
+    pub(crate) fn normal(reason: &str, container: &str, message: String) -> Self {
+        Self::record(EventKind::Normal, reason, Some(container), message)
+    }
+
+    pub(crate) fn warning(reason: &str, container: &str, message: String) -> Self {
+        Self::record(EventKind::Warning, reason, Some(container), message)
+    }
+
+    pub(crate) fn record(
+        kind: EventKind,
+        reason: &str,
+        container: Option<&str>,
+        message: String,
+    ) -> Self {
+        let (reason, container) = (reason.to_owned(), container.map(str::to_owned));
+        Self::Record(PodEvent { kind, reason, container, message })
+    }
+}

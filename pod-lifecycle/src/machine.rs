@@ -1,0 +1,342 @@
+//! The machine's front: events are applied to the state, and the state is carried on as far as it goes.
+//!
+//! `handle` is three steps. [`apply`](PodMachine::apply) notes what happened. [`advance`](PodMachine::advance) decides
+//! what follows from the state and the time alone, so that a resumed machine decides the same. Then the conditions
+//! are brought up to date, because the moments of their changes cannot be found out later.
+
+use std::time::Duration;
+
+use pod_spec::Time;
+use pod_spec::status::PodStatus;
+
+use crate::container::{ContainerLife, Instance, Run, RunEnd, restarts_after};
+use crate::event::EventKind;
+use crate::state::{Addresses, FailedSandbox, MachineState, PodState, TerminationCause};
+use crate::{Action, ContainerKind, Event, Exit, LifecycleTable, conditions, status};
+
+/// The life of one pod: events and the time go in, actions come out.
+///
+/// It performs nothing and waits for nothing. The same calls always give the same results.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodMachine {
+    pub(crate) table: LifecycleTable,
+    pub(crate) state: MachineState,
+}
+
+impl PodMachine {
+    /// A pod that starts now. The first action makes its sandbox.
+    pub fn new(table: LifecycleTable, now: Time) -> (Self, Vec<Action>) {
+        let state = MachineState::new(&table, now);
+        let mut machine = Self { table, state };
+        machine.refresh_conditions(now);
+        (machine, vec![Action::CreateSandbox])
+    }
+
+    /// Takes note of an event and says what is to be done about it, in this order.
+    ///
+    /// Save [`state`](Self::state) before the first of the actions is carried out.
+    pub fn handle(&mut self, now: Time, event: Event) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.apply(now, event, &mut actions);
+        self.advance(now, &mut actions);
+        self.refresh_conditions(now);
+        actions
+    }
+
+    /// When the machine wants an [`Event::Tick`] if nothing else happens before.
+    pub fn next_deadline(&self) -> Option<Time> {
+        match &self.state.pod {
+            PodState::SandboxBackOff { until, .. } => Some(*until),
+            PodState::Initializing | PodState::Running => self.next_restart(),
+            PodState::Terminating { deadline, .. } => self.next_stop(*deadline),
+            PodState::StartingSandbox { .. }
+            | PodState::RemovingSandbox { .. }
+            | PodState::Finished { .. } => None,
+        }
+    }
+
+    /// The pod's status, in the shape of the Kubernetes API.
+    pub fn status(&self) -> PodStatus {
+        status::project(&self.table, &self.state)
+    }
+
+    /// What has to be saved.
+    pub fn state(&self) -> &MachineState {
+        &self.state
+    }
+
+    /// Whether the pod is over and nothing of it is left to be stopped or removed.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.state.pod, PodState::Finished { .. })
+    }
+
+    pub(crate) fn refresh_conditions(&mut self, now: Time) {
+        self.state.conditions = conditions::refreshed(&self.table, &self.state, now);
+    }
+
+    /// Decides what follows from the state at this time.
+    pub(crate) fn advance(&mut self, now: Time, actions: &mut Vec<Action>) {
+        match &self.state.pod {
+            PodState::SandboxBackOff { until, failed } if *until <= now => {
+                self.state.pod = PodState::StartingSandbox { failed: Some(failed.clone()) };
+                actions.push(Action::CreateSandbox);
+            }
+            PodState::Initializing | PodState::Running => {
+                self.restart_ended(now, actions);
+                self.go_on(now, actions);
+            }
+            PodState::Terminating { .. } => {}
+            PodState::StartingSandbox { .. }
+            | PodState::SandboxBackOff { .. }
+            | PodState::RemovingSandbox { .. }
+            | PodState::Finished { .. } => {}
+        }
+        // Either branch may have come here only now.
+        if let PodState::Terminating { cause, deadline } = self.state.pod.clone() {
+            self.stop_containers(cause, deadline, now, actions);
+        }
+    }
+
+    fn apply(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
+        match event {
+            Event::SandboxReady { pod_ip, host_ip } => {
+                self.sandbox_ready(Addresses { pod_ip, host_ip })
+            }
+            Event::SandboxFailed { reason, message } => {
+                self.sandbox_failed(now, reason, message, actions)
+            }
+            Event::SandboxLost { message } => self.sandbox_lost(now, message, actions),
+            Event::Started { container, attempt, id, image_id, at } => {
+                let instance = Instance { attempt, id, image_id, started_at: at };
+                if let Some(index) = self.live(&container, attempt) {
+                    self.started(index, instance, actions);
+                }
+            }
+            Event::StartFailed { container, attempt, reason, message, at } => {
+                if let Some(index) = self.live(&container, attempt) {
+                    self.start_failed(index, attempt, reason, message, at, actions);
+                }
+            }
+            Event::Exited { container, attempt, exit, started_at, finished_at, message } => {
+                self.exited(&container, attempt, exit, Span { started_at, finished_at }, message);
+            }
+            Event::Delete { grace } => {
+                let grace = grace.unwrap_or(self.table.grace);
+                self.terminate(TerminationCause::Deleted, now + grace.as_duration());
+            }
+            Event::SandboxRemoved => {
+                if let PodState::RemovingSandbox { outcome } = &self.state.pod {
+                    self.state.pod = PodState::Finished { outcome: outcome.clone() };
+                }
+            }
+            Event::Tick => {}
+        }
+    }
+
+    pub(crate) fn sandbox_ready(&mut self, addresses: Addresses) {
+        match self.state.pod {
+            PodState::StartingSandbox { .. } | PodState::SandboxBackOff { .. } => {
+                self.state.addresses = addresses;
+                self.state.pod = PodState::Initializing;
+            }
+            PodState::Initializing
+            | PodState::Running
+            | PodState::Terminating { .. }
+            | PodState::RemovingSandbox { .. }
+            | PodState::Finished { .. } => {}
+        }
+    }
+
+    pub(crate) fn sandbox_failed(
+        &mut self,
+        now: Time,
+        reason: String,
+        message: String,
+        actions: &mut Vec<Action>,
+    ) {
+        let PodState::StartingSandbox { failed } = &self.state.pod else { return };
+        let failures = failed.as_ref().map_or(0, |f| f.failures).saturating_add(1);
+        actions.push(if reason == "CreatePodSandboxError" {
+            let message = format!("Failed to create pod sandbox: {message}");
+            Action::record(EventKind::Warning, "FailedCreatePodSandBox", None, message)
+        } else {
+            Action::record(EventKind::Warning, &reason, None, message.clone())
+        });
+        let until = now + self.table.backoff.pause(failures);
+        self.state.pod =
+            PodState::SandboxBackOff { until, failed: FailedSandbox { failures, reason, message } };
+    }
+
+    pub(crate) fn sandbox_lost(&mut self, now: Time, message: String, actions: &mut Vec<Action>) {
+        match &self.state.pod {
+            PodState::StartingSandbox { .. } => {
+                self.sandbox_failed(now, "CreatePodSandboxError".to_owned(), message, actions);
+            }
+            PodState::Initializing | PodState::Running => {
+                let over = self.mains_are_over();
+                self.lose_containers(now);
+                let cause = if over {
+                    TerminationCause::Ended
+                } else {
+                    TerminationCause::SandboxLost { message }
+                };
+                self.terminate(cause, now);
+            }
+            PodState::Terminating { .. } => self.lose_containers(now),
+            PodState::SandboxBackOff { .. }
+            | PodState::RemovingSandbox { .. }
+            | PodState::Finished { .. } => {}
+        }
+    }
+
+    /// The sandbox is gone: nothing can be alive in it, or come to life.
+    fn lose_containers(&mut self, now: Time) {
+        for record in &mut self.state.containers {
+            record.lost(now);
+            record.give_up();
+        }
+    }
+
+    /// Whether all main containers ended and none of them would be started again.
+    fn mains_are_over(&self) -> bool {
+        self.table.containers.iter().zip(&self.state.containers).all(|(rules, record)| {
+            rules.kind != ContainerKind::Main
+                || matches!(&record.life, ContainerLife::Exited { run }
+                    if !restarts_after(run, rules.kind, self.table.restart_policy))
+        })
+    }
+
+    pub(crate) fn started(&mut self, index: usize, instance: Instance, actions: &mut Vec<Action>) {
+        let record = &mut self.state.containers[index];
+        if record.started(instance) {
+            actions.push(Action::normal("Created", &record.name, "Container created".to_owned()));
+            actions.push(Action::normal("Started", &record.name, "Container started".to_owned()));
+            self.signal_again(index, actions);
+        }
+    }
+
+    fn start_failed(
+        &mut self,
+        index: usize,
+        attempt: u32,
+        reason: String,
+        message: String,
+        at: Time,
+        actions: &mut Vec<Action>,
+    ) {
+        let backoff = self.table.backoff;
+        let image = &self.table.containers[index].image;
+        let record = &mut self.state.containers[index];
+        match &record.life {
+            ContainerLife::Starting { from, .. } => {
+                let failures = from.failures();
+                let said = status::failed_start_words(&reason, &message, image);
+                actions.push(Action::warning("Failed", &record.name, said));
+                if !is_run(&reason) && failures > 0 && status::is_pull(&reason) {
+                    let said = format!("Back-off pulling image \"{image}\"");
+                    actions.push(Action::warning("BackOff", &record.name, said));
+                }
+            }
+            ContainerLife::Aborting { .. } => {}
+            ContainerLife::NotStarted
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::Running { .. }
+            | ContainerLife::Stopping { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. } => return,
+        }
+        if is_run(&reason) {
+            record.ended(Run {
+                attempt,
+                id: None,
+                image_id: String::new(),
+                started_at: at,
+                finished_at: at,
+                end: RunEnd::NoProgram { reason },
+                message: Some(message),
+            });
+        } else if matches!(record.life, ContainerLife::Starting { .. }) {
+            record.start_failed(reason, message, |failures| at + backoff.pause(failures));
+        } else {
+            record.give_up();
+        }
+    }
+
+    pub(crate) fn exited(
+        &mut self,
+        container: &str,
+        attempt: u32,
+        exit: Exit,
+        span: Span,
+        message: Option<String>,
+    ) {
+        self.late_exit(container, attempt, exit, span, message.clone());
+        let Some(index) = self.live(container, attempt) else { return };
+        let record = &mut self.state.containers[index];
+        let (id, image_id) = match &record.life {
+            ContainerLife::Running { instance, .. } | ContainerLife::Stopping { instance, .. } => {
+                (Some(instance.id.clone()), instance.image_id.clone())
+            }
+            ContainerLife::Starting { .. }
+            | ContainerLife::Aborting { .. }
+            | ContainerLife::NotStarted
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. } => (None, String::new()),
+        };
+        let Span { started_at, finished_at } = span;
+        let end = RunEnd::Exit(exit);
+        record.ended(Run { attempt, id, image_id, started_at, finished_at, end, message });
+    }
+
+    /// The exit code of a container that was given up as lost; the outcome of its pod stays.
+    pub(crate) fn late_exit(
+        &mut self,
+        container: &str,
+        attempt: u32,
+        exit: Exit,
+        span: Span,
+        message: Option<String>,
+    ) {
+        let Some(index) = self.index(container) else { return };
+        match &mut self.state.containers[index].life {
+            ContainerLife::Exited { run } if run.attempt == attempt && run.end == RunEnd::Lost => {
+                run.end = RunEnd::Exit(exit);
+                (run.started_at, run.finished_at) = (span.started_at, span.finished_at);
+                run.message = message;
+            }
+            ContainerLife::NotStarted
+            | ContainerLife::Starting { .. }
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::Running { .. }
+            | ContainerLife::Stopping { .. }
+            | ContainerLife::Aborting { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. } => {}
+        }
+    }
+
+    fn index(&self, container: &str) -> Option<usize> {
+        self.state.containers.iter().position(|record| record.name == container)
+    }
+
+    /// The container whose live attempt this is.
+    fn live(&self, container: &str, attempt: u32) -> Option<usize> {
+        self.index(container).filter(|&i| self.state.containers[i].live_attempt() == Some(attempt))
+    }
+}
+
+/// From when to when a program ran.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub started_at: Time,
+    pub finished_at: Time,
+}
+
+/// Whether a start that failed for this reason counts as a run: the container was there, its program was not.
+fn is_run(reason: &str) -> bool {
+    matches!(reason, "StartError" | "ContainerCannotRun")
+}
+
+/// At least so much time lies between the stop signal and the kill.
+pub(crate) const MINIMUM_GRACE: Duration = Duration::from_secs(2);

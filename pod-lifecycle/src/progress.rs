@@ -1,0 +1,187 @@
+//! How a living pod goes on: init containers one by one, sidecars in their place, then the main containers, and the
+//! restarts of what ended.
+//!
+//! The newest container of the init list that was ever started decides the progress: an earlier sidecar that is just
+//! being restarted holds nothing up.
+
+use pod_spec::Time;
+
+use crate::container::{Beginning, ContainerLife, Run, restarts_after};
+use crate::state::{PodState, TerminationCause};
+use crate::{Action, ContainerKind, PodMachine, backoff};
+
+/// Whether the container that comes next may start.
+enum Gate {
+    Open,
+    Closed,
+    /// It never will.
+    Broken,
+}
+
+impl PodMachine {
+    /// Starts what is next, and notices that the pod is over.
+    pub(crate) fn go_on(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if self.state.pod == PodState::Initializing {
+            match self.next_to_initialize() {
+                (Gate::Open, Some(index)) => self.start_first(index, actions),
+                (Gate::Open, None) => {
+                    self.state.pod = PodState::Running;
+                    self.state.initialized = true;
+                    for index in self.of_kind(ContainerKind::Main) {
+                        self.start_first(index, actions);
+                    }
+                }
+                (Gate::Closed, _) => {}
+                (Gate::Broken, _) => {
+                    self.terminate(
+                        TerminationCause::InitFailed,
+                        now + self.table.grace.as_duration(),
+                    );
+                }
+            }
+        }
+        let ended =
+            |i: &usize| matches!(self.state.containers[*i].life, ContainerLife::Exited { .. });
+        if self.state.pod == PodState::Running
+            && self.of_kind(ContainerKind::Main).iter().all(ended)
+        {
+            self.terminate(TerminationCause::Ended, now + self.table.grace.as_duration());
+        }
+    }
+
+    /// Whether the init list may go on, and with which container; `None` when it is at its end.
+    fn next_to_initialize(&self) -> (Gate, Option<usize>) {
+        let list: Vec<usize> = (0..self.table.containers.len())
+            .filter(|&i| self.table.containers[i].kind != ContainerKind::Main)
+            .collect();
+        let newest =
+            list.iter().rposition(|&i| self.state.containers[i].life != ContainerLife::NotStarted);
+        match newest {
+            None => (Gate::Open, list.first().copied()),
+            Some(place) => (self.gate(list[place]), list.get(place + 1).copied()),
+        }
+    }
+
+    fn gate(&self, index: usize) -> Gate {
+        let record = &self.state.containers[index];
+        let ended = matches!(record.life, ContainerLife::Exited { .. });
+        let open = match self.table.containers[index].kind {
+            ContainerKind::Sidecar => record.health().started,
+            ContainerKind::Init => record.init_is_done(),
+            ContainerKind::Main => true,
+        };
+        match (open, ended) {
+            (true, _) => Gate::Open,
+            (false, false) => Gate::Closed,
+            // What is to be restarted has left `Exited` before this is asked.
+            (false, true) => Gate::Broken,
+        }
+    }
+
+    pub(crate) fn of_kind(&self, kind: ContainerKind) -> Vec<usize> {
+        (0..self.table.containers.len())
+            .filter(|&i| self.table.containers[i].kind == kind)
+            .collect()
+    }
+
+    fn start_first(&mut self, index: usize, actions: &mut Vec<Action>) {
+        let record = &mut self.state.containers[index];
+        if record.life == ContainerLife::NotStarted {
+            record.life = ContainerLife::Starting { attempt: 0, from: Beginning::First };
+            actions.push(Action::StartContainer { container: record.name.clone(), attempt: 0 });
+        }
+    }
+
+    /// Starts again, or makes wait, every container that ended and whose rules say so; ends the waits that are over.
+    pub(crate) fn restart_ended(&mut self, now: Time, actions: &mut Vec<Action>) {
+        for index in 0..self.state.containers.len() {
+            let kind = self.table.containers[index].kind;
+            match self.state.containers[index].take_life() {
+                ContainerLife::Exited { run }
+                    if restarts_after(&run, kind, self.table.restart_policy) =>
+                {
+                    self.restart_or_wait(index, run, now, actions);
+                }
+                ContainerLife::BackOff { run, delay, until } if until <= now => {
+                    let finished = run.finished_at;
+                    self.restart(
+                        index,
+                        finished,
+                        Beginning::CrashLoop { run, delay },
+                        now,
+                        actions,
+                    );
+                }
+                ContainerLife::Retrying { attempt, until, run, failed } if until <= now => {
+                    self.start(index, attempt, Beginning::Retry { run, failed }, actions);
+                }
+                life @ (ContainerLife::NotStarted
+                | ContainerLife::Starting { .. }
+                | ContainerLife::Retrying { .. }
+                | ContainerLife::Running { .. }
+                | ContainerLife::Stopping { .. }
+                | ContainerLife::Aborting { .. }
+                | ContainerLife::BackOff { .. }
+                | ContainerLife::Exited { .. }) => self.state.containers[index].life = life,
+            }
+        }
+    }
+
+    fn restart_or_wait(&mut self, index: usize, run: Run, now: Time, actions: &mut Vec<Action>) {
+        let record = &mut self.state.containers[index];
+        let finished = run.finished_at;
+        match self.table.backoff.window(record.backoff, finished) {
+            Some(delay) if finished + delay > now => {
+                let pod = self.table.pod.display();
+                let said =
+                    format!("Back-off restarting failed container {} in pod {pod}", record.name);
+                actions.push(Action::warning("BackOff", &record.name, said));
+                record.life = ContainerLife::BackOff { run, delay, until: finished + delay };
+            }
+            Some(_) | None => {
+                self.restart(index, finished, Beginning::Restart { run }, now, actions)
+            }
+        }
+    }
+
+    fn restart(
+        &mut self,
+        index: usize,
+        finished: Time,
+        from: Beginning,
+        now: Time,
+        actions: &mut Vec<Action>,
+    ) {
+        let record = &mut self.state.containers[index];
+        record.backoff = Some(self.table.backoff.restarted(record.backoff, finished, now));
+        let attempt = record.restarts.saturating_add(1);
+        self.start(index, attempt, from, actions);
+    }
+
+    fn start(&mut self, index: usize, attempt: u32, from: Beginning, actions: &mut Vec<Action>) {
+        let record = &mut self.state.containers[index];
+        record.life = ContainerLife::Starting { attempt, from };
+        actions.push(Action::StartContainer { container: record.name.clone(), attempt });
+    }
+
+    /// When the next wait is over.
+    pub(crate) fn next_restart(&self) -> Option<Time> {
+        let waits = self.state.containers.iter().filter_map(|record| match &record.life {
+            ContainerLife::BackOff { until, .. } | ContainerLife::Retrying { until, .. } => {
+                Some(*until)
+            }
+            ContainerLife::NotStarted
+            | ContainerLife::Starting { .. }
+            | ContainerLife::Running { .. }
+            | ContainerLife::Stopping { .. }
+            | ContainerLife::Aborting { .. }
+            | ContainerLife::Exited { .. } => None,
+        });
+        waits.min()
+    }
+}
+
+/// The words of a container that waits to be restarted.
+pub(crate) fn crash_loop_words(pod: &str, container: &str, delay: std::time::Duration) -> String {
+    format!("back-off {} restarting failed container={container} pod={pod}", backoff::words(delay))
+}

@@ -1,0 +1,219 @@
+//! Going on after the engine was away.
+//!
+//! The saved state says what was decided, the observation what came of it. Where the effect of a decision is not to be
+//! seen it is asked for again; where more happened than was noted, it is noted now. Back-off, deadlines and the moments
+//! of condition changes are those of the saved state.
+
+use pod_spec::Time;
+use serde::{Deserialize, Serialize};
+
+use crate::container::{ContainerLife, Instance};
+use crate::machine::Span;
+use crate::state::{Addresses, MachineState, PodState};
+use crate::{Action, Exit, LifecycleTable, PodMachine};
+
+/// What is there of a pod, seen while no action is being carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// The sandbox.
+    pub sandbox: ObservedSandbox,
+    /// The containers in it, ended ones among them; any number of attempts of each.
+    pub containers: Vec<ObservedContainer>,
+}
+
+/// What is there of a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ObservedSandbox {
+    /// It is up and has its network.
+    Ready {
+        /// The pod's own address.
+        pod_ip: Option<String>,
+        /// The machine's address.
+        host_ip: Option<String>,
+    },
+    /// Nothing.
+    Absent,
+    /// Remains of one that has ended.
+    Lost,
+}
+
+/// What is there of one attempt of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservedContainer {
+    /// The container's name.
+    pub name: String,
+    /// Which attempt.
+    pub attempt: u32,
+    /// What it does.
+    pub state: ObservedState,
+}
+
+/// What one attempt of a container does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ObservedState {
+    /// It was made, and its program was not started.
+    Created,
+    /// Its program runs.
+    Running {
+        /// The id of the instance.
+        id: String,
+        /// The image as found.
+        image_id: String,
+        /// Since when.
+        started_at: Time,
+    },
+    /// Its program ended.
+    Exited {
+        /// The id of the instance.
+        id: String,
+        /// The image as found.
+        image_id: String,
+        /// How it ended.
+        exit: Exit,
+        /// When it had been started.
+        started_at: Time,
+        /// When it ended.
+        finished_at: Time,
+        /// Its termination message.
+        message: Option<String>,
+    },
+}
+
+impl PodMachine {
+    /// Goes on with a saved state. The actions are those that were decided and whose effect cannot be seen, and those
+    /// that follow from what happened in the meantime.
+    ///
+    /// Whoever only wants to know how the pod is may take [`status`](Self::status) and drop the rest.
+    pub fn resume(
+        table: LifecycleTable,
+        state: MachineState,
+        observed: Observed,
+        now: Time,
+    ) -> (Self, Vec<Action>) {
+        let state = state.aligned(&table);
+        let mut machine = Self { table, state };
+        let mut actions = Vec::new();
+        machine.compare(observed, now, &mut actions);
+        machine.advance(now, &mut actions);
+        machine.refresh_conditions(now);
+        (machine, actions)
+    }
+
+    fn compare(&mut self, observed: Observed, now: Time, actions: &mut Vec<Action>) {
+        match (&self.state.pod, observed.sandbox) {
+            (
+                PodState::StartingSandbox { .. } | PodState::SandboxBackOff { .. },
+                ObservedSandbox::Ready { pod_ip, host_ip },
+            ) => self.sandbox_ready(Addresses { pod_ip, host_ip }),
+            (PodState::StartingSandbox { .. }, ObservedSandbox::Absent) => {
+                actions.push(Action::CreateSandbox)
+            }
+            (PodState::StartingSandbox { .. }, ObservedSandbox::Lost) => {
+                self.sandbox_lost(now, "the sandbox ended before it was ready".to_owned(), actions);
+            }
+            (PodState::SandboxBackOff { .. }, ObservedSandbox::Absent | ObservedSandbox::Lost) => {}
+            (
+                PodState::Initializing | PodState::Running | PodState::Terminating { .. },
+                ObservedSandbox::Ready { .. },
+            ) => self.compare_containers(&observed.containers, now, actions),
+            (
+                PodState::Initializing | PodState::Running | PodState::Terminating { .. },
+                ObservedSandbox::Absent | ObservedSandbox::Lost,
+            ) => {
+                // What ended before the sandbox counts; what has to be asked for again does not.
+                self.compare_containers(&observed.containers, now, &mut Vec::new());
+                self.sandbox_lost(
+                    now,
+                    "the sandbox was gone when the engine came back".to_owned(),
+                    actions,
+                );
+            }
+            (PodState::RemovingSandbox { .. }, _) => {
+                self.note_late_exits(&observed.containers);
+                actions.push(Action::RemoveSandbox);
+            }
+            (PodState::Finished { .. }, _) => {}
+        }
+    }
+
+    fn compare_containers(
+        &mut self,
+        observed: &[ObservedContainer],
+        now: Time,
+        actions: &mut Vec<Action>,
+    ) {
+        self.note_late_exits(observed);
+        for index in 0..self.state.containers.len() {
+            let record = &self.state.containers[index];
+            let Some(attempt) = record.live_attempt() else { continue };
+            let seen = observed.iter().find(|o| o.name == record.name && o.attempt == attempt);
+            match seen.map(|o| &o.state) {
+                None => self.not_there(index, attempt, now, actions),
+                Some(ObservedState::Created) => self.not_there(index, attempt, now, actions),
+                Some(ObservedState::Running { id, image_id, started_at }) => {
+                    let (id, image_id, started_at) = (id.clone(), image_id.clone(), *started_at);
+                    self.there(index, Instance { attempt, id, image_id, started_at }, actions);
+                }
+                Some(ObservedState::Exited {
+                    id,
+                    image_id,
+                    exit,
+                    started_at,
+                    finished_at,
+                    message,
+                }) => {
+                    let (id, image_id) = (id.clone(), image_id.clone());
+                    let instance = Instance { attempt, id, image_id, started_at: *started_at };
+                    self.state.containers[index].started(instance);
+                    let name = self.state.containers[index].name.clone();
+                    let span = Span { started_at: *started_at, finished_at: *finished_at };
+                    self.exited(&name, attempt, *exit, span, message.clone());
+                }
+            }
+        }
+    }
+
+    /// The live attempt runs.
+    fn there(&mut self, index: usize, instance: Instance, actions: &mut Vec<Action>) {
+        match &self.state.containers[index].life {
+            ContainerLife::Starting { .. } | ContainerLife::Aborting { .. } => {
+                self.started(index, instance, actions);
+            }
+            ContainerLife::Running { .. }
+            | ContainerLife::Stopping { .. }
+            | ContainerLife::NotStarted
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. } => self.signal_again(index, actions),
+        }
+    }
+
+    /// No program of the live attempt is there, and none that has ended.
+    fn not_there(&mut self, index: usize, attempt: u32, now: Time, actions: &mut Vec<Action>) {
+        let record = &mut self.state.containers[index];
+        match &record.life {
+            ContainerLife::Starting { .. } => {
+                actions.push(Action::StartContainer { container: record.name.clone(), attempt });
+            }
+            ContainerLife::Aborting { .. } => record.give_up(),
+            ContainerLife::Running { .. }
+            | ContainerLife::Stopping { .. }
+            | ContainerLife::NotStarted
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. } => record.lost(now),
+        }
+    }
+
+    /// Exit codes of containers that had been given up as lost.
+    fn note_late_exits(&mut self, observed: &[ObservedContainer]) {
+        for seen in observed {
+            if let ObservedState::Exited { exit, started_at, finished_at, message, .. } =
+                &seen.state
+            {
+                let span = Span { started_at: *started_at, finished_at: *finished_at };
+                self.late_exit(&seen.name, seen.attempt, *exit, span, message.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The state as others see it: a `v1.PodStatus`.
+
+use pod_spec::status::{
+    ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
+    ContainerStatus, HostIp, PodIp, PodPhase, PodStatus,
+};
+
+use crate::container::{Beginning, ContainerLife, ContainerRecord, FailedStart, Run};
+use crate::progress::crash_loop_words;
+use crate::state::{MachineState, PodState};
+use crate::{ContainerKind, ContainerRules, LifecycleTable};
+
+/// The whole status. It depends on nothing but what is handed in.
+pub(crate) fn project(table: &LifecycleTable, state: &MachineState) -> PodStatus {
+    let (mut init_container_statuses, mut container_statuses) = (Vec::new(), Vec::new());
+    for (rules, record) in table.containers.iter().zip(&state.containers) {
+        let status = container(table, state, rules, record);
+        match rules.kind {
+            ContainerKind::Init | ContainerKind::Sidecar => init_container_statuses.push(status),
+            ContainerKind::Main => container_statuses.push(status),
+        }
+    }
+    let (reason, message) = why(state);
+    let addresses = &state.addresses;
+    PodStatus {
+        observed_generation: table.observed_generation,
+        phase: phase(table, state),
+        conditions: state.conditions.clone(),
+        message,
+        reason,
+        host_ip: addresses.host_ip.clone(),
+        host_ips: addresses.host_ip.iter().map(|ip| HostIp { ip: ip.clone() }).collect(),
+        pod_ip: addresses.pod_ip.clone(),
+        pod_ips: addresses.pod_ip.iter().map(|ip| PodIp { ip: ip.clone() }).collect(),
+        start_time: Some(state.start_time),
+        init_container_statuses,
+        container_statuses,
+        qos_class: Some(table.qos_class),
+    }
+}
+
+/// The phase. It becomes terminal only when nothing is alive, and then it is settled.
+pub(crate) fn phase(table: &LifecycleTable, state: &MachineState) -> PodPhase {
+    if let Some(outcome) = state.outcome() {
+        return outcome.phase;
+    }
+    let waits_for_first_run = |(rules, record): (&ContainerRules, &ContainerRecord)| {
+        rules.kind == ContainerKind::Main && !record.has_run()
+    };
+    if !state.initialized || table.containers.iter().zip(&state.containers).any(waits_for_first_run)
+    {
+        PodPhase::Pending
+    } else {
+        PodPhase::Running
+    }
+}
+
+/// The reason and the message of the phase.
+fn why(state: &MachineState) -> (Option<String>, Option<String>) {
+    match &state.pod {
+        PodState::StartingSandbox { failed: Some(failed) }
+        | PodState::SandboxBackOff { failed, .. } => {
+            (Some(failed.reason.clone()), Some(failed.message.clone()))
+        }
+        PodState::RemovingSandbox { outcome } | PodState::Finished { outcome } => {
+            (outcome.reason.clone(), outcome.message.clone())
+        }
+        PodState::StartingSandbox { failed: None }
+        | PodState::Initializing
+        | PodState::Running
+        | PodState::Terminating { .. } => (None, None),
+    }
+}
+
+fn container(
+    table: &LifecycleTable,
+    state: &MachineState,
+    rules: &ContainerRules,
+    record: &ContainerRecord,
+) -> ContainerStatus {
+    let (now, last) = states(table, state, rules, record);
+    let health = record.health();
+    let ready = match rules.kind {
+        ContainerKind::Init => record.init_is_done(),
+        ContainerKind::Sidecar | ContainerKind::Main => health.started && health.ready,
+    };
+    let (id, image_id) = match &record.life {
+        ContainerLife::Running { instance, .. } | ContainerLife::Stopping { instance, .. } => {
+            (Some(instance.id.as_str()), instance.image_id.as_str())
+        }
+        ContainerLife::NotStarted
+        | ContainerLife::Starting { .. }
+        | ContainerLife::Retrying { .. }
+        | ContainerLife::Aborting { .. }
+        | ContainerLife::BackOff { .. }
+        | ContainerLife::Exited { .. } => {
+            record.ended_run().map_or((None, ""), |run| (run.id.as_deref(), run.image_id.as_str()))
+        }
+    };
+    ContainerStatus {
+        name: rules.name.clone(),
+        state: now,
+        last_state: last,
+        ready,
+        restart_count: record.restarts,
+        image: rules.image.clone(),
+        image_id: image_id.to_owned(),
+        container_id: id.map(uri),
+        started: Some(health.started),
+    }
+}
+
+/// What a container does now, and how it ended before.
+fn states(
+    table: &LifecycleTable,
+    state: &MachineState,
+    rules: &ContainerRules,
+    record: &ContainerRecord,
+) -> (ContainerState, ContainerState) {
+    let ended = |run: &Option<Run>| run.as_ref().map(terminated).unwrap_or_default();
+    let never_ran = || {
+        if was_left_out(table, state, rules) {
+            unknown()
+        } else {
+            waiting(default_reason(table), None)
+        }
+    };
+    let crash_loop = |delay| {
+        let words = crash_loop_words(&table.pod.display(), &rules.name, delay);
+        waiting("CrashLoopBackOff", Some(words))
+    };
+    let failed_start = |failed: &FailedStart| {
+        if was_left_out(table, state, rules) {
+            unknown()
+        } else {
+            failed_start_state(failed, &rules.image)
+        }
+    };
+    match &record.life {
+        ContainerLife::NotStarted => (never_ran(), ContainerState::default()),
+        ContainerLife::Starting { from, .. } | ContainerLife::Aborting { from, .. } => match from {
+            Beginning::First => (never_ran(), ContainerState::default()),
+            Beginning::Restart { run } => (terminated(run), ended(&record.previous)),
+            Beginning::CrashLoop { run, delay } => (crash_loop(*delay), terminated(run)),
+            Beginning::Retry { run, failed } => (failed_start(failed), ended(run)),
+        },
+        ContainerLife::Retrying { run, failed, .. } => (failed_start(failed), ended(run)),
+        ContainerLife::Running { instance, .. } | ContainerLife::Stopping { instance, .. } => {
+            let running = ContainerStateRunning { started_at: Some(instance.started_at) };
+            let now = ContainerState { running: Some(running), ..ContainerState::default() };
+            (now, ended(&record.previous))
+        }
+        ContainerLife::BackOff { run, delay, .. } => (crash_loop(*delay), terminated(run)),
+        ContainerLife::Exited { run } => (terminated(run), ended(&record.previous)),
+    }
+}
+
+/// Whether a pod that was ready to run its main containers ended before this one of them ran.
+fn was_left_out(table: &LifecycleTable, state: &MachineState, rules: &ContainerRules) -> bool {
+    rules.kind == ContainerKind::Main
+        && state.outcome().is_some()
+        && (state.initialized || !has_init_list(table))
+}
+
+fn has_init_list(table: &LifecycleTable) -> bool {
+    table.containers.iter().any(|rules| rules.kind != ContainerKind::Main)
+}
+
+fn default_reason(table: &LifecycleTable) -> &'static str {
+    if has_init_list(table) { "PodInitializing" } else { "ContainerCreating" }
+}
+
+fn waiting(reason: &str, message: Option<String>) -> ContainerState {
+    let waiting = ContainerStateWaiting { reason: Some(reason.to_owned()), message };
+    ContainerState { waiting: Some(waiting), ..ContainerState::default() }
+}
+
+fn failed_start_state(failed: &FailedStart, image: &str) -> ContainerState {
+    if is_pull(&failed.reason) && failed.failures > 1 {
+        let words =
+            format!("Back-off pulling image \"{image}\": {}: {}", failed.reason, failed.message);
+        waiting("ImagePullBackOff", Some(words))
+    } else {
+        waiting(&failed.reason, Some(failed.message.clone()))
+    }
+}
+
+fn terminated(run: &Run) -> ContainerState {
+    ContainerState {
+        terminated: Some(ContainerStateTerminated {
+            exit_code: run.exit_code(),
+            signal: run.signal(),
+            reason: Some(run.reason().to_owned()),
+            message: run.message.clone(),
+            started_at: Some(run.started_at),
+            finished_at: Some(run.finished_at),
+            container_id: run.id.as_deref().map(uri),
+        }),
+        ..ContainerState::default()
+    }
+}
+
+/// The state of a main container that should have run and did not.
+fn unknown() -> ContainerState {
+    ContainerState {
+        terminated: Some(ContainerStateTerminated {
+            exit_code: 137,
+            reason: Some("ContainerStatusUnknown".to_owned()),
+            message: Some(
+                "The container could not be located when the pod was terminated".to_owned(),
+            ),
+            ..ContainerStateTerminated::default()
+        }),
+        ..ContainerState::default()
+    }
+}
+
+fn uri(id: &str) -> String {
+    format!("pod://{id}")
+}
+
+/// Whether a start failed because the image could not be had, which has its own word for the pause after it.
+pub(crate) fn is_pull(reason: &str) -> bool {
+    reason == "ErrImagePull"
+}
+
+/// The message of the event that a start failed.
+pub(crate) fn failed_start_words(reason: &str, message: &str, image: &str) -> String {
+    if is_pull(reason) {
+        format!("Failed to pull image \"{image}\": {message}")
+    } else {
+        format!("Error: {message}")
+    }
+}

@@ -1,0 +1,124 @@
+//! What the machine has to know about a pod before it starts: the rules, which never change during its life.
+
+use std::time::Duration;
+
+use pod_spec::status::QosClass;
+use serde::{Deserialize, Serialize};
+
+use crate::Backoff;
+
+/// The rules one pod lives by, taken from its manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifecycleTable {
+    /// Whose life it is; only for messages.
+    pub pod: PodIdentity,
+    /// `spec.initContainers` in the manifest's order, sidecars among them, then `spec.containers` in theirs.
+    pub containers: Vec<ContainerRules>,
+    /// `spec.restartPolicy`.
+    pub restart_policy: RestartPolicy,
+    /// `spec.terminationGracePeriodSeconds`.
+    pub grace: GraceSeconds,
+    /// How long to wait before something that failed is tried again.
+    pub backoff: Backoff,
+    /// `status.qosClass`.
+    pub qos_class: QosClass,
+    /// `metadata.generation`, repeated in the status and in each condition.
+    pub observed_generation: Option<i64>,
+}
+
+/// What a pod is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodIdentity {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `metadata.uid`.
+    pub uid: String,
+}
+
+impl PodIdentity {
+    /// `NAME_NAMESPACE(UID)`, the form of the kubelet's messages.
+    pub(crate) fn display(&self) -> String {
+        format!("{}_{}({})", self.name, self.namespace, self.uid)
+    }
+}
+
+/// The rules of one container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerRules {
+    /// The container's name, unique in the pod.
+    pub name: String,
+    /// Its part in the pod.
+    pub kind: ContainerKind,
+    /// The image as asked for; only shown.
+    pub image: String,
+}
+
+/// The part a container plays in its pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ContainerKind {
+    /// In `spec.initContainers`: has to end with exit code 0 before the next one starts.
+    Init,
+    /// In `spec.initContainers` with `restartPolicy: Always`: has to run before the next one starts, and goes on.
+    Sidecar,
+    /// In `spec.containers`: the pod is over when all of these are.
+    Main,
+}
+
+/// `spec.restartPolicy`: which ended containers are started again. Sidecars always are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum RestartPolicy {
+    /// All of them.
+    #[default]
+    Always,
+    /// Those with an exit code other than 0.
+    OnFailure,
+    /// None.
+    Never,
+}
+
+/// How many seconds a pod has between the stop signal and the kill.
+///
+/// Every container gets at least two seconds between the two, whatever this says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GraceSeconds(u32);
+
+impl GraceSeconds {
+    /// What a pod has when its manifest does not say: 30 s.
+    pub const DEFAULT: Self = Self(30);
+
+    /// So many seconds.
+    pub const fn new(seconds: u32) -> Self {
+        Self(seconds)
+    }
+
+    /// Reads the manifest's number. A negative one means one second, as it does to the kubelet.
+    pub fn from_spec(seconds: i64) -> Self {
+        if seconds < 0 { Self(1) } else { Self(u32::try_from(seconds).unwrap_or(u32::MAX)) }
+    }
+
+    /// As a span of time.
+    pub const fn as_duration(self) -> Duration {
+        Duration::from_secs(self.0 as u64)
+    }
+}
+
+impl Default for GraceSeconds {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b141_a_negative_grace_means_one_second() {
+        for (written, meant) in [(-1, 1), (i64::MIN, 1), (0, 0), (30, 30), (i64::MAX, u32::MAX)] {
+            assert_eq!(GraceSeconds::from_spec(written), GraceSeconds::new(meant), "{written}");
+        }
+    }
+}
