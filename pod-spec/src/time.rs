@@ -63,7 +63,9 @@ impl Add<Duration> for Time {
     type Output = Time;
 
     fn add(self, span: Duration) -> Time {
-        Time { nanos: self.nanos.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)) }
+        Time {
+            nanos: self.nanos.saturating_add(i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)),
+        }
     }
 }
 

@@ -1,0 +1,254 @@
+//! What is wrong with a manifest: every fault at once, each with its place.
+
+use std::fmt::{self, Write as _};
+
+use crate::path::{Path, Position, printable};
+
+/// What sort of fault it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The text is neither YAML nor JSON.
+    Syntax,
+    /// The text is larger, deeper or more repetitive than any manifest.
+    TooMuch,
+    /// The text holds no Pod, or more than one.
+    NotAPod,
+    /// No such field exists.
+    UnknownField,
+    /// The same key stands twice in one mapping.
+    DuplicateField,
+    /// A value has another type than the field.
+    WrongType,
+    /// A field that must be there is not.
+    Required,
+    /// A value is not one of the few that the field takes.
+    NotOneOf,
+    /// A value has the right type and is still wrong.
+    Invalid,
+    /// A name or path is taken twice.
+    Duplicate,
+    /// A name refers to nothing.
+    NotFound,
+    /// Kubernetes knows this; this program does not do it, and says so rather than ignore it.
+    NotSupported,
+}
+
+/// One fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The field: `spec.containers[0].ports[1].hostPort`. Empty when the text as a whole is meant.
+    pub path: String,
+    /// The line, counted from one. None when the pod did not come from a text.
+    pub line: Option<usize>,
+    /// The column in characters, counted from one.
+    pub column: Option<usize>,
+    /// What sort of fault it is.
+    pub kind: FaultKind,
+    /// What is wrong: a lower-case fragment.
+    pub message: String,
+    /// What to write instead: a fragment that follows the message after a comma.
+    pub suggestion: Option<String>,
+}
+
+impl Fault {
+    pub(crate) fn new(
+        path: &Path,
+        at: Option<Position>,
+        kind: FaultKind,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            path: path.as_str().to_owned(),
+            line: at.map(|at| at.line),
+            column: at.map(|at| at.column),
+            kind,
+            message: message.into(),
+            suggestion: None,
+        }
+    }
+
+    pub(crate) fn suggest(mut self, suggestion: Option<String>) -> Self {
+        self.suggestion = suggestion;
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, ", {suggestion}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Every fault of a manifest, in the order of the text. There is at least one.
+///
+/// Its `Display` gives one line for each fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults {
+    faults: Vec<Fault>,
+}
+
+impl Faults {
+    pub(crate) fn one(at: Option<Position>, kind: FaultKind, message: impl Into<String>) -> Self {
+        Fault::new(&Path::default(), at, kind, message).into()
+    }
+
+    /// `value` when nothing was found, else what was found.
+    pub(crate) fn or<T>(mut faults: Vec<Fault>, value: T) -> Result<T, Self> {
+        if faults.is_empty() {
+            return Ok(value);
+        }
+        faults.sort_by_key(|f| (f.line.unwrap_or(usize::MAX), f.column.unwrap_or(usize::MAX)));
+        faults.dedup();
+        Err(Self { faults })
+    }
+
+    /// The faults, in the order of the text.
+    pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
+        self.faults.iter()
+    }
+
+    /// The faults as a compiler shows them: each with its line of `source`, the text that was read, and with `file`,
+    /// the name that text goes by.
+    pub fn render(&self, source: &str, file: &str) -> String {
+        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+        let lines: Vec<&str> = source.lines().collect();
+        let mut out = String::new();
+        for fault in &self.faults {
+            render_one(&mut out, fault, &lines, file);
+        }
+        out
+    }
+}
+
+fn render_one(out: &mut String, fault: &Fault, lines: &[&str], file: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "error: {}", fault.message);
+    let line = fault.line.unwrap_or(0);
+    let width = line.to_string().len();
+    let _ = write!(out, "{:width$}--> {file}", "");
+    if let Some(line) = fault.line {
+        let _ = write!(out, ":{line}:{}", fault.column.unwrap_or(1));
+    }
+    let _ = if fault.path.is_empty() { writeln!(out) } else { writeln!(out, " ({})", fault.path) };
+    if let Some(text) = line.checked_sub(1).and_then(|i| lines.get(i)) {
+        let (text, pad, carets) = excerpt(text, fault.column.unwrap_or(1));
+        let _ = writeln!(out, "{:width$} |", "");
+        let _ = writeln!(out, "{line} | {text}");
+        let _ = writeln!(out, "{:width$} | {pad}{carets}", "");
+    }
+    if let Some(suggestion) = &fault.suggestion {
+        let _ = writeln!(out, "{:width$} = help: {suggestion}", "");
+    }
+    out.push('\n');
+}
+
+/// The line made fit for a terminal, what stands before the mark, and the mark below the word at `column`.
+fn excerpt(line: &str, column: usize) -> (String, String, String) {
+    const BEFORE: usize = 100;
+    let skip = (column - column.min(1)).saturating_sub(BEFORE);
+    let shown: Vec<char> = line
+        .chars()
+        .skip(skip)
+        .take(BEFORE + 60)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let start = (column - column.min(1) - skip).min(shown.len());
+    let word = shown[start..]
+        .iter()
+        .take_while(|c| c.is_alphanumeric() || "._-/\"'".contains(**c))
+        .count();
+    (shown.iter().collect(), " ".repeat(start), "^".repeat(word.max(1)))
+}
+
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Self {
+        Self { faults: vec![fault] }
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, fault) in self.faults.iter().enumerate() {
+            if i > 0 {
+                f.write_char('\n')?;
+            }
+            fault.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+impl<'a> IntoIterator for &'a Faults {
+    type Item = &'a Fault;
+    type IntoIter = std::slice::Iter<'a, Fault>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for Faults {
+    type Item = Fault;
+    type IntoIter = std::vec::IntoIter<Fault>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.faults.into_iter()
+    }
+}
+
+/// A value in backquotes, cut and made harmless.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("`{}`", printable(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(line: usize, column: usize, message: &str) -> Fault {
+        Fault::new(&Path::new("spec"), Some(Position { line, column }), FaultKind::Invalid, message)
+    }
+
+    #[test]
+    fn faults_come_in_the_order_of_the_text() {
+        let faults = Faults::or(vec![fault(9, 1, "b"), fault(2, 3, "a")], ()).unwrap_err();
+        assert_eq!(faults.to_string(), "line 2: spec: a\nline 9: spec: b");
+    }
+
+    #[test]
+    fn a_rendered_fault_shows_its_line() {
+        let fault =
+            fault(2, 3, "unknown field `comand`").suggest(Some("did you mean `command`?".into()));
+        let text = Faults::from(fault).render("spec:\n  comand: [a]\r\n", "web.yaml");
+        let want = "error: unknown field `comand`
+ --> web.yaml:2:3 (spec)
+  |
+2 |   comand: [a]
+  |   ^^^^^^
+  = help: did you mean `command`?
+
+";
+        assert_eq!(text, want);
+    }
+
+    #[test]
+    fn rendering_never_leaves_the_text() {
+        for (line, column) in [(0, 0), (1, 0), (1, 500), (7, 7), (usize::MAX, usize::MAX)] {
+            let text = Faults::from(fault(line, column, "x")).render("a: 1", "f");
+            assert!(text.starts_with("error: x\n"));
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The checks of the API server, and of what this program supports.
+
+mod check;
+mod container;
+pub(crate) mod name;
+mod pod;
+mod resources;
+mod security;
+mod volume;
+
+pub(crate) use check::Check;
+pub(crate) use pod::check;
