@@ -69,6 +69,10 @@ mod event;
 mod machine;
 mod progress;
 mod resume;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod sim;
 mod state;
 mod status;
 mod table;

@@ -290,7 +290,7 @@ impl PodMachine {
     }
 
     /// The exit code of a container that was given up as lost; the outcome of its pod stays.
-    pub(crate) fn late_exit(
+    fn late_exit(
         &mut self,
         container: &str,
         attempt: u32,
@@ -321,7 +321,7 @@ impl PodMachine {
     }
 
     /// The container whose live attempt this is.
-    fn live(&self, container: &str, attempt: u32) -> Option<usize> {
+    pub(crate) fn live(&self, container: &str, attempt: u32) -> Option<usize> {
         self.index(container).filter(|&i| self.state.containers[i].live_attempt() == Some(attempt))
     }
 }

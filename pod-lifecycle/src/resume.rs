@@ -120,8 +120,7 @@ impl PodMachine {
                 PodState::Initializing | PodState::Running | PodState::Terminating { .. },
                 ObservedSandbox::Absent | ObservedSandbox::Lost,
             ) => {
-                // What ended before the sandbox counts; what has to be asked for again does not.
-                self.compare_containers(&observed.containers, now, &mut Vec::new());
+                self.note_exits(&observed.containers);
                 self.sandbox_lost(
                     now,
                     "the sandbox was gone when the engine came back".to_owned(),
@@ -129,7 +128,7 @@ impl PodMachine {
                 );
             }
             (PodState::RemovingSandbox { .. }, _) => {
-                self.note_late_exits(&observed.containers);
+                self.note_exits(&observed.containers);
                 actions.push(Action::RemoveSandbox);
             }
             (PodState::Finished { .. }, _) => {}
@@ -142,33 +141,38 @@ impl PodMachine {
         now: Time,
         actions: &mut Vec<Action>,
     ) {
-        self.note_late_exits(observed);
+        self.note_exits(observed);
         for index in 0..self.state.containers.len() {
             let record = &self.state.containers[index];
             let Some(attempt) = record.live_attempt() else { continue };
             let seen = observed.iter().find(|o| o.name == record.name && o.attempt == attempt);
             match seen.map(|o| &o.state) {
-                None => self.not_there(index, attempt, now, actions),
-                Some(ObservedState::Created) => self.not_there(index, attempt, now, actions),
                 Some(ObservedState::Running { id, image_id, started_at }) => {
                     let (id, image_id, started_at) = (id.clone(), image_id.clone(), *started_at);
                     self.there(index, Instance { attempt, id, image_id, started_at }, actions);
                 }
-                Some(ObservedState::Exited {
-                    id,
-                    image_id,
-                    exit,
-                    started_at,
-                    finished_at,
-                    message,
-                }) => {
-                    let (id, image_id) = (id.clone(), image_id.clone());
-                    let instance = Instance { attempt, id, image_id, started_at: *started_at };
-                    self.state.containers[index].started(instance);
-                    let name = self.state.containers[index].name.clone();
-                    let span = Span { started_at: *started_at, finished_at: *finished_at };
-                    self.exited(&name, attempt, *exit, span, message.clone());
+                // One that ended has been noted, and is not alive any more.
+                None | Some(ObservedState::Created | ObservedState::Exited { .. }) => {
+                    self.not_there(index, attempt, now, actions);
                 }
+            }
+        }
+    }
+
+    /// Every end that was seen, also of containers that had been given up as lost.
+    fn note_exits(&mut self, observed: &[ObservedContainer]) {
+        for ObservedContainer { name, attempt, state } in observed {
+            match state {
+                ObservedState::Exited { id, image_id, exit, started_at, finished_at, message } => {
+                    let (id, image_id, started_at) = (id.clone(), image_id.clone(), *started_at);
+                    if let Some(index) = self.live(name, *attempt) {
+                        let instance = Instance { attempt: *attempt, id, image_id, started_at };
+                        self.state.containers[index].started(instance);
+                    }
+                    let span = Span { started_at, finished_at: *finished_at };
+                    self.exited(name, *attempt, *exit, span, message.clone());
+                }
+                ObservedState::Created | ObservedState::Running { .. } => {}
             }
         }
     }
@@ -202,18 +206,6 @@ impl PodMachine {
             | ContainerLife::Retrying { .. }
             | ContainerLife::BackOff { .. }
             | ContainerLife::Exited { .. } => record.lost(now),
-        }
-    }
-
-    /// Exit codes of containers that had been given up as lost.
-    fn note_late_exits(&mut self, observed: &[ObservedContainer]) {
-        for seen in observed {
-            if let ObservedState::Exited { exit, started_at, finished_at, message, .. } =
-                &seen.state
-            {
-                let span = Span { started_at: *started_at, finished_at: *finished_at };
-                self.late_exit(&seen.name, seen.attempt, *exit, span, message.clone());
-            }
         }
     }
 }

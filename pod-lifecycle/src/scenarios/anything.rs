@@ -1,0 +1,129 @@
+//! Any pod, any order of events, a crash between any two steps. The simulated world checks at each step that:
+//! no container starts before its predecessors in the init list have done their part, there are never two instances
+//! of one container, sidecars are stopped in their turn, nobody is killed early, restart counts never fall, a final
+//! phase stays, conditions keep their moments, and every deadline leads somewhere.
+
+use pod_spec::status::{PodPhase, PodStatus};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::sim::{Choices, OnTerm, Play, Script, Sim, ended, pod};
+use crate::{LifecycleTable, RestartPolicy};
+
+fn play() -> impl Strategy<Value = Play> {
+    prop_oneof![
+        4 => (0..20_u64, 0..2).prop_map(|(after, code)| Play::Exit { after, code }),
+        1 => (0..20_u64).prop_map(|after| Play::OutOfMemory { after, code: 137 }),
+        1 => Just(Play::Exit { after: 700, code: 1 }),
+        1 => Just(Play::StartError),
+    ]
+}
+
+fn on_term() -> impl Strategy<Value = OnTerm> {
+    prop_oneof![
+        3 => (0..40_u64, 0..2).prop_map(|(after, code)| OnTerm::Exit { after, code }),
+        1 => Just(OnTerm::Ignore),
+    ]
+}
+
+/// A script that comes to its end: after some plays it does what is expected of a container of this name.
+fn script(name: &'static str) -> impl Strategy<Value = Script> {
+    (vec(play(), 0..4), on_term(), 0..3_u32).prop_map(
+        move |(mut plays, on_term, create_failures)| {
+            plays.push(if name.starts_with('s') {
+                Play::Forever
+            } else {
+                Play::Exit { after: 5, code: 0 }
+            });
+            Script::new(&plays).on_term(on_term).create_failures(create_failures)
+        },
+    )
+}
+
+fn policy() -> impl Strategy<Value = RestartPolicy> {
+    prop_oneof![
+        Just(RestartPolicy::Always),
+        Just(RestartPolicy::OnFailure),
+        Just(RestartPolicy::Never)
+    ]
+}
+
+/// A pod with its scripts.
+fn any_pod() -> impl Strategy<Value = (LifecycleTable, Vec<Script>)> {
+    let kinds = vec(prop_oneof![Just('i'), Just('s')], 0..4);
+    (policy(), kinds, 1..3_usize).prop_flat_map(|(policy, kinds, mains)| {
+        const INITS: [&str; 4] = ["i0", "i1", "i2", "i3"];
+        const SIDECARS: [&str; 4] = ["s0", "s1", "s2", "s3"];
+        let list = kinds
+            .iter()
+            .enumerate()
+            .map(|(n, kind)| if *kind == 'i' { INITS[n] } else { SIDECARS[n] });
+        let names: Vec<&'static str> = list.chain(["a", "b"].into_iter().take(mains)).collect();
+        let scripts: Vec<_> = names.iter().map(|name| script(name)).collect();
+        (Just(pod(policy, &names)), scripts)
+    })
+}
+
+fn choices(crashes: bool) -> impl Strategy<Value = Choices> {
+    vec(any::<u8>(), 0..400).prop_map(move |numbers| Choices { numbers, used: 0, crashes })
+}
+
+/// How a pod ended, without the times.
+fn end_of(status: &PodStatus) -> (PodPhase, Vec<(String, u32, i32)>) {
+    let code = |c: &pod_spec::status::ContainerStatus| {
+        c.state.terminated.as_ref().map_or(-1, |t| t.exit_code)
+    };
+    let inits = status.init_container_statuses.iter().filter(|c| c.name.starts_with('i'));
+    let ends =
+        inits.chain(&status.container_statuses).map(|c| (c.name.clone(), c.restart_count, code(c)));
+    (status.phase, ends.collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_deleted_pod_comes_to_its_end(
+        (table, scripts) in any_pod(),
+        chance in choices(true),
+        deletions in vec((0..900_u64, proptest::option::of(0..60_u32)), 1..3),
+        failures in 0..3_u32,
+    ) {
+        let mut sim = Sim::with_choices(table, scripts, chance);
+        sim.world.sandbox_failures = failures;
+        for (at, grace) in deletions {
+            sim.delete(at, grace);
+        }
+        prop_assert!(ended(&mut sim).is_terminal());
+    }
+
+    #[test]
+    fn a_lost_sandbox_ends_the_pod((table, scripts) in any_pod(), chance in choices(true), at in 0..100_u64) {
+        let mut sim = Sim::with_choices(table, scripts, chance);
+        sim.world.lose_sandbox(at);
+        sim.delete(5000, None);
+        prop_assert!(ended(&mut sim).is_terminal());
+    }
+
+    #[test]
+    fn crashes_do_not_change_the_end((mut table, scripts) in any_pod(), chance in choices(true)) {
+        if table.restart_policy == RestartPolicy::Always {
+            table.restart_policy = RestartPolicy::OnFailure;
+        }
+        let mut smooth = Sim::new(table.clone(), scripts.clone());
+        let mut rough = Sim::with_choices(table, scripts, chance);
+        prop_assert_eq!(ended(&mut smooth), ended(&mut rough));
+        prop_assert_eq!(end_of(&smooth.machine.status()), end_of(&rough.machine.status()));
+    }
+
+    #[test]
+    fn late_and_reordered_news_do_not_change_the_end((mut table, scripts) in any_pod(), chance in choices(false)) {
+        if table.restart_policy == RestartPolicy::Always {
+            table.restart_policy = RestartPolicy::OnFailure;
+        }
+        let mut smooth = Sim::new(table.clone(), scripts.clone());
+        let mut rough = Sim::with_choices(table, scripts, chance);
+        prop_assert_eq!(ended(&mut smooth), ended(&mut rough));
+        prop_assert_eq!(end_of(&smooth.machine.status()), end_of(&rough.machine.status()));
+    }
+}

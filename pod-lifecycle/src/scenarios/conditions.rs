@@ -1,0 +1,123 @@
+//! Conditions and what else is read off the status.
+
+use pod_spec::status::{PodPhase, PodStatus};
+
+use crate::RestartPolicy::Always;
+use crate::sim::{Script, Sim, condition, of, pod, seconds};
+
+fn changed(status: &PodStatus, kind: &str) -> i64 {
+    let found = status.conditions.iter().find(|c| c.kind == kind).unwrap();
+    found.last_transition_time.unwrap().as_nanos() / 1_000_000_000
+}
+
+#[test]
+fn b024_b033_conditions_come_true_in_order() {
+    let scripts = vec![Script::codes(4, &[0]), Script::forever()];
+    let mut sim = Sim::new(pod(Always, &["i1", "app"]), scripts);
+    sim.world.sandbox_failures = 1;
+    let status = sim.run_until(60);
+    let kinds =
+        ["PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"];
+    assert_eq!(kinds.map(|kind| changed(&status, kind)), [0, 10, 14, 14, 14]);
+
+    let mut sim = Sim::new(pod(Always, &["app"]), vec![Script::forever()]);
+    sim.world.sandbox_failures = 1;
+    let status = sim.run_until(60);
+    assert_eq!(kinds.map(|kind| changed(&status, kind)), [0, 10, 0, 10, 10]);
+}
+
+#[test]
+fn b025_without_a_sandbox_only_what_needs_none_holds() {
+    for (names, initialized) in [
+        (vec!["app"], "True//"),
+        (
+            vec!["i1", "app"],
+            "False/ContainersNotInitialized/containers with incomplete status: [i1]",
+        ),
+    ] {
+        let scripts = names.iter().map(|_| Script::forever()).collect();
+        let mut sim = Sim::new(pod(Always, &names), scripts);
+        sim.world.sandbox_failures = 9;
+        let status = sim.run_until(5);
+        let kinds = ["PodScheduled", "PodReadyToStartContainers", "Initialized"];
+        assert_eq!(kinds.map(|kind| condition(&status, kind)), ["True//", "False//", initialized]);
+        assert!(condition(&status, "Ready").starts_with("False/ContainersNotReady"));
+    }
+}
+
+#[test]
+fn b027_the_sandbox_condition_follows_the_sandbox() {
+    let mut sim = Sim::new(pod(Always, &["app"]), vec![Script::forever()]);
+    assert_eq!(condition(&sim.machine.status(), "PodReadyToStartContainers"), "False//");
+    assert_eq!(condition(&sim.run_until(1), "PodReadyToStartContainers"), "True//");
+    sim.world.lose_sandbox(5);
+    assert_eq!(condition(&sim.run(), "PodReadyToStartContainers"), "False//");
+}
+
+#[test]
+fn b023_initialized_holds_when_every_sidecar_is_started() {
+    let scripts =
+        vec![Script::codes(1, &[0]), Script::forever().create_failures(1), Script::forever()];
+    let mut sim = Sim::new(pod(Always, &["i1", "s1", "app"]), scripts);
+    let words = "False/ContainersNotInitialized/containers with incomplete status: [s1]";
+    assert_eq!(condition(&sim.run_until(5), "Initialized"), words);
+    assert_eq!(condition(&sim.run_until(12), "Initialized"), "True//");
+}
+
+#[test]
+fn b028_b029_b030_started_and_ready_without_probes() {
+    let scripts = vec![Script::codes(1, &[0]), Script::forever()];
+    let mut sim = Sim::new(pod(Always, &["i1", "app"]), scripts);
+    let status = sim.run_until(0);
+    let flags = |status: &PodStatus, name: &str| (of(status, name).started, of(status, name).ready);
+    assert_eq!(
+        [flags(&status, "i1"), flags(&status, "app")],
+        [(Some(true), false), (Some(false), false)]
+    );
+    let status = sim.run_until(1);
+    assert_eq!(
+        [flags(&status, "i1"), flags(&status, "app")],
+        [(Some(false), true), (Some(true), true)]
+    );
+}
+
+#[test]
+fn b034_b035_generation_and_addresses_are_shown() {
+    let mut sim = Sim::new(pod(Always, &["app"]), vec![Script::forever()]);
+    let status = sim.run_until(1);
+    assert_eq!(status.observed_generation, Some(7));
+    assert!(status.conditions.iter().all(|c| c.observed_generation == Some(7)));
+    assert_eq!(status.pod_ip.as_deref(), Some("10.0.0.2"));
+    assert_eq!(status.pod_ips[0].ip, "10.0.0.2");
+    assert_eq!(status.host_ips[0].ip, status.host_ip.clone().unwrap());
+    assert_eq!(status.start_time, Some(seconds(0)));
+    let app = of(&status, "app");
+    assert_eq!(
+        (app.container_id.as_deref(), app.image_id.as_str()),
+        (Some("pod://app-0"), "sha256:1")
+    );
+}
+
+#[test]
+fn b115_a_deleted_pod_is_ready_while_its_containers_are() {
+    let mut sim = Sim::new(pod(Always, &["app"]), vec![Script::forever()]);
+    sim.delete(5, None);
+    let status = sim.run_until(5);
+    assert_eq!((status.phase, condition(&status, "Ready").as_str()), (PodPhase::Running, "True//"));
+}
+
+#[test]
+fn what_happens_is_told_in_the_kubelets_words() {
+    let mut sim = Sim::new(pod(Always, &["app"]), vec![Script::forever().create_failures(2)]);
+    sim.run_until(60);
+    assert_eq!(
+        sim.lines(&["Normal", "Warning"]),
+        [
+            "0.0 Warning Failed: Failed to pull image \"image\": no such thing",
+            "10.0 Warning Failed: Failed to pull image \"image\": no such thing",
+            "10.0 Warning BackOff: Back-off pulling image \"image\"",
+            "30.0 Normal Created: Container created",
+            "30.0 Normal Started: Container started",
+        ]
+    );
+}
