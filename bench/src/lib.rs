@@ -5,4 +5,5 @@
 //! installed, its peers, all in one run.
 
 pub mod floor;
+pub mod runner;
 mod sys;

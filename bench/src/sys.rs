@@ -1,5 +1,5 @@
 //! System calls that have no safe wrapper.
-#![allow(unsafe_code)] // clone3, capset and two prctls are in no crate we use.
+#![allow(unsafe_code)] // clone3, pidfd_open, capset and execve of ready strings have no safe call.
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -55,6 +55,14 @@ pub(crate) fn clone3(
             Ok(Child { pid: Pid::from_raw(pid as i32), pidfd })
         }
     }
+}
+
+/// A descriptor that is readable once the child `pid`, not yet reaped, has ended.
+pub(crate) fn pidfd_open(pid: u32) -> Result<OwnedFd, Errno> {
+    // SAFETY: the call takes integers only.
+    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: a new descriptor that nothing else owns; it fits by its definition.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as libc::c_int) })
 }
 
 /// Reduces the process to the capabilities in `kept`, a mask by number.
