@@ -1,0 +1,323 @@
+//! What a caller asks for: sandboxes, containers and processes, in the shapes of the CRI.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::capability::Capabilities;
+use crate::error::ConfigError;
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes 1 to 128 ASCII letters, digits, `-`, `_` and `.`, the first of which is a letter or digit.
+            ///
+            /// # Errors
+            /// When the text has another form: an id is a file name, so it must not be able to leave its directory.
+            pub fn new(id: impl Into<String>) -> Result<Self, ConfigError> {
+                let id = id.into();
+                let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+                let ok = id.len() <= 128
+                    && id.starts_with(|c: char| c.is_ascii_alphanumeric())
+                    && id.chars().all(plain);
+                if ok { Ok(Self(id)) } else { Err(ConfigError::Id { what: $what, id }) }
+            }
+
+            /// The text of the id.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = ConfigError;
+
+            fn try_from(id: String) -> Result<Self, ConfigError> {
+                Self::new(id)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+    };
+}
+
+id_type!(
+    /// The name of a sandbox, unique below one [`Runtime`](crate::Runtime) root.
+    SandboxId,
+    "sandbox"
+);
+id_type!(
+    /// The name of one instance of a container, unique in its sandbox.
+    ContainerId,
+    "container"
+);
+
+/// A sandbox: the namespaces, the cgroup and the helper process that containers share (CRI `PodSandboxConfig`).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SandboxConfig {
+    /// Its name.
+    pub id: SandboxId,
+    /// The host name its containers see, at most 64 bytes.
+    pub hostname: String,
+    /// Its cgroup, absolute from the hierarchy's root, such as `/pod/burstable/pod1234`. It must not exist yet.
+    pub cgroup: PathBuf,
+    /// Limits of all its containers together.
+    #[serde(default)]
+    pub resources: Resources,
+    /// Whether its containers share one pid namespace, in which the pause program is pid 1.
+    #[serde(default)]
+    pub share_pid: bool,
+    /// Size of the shared `/dev/shm` in bytes.
+    pub shm_size: u64,
+    /// Memory file systems made before any container, for containers to mount by path.
+    #[serde(default)]
+    pub tmpfs: Vec<Tmpfs>,
+    /// A program that is started with the sandbox and again when it dies, until it ends with code 0.
+    #[serde(default)]
+    pub companion: Option<Companion>,
+}
+
+impl SandboxConfig {
+    /// A sandbox in the cgroup `/pod/<id>`, with its id as host name, 64 MiB of `/dev/shm` and no limits.
+    pub fn new(id: SandboxId) -> Self {
+        Self {
+            hostname: id.as_str().chars().take(63).collect(),
+            cgroup: PathBuf::from(crate::cgroup::ROOT).join(id.as_str()),
+            id,
+            resources: Resources::default(),
+            share_pid: false,
+            shm_size: 64 << 20,
+            tmpfs: Vec::new(),
+            companion: None,
+        }
+    }
+}
+
+/// A memory file system in the sandbox's own mount namespace; nobody outside sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tmpfs {
+    /// An existing, empty directory.
+    pub path: PathBuf,
+    /// Its size in bytes; `None` is the kernel's default, half of the memory.
+    pub size: Option<u64>,
+    /// Mode of its root, such as `0o777`.
+    pub mode: u32,
+}
+
+/// A program that the keeper starts and keeps alive, such as the engine that carries a policy.
+///
+/// It runs as the caller does, in the host's namespaces. Its environment is exactly `env` and
+/// [`GENERATION`](crate::GENERATION), which grows by one with each start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Companion {
+    /// The file to execute.
+    pub program: PathBuf,
+    /// Its arguments, `argv[0]` first.
+    pub argv: Vec<String>,
+    /// Its environment.
+    pub env: BTreeMap<String, String>,
+    /// Where its stdout and stderr go; created with mode 0600.
+    pub log: PathBuf,
+}
+
+/// One container (CRI `ContainerConfig`).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ContainerConfig {
+    /// The name of this instance.
+    pub id: ContainerId,
+    /// What its root file system is made of.
+    pub rootfs: RootFs,
+    /// Whether `/` is mounted read-only.
+    #[serde(default)]
+    pub readonly_rootfs: bool,
+    /// Mounted in this order, after the standard ones.
+    #[serde(default)]
+    pub mounts: Vec<Mount>,
+    /// Its first process.
+    pub process: Process,
+    /// Its own limits.
+    #[serde(default)]
+    pub resources: Resources,
+    /// Whether it may use every device and sees `/proc` and `/sys` unmasked and writable.
+    #[serde(default)]
+    pub privileged: bool,
+    /// Where its output goes in the CRI log format; `None` drops it.
+    #[serde(default)]
+    pub log: Option<PathBuf>,
+}
+
+impl ContainerConfig {
+    /// A container with nothing mounted, no limits and no log.
+    pub fn new(id: ContainerId, rootfs: RootFs, process: Process) -> Self {
+        Self {
+            id,
+            rootfs,
+            readonly_rootfs: false,
+            mounts: Vec::new(),
+            process,
+            resources: Resources::default(),
+            privileged: false,
+            log: None,
+        }
+    }
+}
+
+/// What a container's root file system is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RootFs {
+    /// This machine's own root, read-only, under a private writable layer. `/tmp`, `/run`, `/root`, `/home`, `/dev`
+    /// and `/proc` start empty, and so does everything in `mask`. What is mounted below the root is there, read-only.
+    Host {
+        /// A directory for the writable layer, created and removed with the container.
+        layer: PathBuf,
+        /// Absolute paths that the container sees as empty directories.
+        mask: Vec<PathBuf>,
+    },
+    /// Unpacked image layers, the topmost first, under a private writable layer.
+    Layers {
+        /// A directory for the writable layer, created and removed with the container.
+        layer: PathBuf,
+        /// The read-only directories below it.
+        lower: Vec<PathBuf>,
+    },
+    /// A directory used as it is, writable.
+    Directory(PathBuf),
+}
+
+impl RootFs {
+    /// The directory that is removed with the container.
+    pub(crate) fn layer(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Host { layer, .. } | Self::Layers { layer, .. } => Some(layer),
+            Self::Directory(_) => None,
+        }
+    }
+}
+
+/// A bind mount into a container (CRI `Mount`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// A file or directory of the host.
+    pub source: PathBuf,
+    /// Where the container sees it; missing directories and files are made.
+    pub destination: PathBuf,
+    /// Whether writing to it gives EROFS.
+    #[serde(default)]
+    pub readonly: bool,
+}
+
+/// A process in a container: its first one, or one that is executed later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// The program and its arguments; a program without `/` is looked up in the `PATH` of `env`.
+    pub args: Vec<String>,
+    /// `NAME=value`, exactly what the program sees (`HOME` is added when it is missing).
+    pub env: Vec<String>,
+    /// The working directory, created when it is missing.
+    pub cwd: PathBuf,
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Supplementary group ids.
+    pub groups: Vec<u32>,
+    /// The capabilities it may ever have.
+    pub capabilities: Capabilities,
+    /// Whether setuid programs and file capabilities are without effect.
+    pub no_new_privileges: bool,
+    /// Which system calls it may use.
+    pub seccomp: Seccomp,
+    /// Its rank for the out-of-memory killer, -1000 to 1000. Lowered only as far as the caller may.
+    pub oom_score_adj: i32,
+}
+
+impl Process {
+    /// Root, with the default capabilities and seccomp filter, in `/`, with a `PATH`.
+    pub fn new<S: Into<String>>(args: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            args: args.into_iter().map(Into::into).collect(),
+            env: vec![format!("PATH={DEFAULT_PATH}")],
+            cwd: PathBuf::from("/"),
+            uid: 0,
+            gid: 0,
+            groups: Vec::new(),
+            capabilities: Capabilities::default(),
+            no_new_privileges: false,
+            seccomp: Seccomp::RuntimeDefault,
+            oom_score_adj: 0,
+        }
+    }
+}
+
+/// Where programs are looked up when the environment does not say.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Which system calls a process may use (`v1.SeccompProfile`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Seccomp {
+    /// The list that container runtimes use unless told otherwise; what else it allows follows from the capabilities.
+    #[default]
+    RuntimeDefault,
+    /// No filter.
+    Unconfined,
+    /// A profile in the JSON form of the OCI runtime specification.
+    Profile(PathBuf),
+}
+
+/// Limits on memory, processor time and processes (CRI `LinuxContainerResources`).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Resources {
+    /// Relative weight, 2 to 262144; `None` leaves the kernel's default of 1024.
+    pub cpu_shares: Option<u64>,
+    /// Microseconds of processor time in each period.
+    pub cpu_quota: Option<u64>,
+    /// The period in microseconds; `None` is 100 ms.
+    pub cpu_period: Option<u64>,
+    /// Most memory, in bytes.
+    pub memory: Option<u64>,
+    /// Most processes and threads.
+    pub pids: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_cannot_leave_its_directory() {
+        for bad in ["", ".", "..", "a/b", "/a", "-a", "ä", "a\0", &"x".repeat(129)] {
+            assert!(ContainerId::new(bad).is_err(), "{bad:?}");
+        }
+        for good in ["a", "0", "app.0", "3f2a-b_c"] {
+            assert_eq!(ContainerId::new(good).expect(good).as_str(), good);
+        }
+    }
+
+    #[test]
+    fn a_config_reads_back_what_it_wrote() {
+        let config = SandboxConfig::new(SandboxId::new("web").expect("valid"));
+        let text = serde_json::to_string(&config).expect("serializes");
+        let back: SandboxConfig = serde_json::from_str(&text).expect("reads");
+        assert_eq!(back.cgroup, PathBuf::from("/pod/web"));
+        assert!(serde_json::from_str::<SandboxId>("\"../x\"").is_err());
+    }
+}

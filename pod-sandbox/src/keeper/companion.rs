@@ -1,0 +1,114 @@
+//! The program that the keeper keeps alive.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::unistd::Pid;
+
+use crate::config;
+use crate::sys;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// One that has run for this long is started again without a pause.
+const PROVEN: Duration = Duration::from_secs(60);
+
+/// The environment variable that holds a companion's generation.
+pub const GENERATION: &str = "POD_SANDBOX_GENERATION";
+
+/// A companion and its restarts.
+#[derive(Debug)]
+pub(super) struct Companion {
+    config: config::Companion,
+    pub generation: u64,
+    pause: Duration,
+    pub state: State,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    Running { pid: Pid, pidfd: OwnedFd, since: Instant },
+    Waiting { until: Instant },
+    /// It ended with code 0: its work is done.
+    Done,
+}
+
+impl Companion {
+    pub fn new(config: config::Companion) -> Self {
+        let state = State::Waiting { until: Instant::now() };
+        Self { config, generation: 0, pause: FIRST_PAUSE, state }
+    }
+
+    /// Starts it when it is time to.
+    pub fn start_if_due(&mut self) {
+        let State::Waiting { until } = self.state else { return };
+        if Instant::now() < until {
+            return;
+        }
+        self.generation += 1;
+        match self.spawn() {
+            Ok((pid, pidfd)) => self.state = State::Running { pid, pidfd, since: Instant::now() },
+            Err(error) => {
+                tracing::warn!(%error, program = %self.config.program.display(), "cannot start the companion");
+                self.wait();
+            }
+        }
+    }
+
+    fn spawn(&self) -> io::Result<(Pid, OwnedFd)> {
+        let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.config.log)?;
+        let mut command = Command::new(&self.config.program);
+        if let Some((name, args)) = self.config.argv.split_first() {
+            command.arg0(name).args(args);
+        }
+        command
+            .env_clear()
+            .envs(&self.config.env)
+            .env(GENERATION, self.generation.to_string())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        let child = command.spawn()?;
+        let pid = Pid::from_raw(child.id() as i32);
+        Ok((pid, sys::pidfd_open(pid)?))
+    }
+
+    /// It has ended, with this code.
+    pub fn ended(&mut self, code: i32) {
+        if code == 0 {
+            self.state = State::Done;
+            return;
+        }
+        if let State::Running { since, .. } = self.state
+            && since.elapsed() > PROVEN
+        {
+            self.pause = FIRST_PAUSE;
+        }
+        self.wait();
+    }
+
+    fn wait(&mut self) {
+        self.state = State::Waiting { until: Instant::now() + self.pause };
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+
+    /// When [`start_if_due`](Self::start_if_due) wants to be called.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting { until } => Some(until),
+            State::Running { .. } | State::Done => None,
+        }
+    }
+
+    pub fn pid(&self) -> Option<Pid> {
+        match self.state {
+            State::Running { pid, .. } => Some(pid),
+            State::Waiting { .. } | State::Done => None,
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! One container, from the keeper's side.
+//!
+//! ```text
+//! Creating ──created──▶ Created ──start──▶ Starting ──started──▶ Running ──exit──▶ Exited
+//!     └──failed──▶ (gone)   └──exit──▶ Exited    └──failed──▶ Exited with its start error
+//! ```
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::{Pid, pipe2};
+
+use super::creator::{Creator, Job, remove_files};
+use super::log::{Log, Stream};
+use super::spec::Shared;
+use crate::cgroup::{DeviceRules, Hierarchy};
+use crate::config::ContainerConfig;
+use crate::error::{CgroupError, chain};
+use crate::status::{ContainerState, ContainerStatus, Exit};
+
+/// A creation that takes longer is given up (the kubelet's request timeout).
+const CREATE_DEADLINE: Duration = Duration::from_secs(120);
+/// A pipe between a container and its log holds this much.
+const PIPE_SIZE: i32 = 256 << 10;
+
+/// The first process of a container.
+#[derive(Debug)]
+pub(super) struct First {
+    pub pid: Pid,
+    pub pidfd: OwnedFd,
+}
+
+/// Where a container is in its life.
+#[derive(Debug)]
+pub(super) enum State {
+    Creating { creator: Creator, deadline: Instant },
+    Created { creator: Creator, first: First },
+    Starting { creator: Creator, first: First },
+    Running { first: First, started_at: i64 },
+    Exited(Exit),
+}
+
+/// A container.
+#[derive(Debug)]
+pub(super) struct Container {
+    pub config: ContainerConfig,
+    pub state: State,
+    pub cgroup: PathBuf,
+    dir: PathBuf,
+    pub log: Log,
+    pub streams: [Stream; 2],
+    /// The clients that wait for its creation, start or removal.
+    pub waiting: Vec<usize>,
+    /// Whether it goes as soon as it has ended.
+    pub removing: bool,
+}
+
+/// A step of a container's creation that failed in the keeper.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SpawnError {
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    #[error("cannot {action}")]
+    Io { action: String, source: io::Error },
+}
+
+impl SpawnError {
+    fn io(action: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let action = action.into();
+        move |source| Self::Io { action, source }
+    }
+}
+
+impl Container {
+    /// Begins to create one; nothing is left when that fails.
+    pub fn spawn(
+        config: ContainerConfig,
+        hierarchy: &Hierarchy,
+        sandbox_cgroup: &Path,
+        dir: PathBuf,
+        shared: Shared<'_>,
+    ) -> Result<Self, SpawnError> {
+        let cgroup = sandbox_cgroup.join(config.id.as_str());
+        let spawned = Self::try_spawn(&config, hierarchy, &cgroup, &dir, shared);
+        match spawned {
+            Ok((creator, log, streams)) => {
+                let state = State::Creating { creator, deadline: Instant::now() + CREATE_DEADLINE };
+                Ok(Self { config, state, cgroup, dir, log, streams, waiting: Vec::new(), removing: false })
+            }
+            Err(error) => {
+                for left in clean(hierarchy, &cgroup, &dir, &config) {
+                    tracing::warn!("{left}");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn try_spawn(
+        config: &ContainerConfig,
+        hierarchy: &Hierarchy,
+        cgroup: &Path,
+        dir: &Path,
+        shared: Shared<'_>,
+    ) -> Result<(Creator, Log, [Stream; 2]), SpawnError> {
+        for sub in ["rootfs", "engine"] {
+            let path = dir.join(sub);
+            std::fs::create_dir_all(&path).map_err(SpawnError::io(format!("make {}", path.display())))?;
+        }
+        let log = Log::open(config.log.as_deref()).map_err(SpawnError::io("open the log"))?;
+        hierarchy.create(cgroup)?;
+        hierarchy.limit(cgroup, &config.resources)?;
+        let devices = if config.privileged { DeviceRules::All } else { DeviceRules::Standard };
+        hierarchy.allow_devices(cgroup, devices)?;
+        let (out, stdout) = output_pipe().map_err(SpawnError::io("make a pipe"))?;
+        let (err, stderr) = output_pipe().map_err(SpawnError::io("make a pipe"))?;
+        let job = Job { config, shared, hierarchy, cgroup, dir, stdout, stderr };
+        let creator = Creator::spawn(job).map_err(SpawnError::io("fork"))?;
+        Ok((creator, log, [Stream::new(out, "stdout"), Stream::new(err, "stderr")]))
+    }
+
+    /// Its first process, when it lives.
+    pub fn first(&self) -> Option<&First> {
+        match &self.state {
+            State::Created { first, .. } | State::Starting { first, .. } | State::Running { first, .. } => Some(first),
+            State::Creating { .. } | State::Exited(_) => None,
+        }
+    }
+
+    /// Its creator, while it has one.
+    pub fn creator(&self) -> Option<&Creator> {
+        match &self.state {
+            State::Creating { creator, .. } | State::Created { creator, .. } | State::Starting { creator, .. } => {
+                Some(creator)
+            }
+            State::Running { .. } | State::Exited(_) => None,
+        }
+    }
+
+    /// Whether a process of unknown number may be on its way to become its first.
+    pub fn is_being_created(&self) -> bool {
+        matches!(self.state, State::Creating { .. })
+    }
+
+    /// What clients are told.
+    pub fn status(&self) -> ContainerStatus {
+        let state = match &self.state {
+            State::Creating { .. } => ContainerState::Creating,
+            State::Created { first, .. } | State::Starting { first, .. } => {
+                ContainerState::Created { pid: first.pid.as_raw() }
+            }
+            State::Running { first, started_at } => {
+                ContainerState::Running { pid: first.pid.as_raw(), started_at: *started_at }
+            }
+            State::Exited(exit) => ContainerState::Exited(exit.clone()),
+        };
+        ContainerStatus { id: self.config.id.clone(), state, log_lines_lost: self.log.lost() }
+    }
+
+    /// Moves all that the container has written so far to its log.
+    pub fn drain(&mut self, buffer: &mut [u8]) {
+        for stream in &mut self.streams {
+            stream.pump(&mut self.log, buffer);
+            stream.flush(&mut self.log);
+        }
+    }
+
+    /// Removes its cgroup and files. It must have ended.
+    pub fn clean(&self, hierarchy: &Hierarchy) -> Vec<String> {
+        clean(hierarchy, &self.cgroup, &self.dir, &self.config)
+    }
+}
+
+fn clean(hierarchy: &Hierarchy, cgroup: &Path, dir: &Path, config: &ContainerConfig) -> Vec<String> {
+    let mut errors: Vec<String> = hierarchy.destroy(cgroup).err().map(|e| chain(&e)).into_iter().collect();
+    for (path, error) in remove_files(dir, &config.rootfs) {
+        errors.push(format!("cannot remove {}: {error}", path.display()));
+    }
+    errors
+}
+
+/// A pipe whose reading end does not block.
+fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+    fcntl(&read, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    // A larger one spares wake-ups; the system may allow no more than it is.
+    let _ = fcntl(&read, FcntlArg::F_SETPIPE_SZ(PIPE_SIZE));
+    Ok((read, write))
+}

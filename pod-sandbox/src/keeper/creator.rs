@@ -1,0 +1,249 @@
+//! The forked child that makes one container: the only place that calls libcontainer.
+//!
+//! libcontainer changes the process that calls it, leaks into it when it fails, and may block. So each call is made in
+//! a child of the keeper, which ends afterwards and can be killed at any time. The container's first process becomes a
+//! child of the keeper (`as_sibling`).
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use libcontainer::container::builder::ContainerBuilder;
+use libcontainer::oci_spec::runtime::Spec;
+use libcontainer::syscall::syscall::SyscallType;
+use libcontainer::workload::{Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError};
+use nix::fcntl::OFlag;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+use serde::{Deserialize, Serialize};
+
+use super::entry::{self, Entry, EntryError};
+use super::rootfs;
+use super::spec::{Shared, spec};
+use super::trace;
+use crate::cgroup::Hierarchy;
+use crate::config::{ContainerConfig, RootFs};
+use crate::error::chain;
+use crate::sys::{self, Fork};
+
+/// What a creator tells the keeper, one packet each.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Report {
+    /// The container waits to be started; its first process is this one.
+    Created(i32),
+    /// It could not be made; nothing is left of it but directories.
+    CreateFailed(String),
+    /// The program runs.
+    Started,
+    /// The program could not be executed; the container's first process has ended.
+    StartFailed(EntryError),
+}
+
+/// Everything a creator needs; it has its own copy after the fork.
+#[derive(Debug)]
+pub(super) struct Job<'a> {
+    pub config: &'a ContainerConfig,
+    pub shared: Shared<'a>,
+    pub hierarchy: &'a Hierarchy,
+    /// The container's own cgroup, which exists.
+    pub cgroup: &'a Path,
+    /// The container's directory below the sandbox's; exists and is empty.
+    pub dir: &'a Path,
+    pub stdout: OwnedFd,
+    pub stderr: OwnedFd,
+}
+
+/// A running creator, from the keeper's side.
+#[derive(Debug)]
+pub(super) struct Creator {
+    pub pidfd: OwnedFd,
+    channel: OwnedFd,
+}
+
+impl Creator {
+    /// Forks a creator for a job.
+    pub fn spawn(job: Job<'_>) -> io::Result<Self> {
+        let kind = SockType::SeqPacket;
+        let (ours, theirs) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)?;
+        let target = job.hierarchy.clone_target(job.cgroup).map_err(io::Error::other)?;
+        match sys::fork(CloneFlags::empty(), target.as_ref().map(AsFd::as_fd), false)? {
+            Fork::Parent { pidfd, .. } => Ok(Self { pidfd, channel: ours }),
+            Fork::Child => {
+                drop(ours);
+                run(&job, &theirs);
+                sys::exit_now(0)
+            }
+        }
+    }
+
+    /// Becomes readable when there is a report, or when the creator has ended.
+    pub fn channel(&self) -> &OwnedFd {
+        &self.channel
+    }
+
+    /// The next report; `None` when the creator ended without one.
+    pub fn report(&self) -> Option<Report> {
+        let mut buffer = vec![0; 64 << 10];
+        let n = recv(self.channel.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT).ok()?;
+        serde_json::from_slice(&buffer[..n]).ok()
+    }
+
+    /// Has the container's program executed.
+    pub fn start(&self) -> io::Result<()> {
+        send(self.channel.as_raw_fd(), b"start", MsgFlags::MSG_NOSIGNAL)?;
+        Ok(())
+    }
+}
+
+fn tell(channel: &OwnedFd, report: &Report) {
+    let mut text = serde_json::to_vec(report).unwrap_or_default();
+    text.truncate(60 << 10);
+    // A keeper that has gone is told nothing, and this process ends next.
+    let _ = send(channel.as_raw_fd(), &text, MsgFlags::MSG_NOSIGNAL);
+}
+
+/// The creator's whole life.
+fn run(job: &Job<'_>, channel: &OwnedFd) {
+    let traces = trace::collect();
+    let (mut container, report) = match create(job) {
+        Ok(created) => created,
+        Err(error) => {
+            let details = traces.map(|t| t.read()).unwrap_or_default();
+            return tell(channel, &Report::CreateFailed(with_details(&chain(error.as_ref()), &details)));
+        }
+    };
+    let pid = container.pid().map_or(0, |p| p.as_raw());
+    tell(channel, &Report::Created(pid));
+    let mut buffer = [0; 16];
+    if !matches!(recv(channel.as_raw_fd(), &mut buffer, MsgFlags::empty()), Ok(n) if n > 0) {
+        return;
+    }
+    if let Err(error) = container.start() {
+        let error = EntryError { message: chain(&error), code: 128 };
+        return tell(channel, &Report::StartFailed(error));
+    }
+    match entry::read_report(&report) {
+        None => tell(channel, &Report::Started),
+        Some(error) => tell(channel, &Report::StartFailed(error)),
+    }
+}
+
+/// libcontainer's errors are short; what it traced on the way says which path and why.
+fn with_details(error: &str, details: &[String]) -> String {
+    let mut text = error.to_owned();
+    for line in details.iter().filter(|l| !l.is_empty()) {
+        if !text.contains(line.as_str()) {
+            text.push_str("; ");
+            text.push_str(line);
+        }
+    }
+    text
+}
+
+type Created = (libcontainer::container::Container, OwnedFd);
+
+fn create(job: &Job<'_>) -> Result<Created, Box<dyn std::error::Error>> {
+    entry::reset_signals()?;
+    nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+    job.hierarchy.join(job.cgroup)?;
+    set_oom_score(job.config.process.oom_score_adj)?;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let root = rootfs::assemble(&job.config.rootfs, &job.dir.join("rootfs"))?;
+    hide_cgroups()?;
+
+    let spec = spec(job.config, &root, &job.shared)?;
+    spec.save(job.dir.join("config.json"))?;
+    let (report, write_end) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+    let executor = Entering {
+        entry: Entry::new(&job.config.process)?,
+        hierarchy: job.hierarchy.clone(),
+        report: std::rc::Rc::new(write_end),
+    };
+    let stdin = OwnedFd::from(fs::File::open("/dev/null")?);
+    let state = job.dir.join("engine");
+    let container = ContainerBuilder::new(job.config.id.to_string(), SyscallType::Linux)
+        .with_root_path(state)?
+        .with_stdin(stdin)
+        .with_stdout(job.stdout.try_clone()?)
+        .with_stderr(job.stderr.try_clone()?)
+        .with_executor(executor)
+        .as_init(job.dir)
+        .with_systemd(false)
+        .with_detach(true)
+        .as_sibling(true)
+        .build()?;
+    Ok((container, report))
+}
+
+/// Ranks this process, and so the container, for the out-of-memory killer, as far as the kernel lets us.
+fn set_oom_score(score: i32) -> io::Result<()> {
+    let file = "/proc/self/oom_score_adj";
+    match fs::write(file, score.to_string()) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            // Only a privileged process may go below what it was given; that is then the best there is.
+            tracing::warn!(score, "not allowed to lower oom_score_adj");
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// Takes the cgroup hierarchies out of this mount namespace, so that libcontainer finds none to work on: the process is
+/// in its cgroup already, limited, and a second join would cost milliseconds (`docs/design/cgroups.md`).
+fn hide_cgroups() -> nix::Result<()> {
+    let path = Path::new("/sys/fs/cgroup");
+    match umount2(path, MntFlags::MNT_DETACH) {
+        Ok(()) | Err(nix::errno::Errno::EINVAL) => {}
+        Err(e) => return Err(e),
+    }
+    mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::empty(), None::<&str>)
+}
+
+/// Carries the container's first process over the last steps, with our own code instead of libcontainer's.
+#[derive(Clone)]
+struct Entering {
+    entry: Entry,
+    hierarchy: Hierarchy,
+    report: std::rc::Rc<OwnedFd>,
+}
+
+impl Executor for Entering {
+    /// Runs in the container's root with all rights, before the container counts as created.
+    fn validate(&self, _: &Spec) -> Result<(), ExecutorValidationError> {
+        // Until the program is executed, too, the container must not outlive its keeper.
+        let tied = sys::die_with_parent().map_err(|e| e.to_string());
+        let viewed = || self.hierarchy.mount_view().map_err(|e| chain(&e));
+        tied.and_then(|()| viewed()).map_err(|e| {
+            tracing::error!("{e}");
+            ExecutorValidationError::ArgValidationError(e)
+        })?;
+        self.entry.prepare();
+        Ok(())
+    }
+
+    /// The environment goes to the program alone; ours is not touched, so that nothing acts on it before.
+    fn setup_envs(&self, _: std::collections::HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
+        Ok(())
+    }
+
+    /// Runs when the container is started.
+    fn exec(&self, _: &Spec) -> Result<(), ExecutorError> {
+        let error = self.entry.enter(&self.report);
+        // Nothing of the runtime's error handling may run in here any more.
+        sys::exit_now(error.code)
+    }
+}
+
+/// Removes what a creator left in files: the container's directory and its writable layer.
+pub(super) fn remove_files(dir: &Path, rootfs: &RootFs) -> Vec<(PathBuf, io::Error)> {
+    let mut errors = Vec::new();
+    for path in rootfs.layer().map(PathBuf::as_path).into_iter().chain([dir]) {
+        match fs::remove_dir_all(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => errors.push((path.to_owned(), e)),
+            _ => {}
+        }
+    }
+    errors
+}

@@ -1,0 +1,116 @@
+//! Processes executed in a running container.
+//!
+//! A helper joins the container's cgroup and all of its namespaces by its first process's descriptor, and forks the
+//! process as its own sibling, so that the keeper is its parent. The last steps are those of the first process.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+use nix::sched::{CloneFlags, setns};
+use nix::unistd::{Pid, pipe2, setsid};
+
+use super::entry::{self, Entry, EntryError};
+use crate::cgroup::Hierarchy;
+use crate::config::Process;
+use crate::error::chain;
+use crate::sys::{self, Fork};
+
+/// The namespaces of a container.
+const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
+    .union(CloneFlags::CLONE_NEWPID)
+    .union(CloneFlags::CLONE_NEWNET)
+    .union(CloneFlags::CLONE_NEWIPC)
+    .union(CloneFlags::CLONE_NEWUTS)
+    .union(CloneFlags::CLONE_NEWCGROUP);
+
+/// A process that is on its way into a container.
+#[derive(Debug)]
+pub(super) struct Entering {
+    /// Becomes readable, or ends, when the outcome is known.
+    pub report: OwnedFd,
+    pid: OwnedFd,
+    /// The client's ends: stdin when asked for, stdout, stderr.
+    pub pipes: Vec<OwnedFd>,
+}
+
+impl Entering {
+    /// Forks the helper. `first` is the descriptor of the container's first process.
+    pub fn spawn(
+        process: &Process,
+        first: &OwnedFd,
+        hierarchy: &Hierarchy,
+        cgroup: &Path,
+        stdin: bool,
+    ) -> io::Result<Self> {
+        let entry = Entry::new(process).map_err(|e| io::Error::other(chain(&e)))?;
+        let (report, report_end) = pipe2(OFlag::O_CLOEXEC)?;
+        let (pid, pid_end) = pipe2(OFlag::O_CLOEXEC)?;
+        let (out, out_end) = pipe2(OFlag::O_CLOEXEC)?;
+        let (err, err_end) = pipe2(OFlag::O_CLOEXEC)?;
+        let mut pipes = Vec::new();
+        let input = if stdin {
+            let (input, input_end) = pipe2(OFlag::O_CLOEXEC)?;
+            pipes.push(input_end);
+            input
+        } else {
+            OwnedFd::from(std::fs::File::open("/dev/null")?)
+        };
+        pipes.extend([out, err]);
+        let target = hierarchy.clone_target(cgroup).map_err(io::Error::other)?;
+        let oom_score = process.oom_score_adj;
+        match sys::fork(CloneFlags::empty(), target.as_ref().map(AsFd::as_fd), false)? {
+            Fork::Parent { .. } => Ok(Self { report, pid, pipes }),
+            Fork::Child => {
+                drop(pipes);
+                let join = || -> io::Result<()> {
+                    hierarchy.join(cgroup).map_err(io::Error::other)?;
+                    let _ = std::fs::write("/proc/self/oom_score_adj", oom_score.to_string());
+                    setns(first, NAMESPACES)?;
+                    Ok(())
+                };
+                let forked = join().and_then(|()| sys::fork(CloneFlags::empty(), None, true));
+                match forked {
+                    Ok(Fork::Parent { pid, .. }) => {
+                        let _ = nix::unistd::write(&pid_end, &pid.as_raw().to_le_bytes());
+                    }
+                    Ok(Fork::Child) => {
+                        let _ = setsid();
+                        let error = match entry::set_stdio(&input, &out_end, &err_end) {
+                            Ok(()) => entry.enter(&report_end),
+                            Err(e) => report_error(&report_end, e.into()),
+                        };
+                        sys::exit_now(error.code);
+                    }
+                    Err(error) => drop(report_error(&report_end, error)),
+                }
+                sys::exit_now(0)
+            }
+        }
+    }
+
+    /// The outcome, once [`report`](Self::report) is readable: the process, which is a child of the keeper.
+    pub fn finish(&self) -> Result<(Pid, OwnedFd), EntryError> {
+        if let Some(error) = entry::read_report(&self.report) {
+            return Err(error);
+        }
+        let gone = |e: &dyn std::fmt::Display| EntryError { message: format!("the container has ended: {e}"), code: 128 };
+        let mut number = [0; 4];
+        match nix::unistd::read(&self.pid, &mut number) {
+            Ok(4) => {
+                let pid = Pid::from_raw(i32::from_le_bytes(number));
+                let pidfd = sys::pidfd_open(pid).map_err(|e| gone(&e))?;
+                Ok((pid, pidfd))
+            }
+            Ok(_) => Err(gone(&"its helper was killed")),
+            Err(e) => Err(gone(&e)),
+        }
+    }
+}
+
+fn report_error(report: &OwnedFd, error: io::Error) -> EntryError {
+    let error = EntryError { message: format!("cannot join the container: {error}"), code: 128 };
+    let _ = nix::unistd::write(report, &serde_json::to_vec(&error).unwrap_or_default());
+    error
+}

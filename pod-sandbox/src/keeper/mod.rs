@@ -1,0 +1,21 @@
+//! The keeper: one small, single-threaded process for each sandbox.
+//!
+//! It holds the sandbox's pause process, the containers' processes, output and exit codes, in a mount namespace of its
+//! own, and answers requests on a unix socket. It outlives whoever made it, and everything in the sandbox ends with it.
+
+mod companion;
+mod connection;
+mod container;
+mod creator;
+mod entry;
+mod exec;
+mod log;
+mod pause;
+mod rootfs;
+mod serve;
+mod setup;
+mod spec;
+mod trace;
+
+pub use companion::GENERATION;
+pub(crate) use setup::{READY, main};

@@ -1,0 +1,114 @@
+//! The pause process: the first one of a sandbox, which holds its namespaces.
+//!
+//! Made by plain system calls, not by libcontainer: it has no root of its own, no mounts and no user to prepare, and a
+//! pod's start waits for it (`docs/design/pause.md`).
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::CloneFlags;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::{Gid, Pid, Uid, chdir, pivot_root, setgroups, sethostname, setresgid, setresuid};
+
+use super::entry::{self, EntryError};
+use crate::cgroup::Hierarchy;
+use crate::config::SandboxConfig;
+use crate::sys::{self, Fork};
+
+/// The program that `build.rs` compiled from `pause/pause.rs`.
+const PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pause"));
+
+/// Who it runs as, the same as the pause images of container runtimes.
+const USER: u32 = 65535;
+
+/// The process that holds a sandbox's namespaces.
+#[derive(Debug)]
+pub(super) struct Pause {
+    pub pid: Pid,
+    pub pidfd: OwnedFd,
+}
+
+impl Pause {
+    /// Starts it with new namespaces, in the cgroup `cgroup`, which exists.
+    ///
+    /// `root` is an empty directory, over which it mounts its own, empty root.
+    pub fn spawn(config: &SandboxConfig, hierarchy: &Hierarchy, cgroup: &Path, root: &Path) -> io::Result<Self> {
+        let program = memfd_create("pause", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
+        File::from(program.try_clone()?).write_all(PROGRAM)?;
+        fcntl(&program, FcntlArg::F_ADD_SEALS(SealFlag::all()))?;
+
+        let mut namespaces =
+            CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWNS;
+        if config.share_pid {
+            namespaces |= CloneFlags::CLONE_NEWPID;
+        }
+        let target = hierarchy.clone_target(cgroup).map_err(io::Error::other)?;
+        let (report, write_end) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        match sys::fork(namespaces, target.as_ref().map(AsFd::as_fd), false)? {
+            Fork::Parent { pid, pidfd } => {
+                drop(write_end);
+                match entry::read_report(&report) {
+                    None => Ok(Self { pid, pidfd }),
+                    Some(error) => Err(io::Error::other(error.message)),
+                }
+            }
+            Fork::Child => {
+                let error = become_pause(config, hierarchy, cgroup, root, &program);
+                let error = EntryError { message: error.to_string(), code: 128 };
+                let _ = nix::unistd::write(&write_end, &serde_json::to_vec(&error).unwrap_or_default());
+                sys::exit_now(1)
+            }
+        }
+    }
+}
+
+fn become_pause(
+    config: &SandboxConfig,
+    hierarchy: &Hierarchy,
+    cgroup: &Path,
+    root: &Path,
+    program: &OwnedFd,
+) -> io::Error {
+    let prepare = || -> io::Result<()> {
+        entry::reset_signals()?;
+        sys::die_with_parent()?;
+        nix::unistd::setsid()?;
+        let null = OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?);
+        entry::set_stdio(&null, &null, &null)?;
+        hierarchy.join(cgroup).map_err(io::Error::other)?;
+        sethostname(&config.hostname)?;
+        // The kernel must not take the sandbox's holder first when the pod runs out of memory.
+        let _ = std::fs::write("/proc/self/oom_score_adj", "-998");
+        empty_root(root)?;
+        sys::close_on_exec_from(3)?;
+        sys::set_no_new_privileges()?;
+        for capability in 0..64 {
+            sys::drop_bounding(capability)?;
+        }
+        setgroups(&[])?;
+        let (uid, gid) = (Uid::from_raw(USER), Gid::from_raw(USER));
+        setresgid(gid, gid, gid)?;
+        setresuid(uid, uid, uid)?;
+        sys::die_with_parent()
+    };
+    match prepare() {
+        Ok(()) => sys::exec_fd(program.as_fd(), &[sys::c_string("pause")], &[]),
+        Err(error) => error,
+    }
+}
+
+/// Leaves nothing of the host's files in sight.
+fn empty_root(root: &Path) -> io::Result<()> {
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    mount(Some("tmpfs"), root, Some("tmpfs"), flags, Some("size=4k,mode=555"))?;
+    chdir(root)?;
+    pivot_root(".", ".")?;
+    umount2(".", MntFlags::MNT_DETACH)?;
+    chdir("/")?;
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! Puts a container's root file system together, in the mount namespace of its creator.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::path::{Component, Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+
+use crate::config::RootFs;
+use crate::sys;
+
+/// What of the host's root a container sees as its own, empty directory, and its mode.
+const PRIVATE: [(&str, u32); 7] = [
+    ("/dev", 0o755),
+    ("/home", 0o755),
+    ("/proc", 0o555),
+    ("/root", 0o700),
+    ("/run", 0o755),
+    ("/sys", 0o555),
+    ("/tmp", 0o1777),
+];
+
+/// A step that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action}")]
+pub(super) struct RootFsError {
+    action: String,
+    source: io::Error,
+}
+
+fn failed<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> RootFsError {
+    let action = action.into();
+    move |e| RootFsError { action, source: e.into() }
+}
+
+/// Makes the root at `target` and returns where it is.
+pub(super) fn assemble(rootfs: &RootFs, target: &Path) -> Result<PathBuf, RootFsError> {
+    match rootfs {
+        RootFs::Directory(dir) => return Ok(dir.clone()),
+        RootFs::Layers { layer, lower } => overlay(layer, lower, target, &[])?,
+        RootFs::Host { layer, mask } => {
+            let submounts = submounts(mask)?;
+            let (in_mounts, in_root): (Vec<_>, Vec<_>) =
+                mask.iter().partition(|m| submounts.iter().any(|s| m.starts_with(s)));
+            overlay(layer, &[PathBuf::from("/")], target, &in_root)?;
+            for path in &submounts {
+                bind_readonly(path, &inside(target, path))?;
+            }
+            for path in in_mounts {
+                cover(&inside(target, path))?;
+            }
+        }
+    }
+    Ok(target.to_owned())
+}
+
+fn inside(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+/// Mounts an overlay at `target`; `masked` are emptied when the host's root is below.
+fn overlay(layer: &Path, lower: &[PathBuf], target: &Path, masked: &[&PathBuf]) -> Result<(), RootFsError> {
+    let host = lower == [PathBuf::from("/")];
+    let prepare = || -> Result<(PathBuf, PathBuf), RootFsError> {
+        let (upper, work) = (layer.join("upper"), layer.join("work"));
+        for dir in [&upper, &work] {
+            make(dir, 0o755)?;
+        }
+        if host {
+            for (path, mode) in PRIVATE {
+                empty_directory(&upper, Path::new(path), Some(mode))?;
+            }
+            for path in masked {
+                empty_directory(&upper, path, None)?;
+            }
+        }
+        Ok((upper, work))
+    };
+    let (upper, work) = prepare()?;
+    match mount_overlay(lower, &upper, &work, target) {
+        Err(e) if e.raw_os_error() == Some(nix::libc::EINVAL) => {
+            // An upper layer cannot lie on an overlay, as when this runs in a container itself.
+            tracing::warn!(layer = %layer.display(), "its file system takes no upper layer, using memory");
+            mount(Some("tmpfs"), layer, Some("tmpfs"), MsFlags::empty(), Some("mode=700"))
+                .map_err(failed(format!("mount tmpfs at {}", layer.display())))?;
+            let (upper, work) = prepare()?;
+            mount_overlay(lower, &upper, &work, target)
+        }
+        result => result,
+    }
+    .map_err(failed(format!("mount overlay at {}", target.display())))
+}
+
+fn mount_overlay(lower: &[PathBuf], upper: &Path, work: &Path, target: &Path) -> io::Result<()> {
+    let lower: Vec<String> = lower.iter().map(|p| escape(p)).collect();
+    let options =
+        format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), escape(upper), escape(work));
+    let flags = MsFlags::empty();
+    mount(Some("overlay"), target, Some("overlay"), flags, Some(options.as_str())).map_err(io::Error::from)
+}
+
+/// Paths stand between commas and colons in the options of an overlay.
+fn escape(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', r"\\").replace(':', r"\:").replace(',', r"\,")
+}
+
+fn make(dir: &Path, mode: u32) -> Result<(), RootFsError> {
+    DirBuilder::new().recursive(true).mode(mode).create(dir).map_err(failed(format!("make {}", dir.display())))
+}
+
+/// Makes `path` an empty directory in an upper layer, whatever lies below it. Missing on the host: not made at all.
+fn empty_directory(upper: &Path, path: &Path, mode: Option<u32>) -> Result<(), RootFsError> {
+    let mut at = upper.to_owned();
+    let mut host = PathBuf::from("/");
+    let parts: Vec<_> = path.components().filter(|c| matches!(c, Component::Normal(_))).collect();
+    for (i, part) in parts.iter().enumerate() {
+        at.push(part);
+        host.push(part);
+        let Ok(meta) = fs::symlink_metadata(&host) else { return Ok(()) };
+        if !meta.is_dir() {
+            // A link such as /var/run leads to a directory that is emptied by its own name.
+            return Ok(());
+        }
+        let shown = |what: &str| format!("{what} {}", at.display());
+        match fs::create_dir(&at) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            result => {
+                result.map_err(failed(shown("make")))?;
+                chown(&at, Some(meta.uid()), Some(meta.gid())).map_err(failed(shown("chown")))?;
+                let mode = mode.filter(|_| i + 1 == parts.len()).unwrap_or(meta.mode() & 0o7777);
+                fs::set_permissions(&at, fs::Permissions::from_mode(mode)).map_err(failed(shown("chmod")))?;
+            }
+        }
+        if i + 1 == parts.len() {
+            sys::set_xattr(&at, c"trusted.overlay.opaque", b"y").map_err(failed(shown("make opaque")))?;
+        }
+    }
+    Ok(())
+}
+
+/// The mounts below the host's root that a container sees: the topmost ones, without the private and masked places.
+fn submounts(mask: &[PathBuf]) -> Result<Vec<PathBuf>, RootFsError> {
+    let text = fs::read("/proc/self/mountinfo").map_err(failed("read /proc/self/mountinfo"))?;
+    Ok(select_submounts(&text, mask))
+}
+
+fn select_submounts(mountinfo: &[u8], mask: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = mountinfo
+        .split(|b| *b == b'\n')
+        .filter_map(|line| line.split(|b| *b == b' ').nth(4))
+        .map(unescape)
+        .filter(|p| p != Path::new("/"))
+        .filter(|p| !PRIVATE.iter().any(|(private, _)| p.starts_with(private)))
+        .filter(|p| !mask.iter().any(|m| p.starts_with(m)))
+        .collect();
+    found.sort();
+    found.dedup();
+    // A recursive bind brings what lies below.
+    let mut topmost: Vec<PathBuf> = Vec::new();
+    for path in found {
+        if !topmost.iter().any(|above| path.starts_with(above)) {
+            topmost.push(path);
+        }
+    }
+    topmost
+}
+
+/// Spaces and the like stand as `\040` in mountinfo.
+fn unescape(text: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let octal = (byte == b'\\')
+            .then(|| tail.get(..3))
+            .flatten()
+            .and_then(|d| std::str::from_utf8(d).ok())
+            .and_then(|d| u8::from_str_radix(d, 8).ok());
+        match octal {
+            Some(value) => {
+                out.push(value);
+                rest = &tail[3..];
+            }
+            None => {
+                out.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    PathBuf::from(OsStr::from_bytes(&out))
+}
+
+/// A descriptor for a place to mount at, not following a link in its last part.
+fn place(path: &Path) -> io::Result<File> {
+    let flags = nix::libc::O_PATH | nix::libc::O_NOFOLLOW | nix::libc::O_CLOEXEC;
+    fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+fn bind_readonly(source: &Path, target: &Path) -> Result<(), RootFsError> {
+    let bind = || -> io::Result<()> {
+        let target = match place(target) {
+            // Something is mounted over a part of the host's tree that the overlay does not show.
+            Err(e) if Errno::from_raw(e.raw_os_error().unwrap_or(0)) == Errno::ENOENT => return Ok(()),
+            result => result?,
+        };
+        let at = sys::c_string(source.as_os_str().as_encoded_bytes());
+        let mount = sys::open_tree(nix::fcntl::AT_FDCWD, &at, true)?;
+        sys::make_readonly(mount.as_fd(), true)?;
+        sys::attach_mount(mount.as_fd(), target.as_fd())
+    };
+    bind().map_err(failed(format!("show {} read-only", source.display())))
+}
+
+/// Hides a directory under an empty, read-only one.
+fn cover(target: &Path) -> Result<(), RootFsError> {
+    let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    match mount(Some("tmpfs"), target, Some("tmpfs"), flags, Some("size=0,mode=755")) {
+        Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(()),
+        result => result.map_err(failed(format!("hide {}", target.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_topmost_mounts_outside_private_places_are_shown() {
+        let text = b"\
+21 1 8:1 / / rw - ext4 /dev/sda1 rw
+22 21 0:5 / /dev rw - devtmpfs udev rw
+23 21 8:2 / /boot rw - ext4 /dev/sda2 rw
+24 23 8:3 / /boot/efi rw - vfat /dev/sda3 rw
+25 21 8:4 / /mnt/my\\040disk rw - ext4 /dev/sdb rw
+26 21 0:9 / /var/lib/pod/x rw - tmpfs tmpfs rw
+27 21 0:9 / /home/me rw - ext4 /dev/sdc rw
+";
+        let shown = select_submounts(text, &[PathBuf::from("/var/lib/pod")]);
+        assert_eq!(shown, [PathBuf::from("/boot"), PathBuf::from("/mnt/my disk")]);
+    }
+
+    #[test]
+    fn paths_cannot_add_options_to_an_overlay() {
+        assert_eq!(escape(Path::new("/a:b,upperdir=/c")), r"/a\:b\,upperdir=/c");
+    }
+}

@@ -1,0 +1,157 @@
+//! How a keeper comes to be, from its first instruction to its first request.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+use super::companion::Companion;
+use super::pause::Pause;
+use super::serve::Keeper;
+use crate::cgroup::{Hierarchy, KEEPERS};
+use crate::config::SandboxConfig;
+use crate::dirs::SandboxDir;
+use crate::error::{CgroupError, chain};
+use crate::sys::{self, Fork};
+
+/// The name under which the sandbox's own cgroup holds the pause process.
+const PAUSE_CGROUP: &str = "pause";
+
+/// What a keeper says to whoever made it, once, when the sandbox stands.
+pub(crate) const READY: &str = "ready";
+
+#[derive(Debug, thiserror::Error)]
+enum SetupError {
+    #[error("cannot {action}")]
+    Io { action: String, source: io::Error },
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    #[error("config.json cannot be understood")]
+    Config(#[from] serde_json::Error),
+}
+
+fn doing<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> SetupError {
+    let action = action.into();
+    move |source| SetupError::Io { action, source: source.into() }
+}
+
+/// The role's whole life. Its stdout is a pipe on which it says `ready`, or what went wrong.
+pub(crate) fn main(dir: &Path) -> ! {
+    let Ok(mut ready) = take_ready_pipe() else { sys::exit_now(2) };
+    let code = match detach().and_then(|hierarchy| set_up(&SandboxDir::new(dir), hierarchy)) {
+        Ok(keeper) => {
+            let _ = ready.write_all(READY.as_bytes());
+            drop(ready);
+            keeper.run()
+        }
+        Err(error) => {
+            let _ = ready.write_all(chain(&error).as_bytes());
+            1
+        }
+    };
+    sys::exit_now(code)
+}
+
+/// Takes the pipe off the standard output, so that nothing this process starts inherits it.
+fn take_ready_pipe() -> io::Result<File> {
+    let ready = io::stdout().as_fd().try_clone_to_owned()?;
+    let null = OwnedFd::from(File::options().write(true).open("/dev/null")?);
+    sys::duplicate_to(null.as_fd(), 1)?;
+    Ok(File::from(ready))
+}
+
+/// Leaves the caller's session, process group and cgroups; the first process ends here.
+fn detach() -> Result<Hierarchy, SetupError> {
+    let hierarchy = Hierarchy::detect()?;
+    let keepers = Path::new(KEEPERS);
+    hierarchy.create(keepers)?;
+    let target = hierarchy.clone_target(keepers)?;
+    match sys::fork(CloneFlags::empty(), target.as_ref().map(AsFd::as_fd), false).map_err(doing("fork"))? {
+        Fork::Parent { .. } => sys::exit_now(0),
+        Fork::Child => {}
+    }
+    nix::unistd::setsid().map_err(doing("leave the session"))?;
+    hierarchy.join_keepers()?;
+    sys::become_subreaper().map_err(doing("become a subreaper"))?;
+    // From here on nothing in a container can look into this process.
+    sys::set_undumpable().map_err(doing("become undumpable"))?;
+    Ok(hierarchy)
+}
+
+/// Makes the sandbox; takes back what it made when that fails.
+fn set_up(dir: &SandboxDir, hierarchy: Hierarchy) -> Result<Keeper, SetupError> {
+    let config: SandboxConfig = serde_json::from_slice(&fs::read(dir.config()).map_err(doing("read config.json"))?)?;
+    let lock = lock(&dir.lock())?;
+    let mut mask = SigSet::empty();
+    mask.extend([Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&mask), None).map_err(doing("block signals"))?;
+    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+        .map_err(doing("receive signals"))?;
+    let listener = listen(dir)?;
+
+    // The companion starts up while the sandbox is made; its first request waits in the socket.
+    let mut companion = config.companion.clone().map(Companion::new);
+    if let Some(companion) = &mut companion {
+        companion.start_if_due();
+    }
+    let made = make_sandbox(dir, &config, &hierarchy);
+    match made {
+        Ok(pause) => Ok(Keeper::new(dir.clone(), config, hierarchy, pause, listener, signals, companion, lock)),
+        Err(error) => {
+            if let Some(pid) = companion.as_ref().and_then(Companion::pid) {
+                let _ = nix::sys::signal::kill(pid, Signal::SIGKILL);
+            }
+            if let Err(left) = hierarchy.destroy(&config.cgroup) {
+                tracing::warn!("{}", chain(&left));
+            }
+            Err(error)
+        }
+    }
+}
+
+fn make_sandbox(dir: &SandboxDir, config: &SandboxConfig, hierarchy: &Hierarchy) -> Result<Pause, SetupError> {
+    unshare(CloneFlags::CLONE_NEWNS).map_err(doing("make a mount namespace"))?;
+    let slave = MsFlags::MS_REC | MsFlags::MS_SLAVE;
+    mount(None::<&str>, "/", None::<&str>, slave, None::<&str>).map_err(doing("make mounts one-way"))?;
+    for sub in [dir.shm(), dir.pause_root(), dir.containers()] {
+        fs::DirBuilder::new().mode(0o700).create(&sub).map_err(doing(format!("make {}", sub.display())))?;
+    }
+    mount_tmpfs(&dir.shm(), Some(config.shm_size), 0o1777)?;
+    for tmpfs in &config.tmpfs {
+        mount_tmpfs(&tmpfs.path, tmpfs.size, tmpfs.mode)?;
+    }
+    let pause_cgroup = config.cgroup.join(PAUSE_CGROUP);
+    hierarchy.create(&pause_cgroup)?;
+    hierarchy.limit(&config.cgroup, &config.resources)?;
+    Pause::spawn(config, hierarchy, &pause_cgroup, &dir.pause_root()).map_err(doing("start the pause process"))
+}
+
+fn mount_tmpfs(path: &Path, size: Option<u64>, mode: u32) -> Result<(), SetupError> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let mut options = format!("mode={mode:o}");
+    if let Some(size) = size {
+        options.push_str(&format!(",size={size}"));
+    }
+    mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options.as_str()))
+        .map_err(doing(format!("mount tmpfs at {}", path.display())))
+}
+
+/// Held as long as the keeper lives: whoever can take it knows that the keeper is dead.
+fn lock(path: &PathBuf) -> Result<Flock<File>, SetupError> {
+    let file = File::create(path).map_err(doing(format!("make {}", path.display())))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| doing("lock the sandbox")(e))
+}
+
+fn listen(dir: &SandboxDir) -> Result<UnixListener, SetupError> {
+    let listener = dir.with_socket_path(|path| UnixListener::bind(path)).map_err(doing("make the socket"))?;
+    listener.set_nonblocking(true).map_err(doing("listen"))?;
+    Ok(listener)
+}

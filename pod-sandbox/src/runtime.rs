@@ -1,0 +1,252 @@
+//! The directory of all sandboxes, and how a keeper is started.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
+
+use crate::cgroup::Hierarchy;
+use crate::config::{SandboxConfig, SandboxId};
+use crate::dirs::SandboxDir;
+use crate::error::{SandboxError, chain};
+use crate::keeper;
+use crate::protocol::read_to_end;
+use crate::sandbox::Sandbox;
+use crate::status::SandboxStatus;
+use crate::sys;
+
+/// `argv[0]` of a keeper.
+pub const KEEPER: &str = "pod-keeper";
+
+/// Becomes a keeper when this process was executed to be one, and then never returns; else returns at once.
+///
+/// Call it first in `main`, before any thread is started.
+pub fn init() {
+    let mut args = std::env::args_os();
+    if args.next().is_some_and(|name| name == KEEPER)
+        && let Some(dir) = args.next()
+    {
+        keeper::main(Path::new(&dir));
+    }
+}
+
+/// All sandboxes below one directory.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    root: PathBuf,
+    helper: Option<PathBuf>,
+}
+
+impl Runtime {
+    /// Uses `root` for sockets and state, and makes it with mode 0700 when it is missing. It should be on a file system
+    /// that a reboot empties, such as `/run`.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, SandboxError> {
+        let root = root.into();
+        let make = || -> io::Result<PathBuf> {
+            DirBuilder::new().recursive(true).mode(0o700).create(&root)?;
+            fs::canonicalize(&root)
+        };
+        let root = make().map_err(SandboxError::io(format!("make {}", root.display())))?;
+        Ok(Self { root, helper: None })
+    }
+
+    /// Executes `helper`, a program that calls [`init`], as keeper, instead of the current program.
+    pub fn with_helper(mut self, helper: impl Into<PathBuf>) -> Self {
+        self.helper = Some(helper.into());
+        self
+    }
+
+    fn dir(&self, id: &SandboxId) -> SandboxDir {
+        SandboxDir::new(self.root.join(id.as_str()))
+    }
+
+    /// Makes a sandbox and returns when its namespaces are held. It lives on when the handle is dropped.
+    ///
+    /// # Errors
+    /// When a sandbox of this id exists, the process is not root, or a step of the set-up fails. Nothing is left then.
+    pub fn create(&self, config: &SandboxConfig) -> Result<Sandbox, SandboxError> {
+        if !geteuid().is_root() {
+            return Err(SandboxError::Privilege { what: "root's capabilities" });
+        }
+        let dir = self.dir(&config.id);
+        match DirBuilder::new().mode(0o700).create(dir.path()) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(SandboxError::Exists { id: config.id.to_string() });
+            }
+            result => result.map_err(SandboxError::io(format!("make {}", dir.path().display())))?,
+        }
+        let made = self.launch(&dir, config);
+        if made.is_err() {
+            let _ = fs::remove_dir_all(dir.path());
+        }
+        made?;
+        Ok(Sandbox::new(config.id.clone(), dir))
+    }
+
+    fn launch(&self, dir: &SandboxDir, config: &SandboxConfig) -> Result<(), SandboxError> {
+        let text = serde_json::to_vec(config).map_err(|e| SandboxError::io("write config.json")(e.into()))?;
+        fs::write(dir.config(), text).map_err(SandboxError::io("write config.json"))?;
+        let launch = || -> io::Result<String> {
+            let program = match &self.helper {
+                Some(helper) => fs::canonicalize(helper)?,
+                None => PathBuf::from("/proc/self/exe"),
+            };
+            let sealed = seal(&program)?;
+            let errors = File::options().create(true).append(true).open(dir.path().join("keeper.log"))?;
+            let mut child = Command::new(format!("/proc/self/fd/{}", sealed.as_raw_fd()))
+                .arg0(KEEPER)
+                .arg(dir.path())
+                .current_dir("/")
+                .env_clear()
+                .env("PATH", crate::config::DEFAULT_PATH)
+                .env("HOME", "/")
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(errors)
+                .spawn()?;
+            let answer = child.stdout.take().map(read_to_end).unwrap_or_default();
+            // The first process forks the keeper and ends.
+            child.wait()?;
+            Ok(answer)
+        };
+        match launch().map_err(SandboxError::io("start the keeper"))? {
+            answer if answer == keeper::READY => Ok(()),
+            answer => {
+                let message =
+                    if answer.is_empty() { "the keeper ended without a word".to_owned() } else { answer };
+                Err(SandboxError::Setup { id: config.id.to_string(), message })
+            }
+        }
+    }
+
+    /// The sandbox of this id, whoever made it.
+    ///
+    /// # Errors
+    /// When there is none, or its keeper has ended.
+    pub fn sandbox(&self, id: &SandboxId) -> Result<Sandbox, SandboxError> {
+        let sandbox = Sandbox::new(id.clone(), self.dir(id));
+        sandbox.connect()?;
+        Ok(sandbox)
+    }
+
+    /// What the sandbox's keeper last wrote. Needs no living process; `None` when there is no such sandbox.
+    ///
+    /// # Errors
+    /// When the journal is there but cannot be read.
+    pub fn journal(&self, id: &SandboxId) -> Result<Option<SandboxStatus>, SandboxError> {
+        let path = self.dir(id).journal();
+        match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text)
+                .map(Some)
+                .map_err(|e| SandboxError::io(format!("understand {}", path.display()))(e.into())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(SandboxError::io(format!("read {}", path.display()))(e)),
+        }
+    }
+
+    /// Whether the sandbox's keeper lives.
+    pub fn is_alive(&self, id: &SandboxId) -> bool {
+        take_lock(&self.dir(id)).is_ok_and(|lock| lock.is_none())
+    }
+
+    /// The ids of all sandboxes, those with a dead keeper among them.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn list(&self) -> Result<Vec<SandboxId>, SandboxError> {
+        let context = || SandboxError::io(format!("read {}", self.root.display()));
+        let mut ids = Vec::new();
+        for entry in fs::read_dir(&self.root).map_err(context())? {
+            let name = entry.map_err(context())?.file_name();
+            ids.extend(name.to_str().and_then(|n| SandboxId::new(n).ok()));
+        }
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Removes a sandbox, whether its keeper lives or not, and everything in it. Missing is fine.
+    ///
+    /// # Errors
+    /// When something could not be torn down; the rest was.
+    pub fn remove(&self, id: &SandboxId) -> Result<(), SandboxError> {
+        let dir = self.dir(id);
+        if !dir.path().exists() {
+            return Ok(());
+        }
+        match Sandbox::new(id.clone(), dir.clone()).remove() {
+            Err(SandboxError::NotRunning { .. }) => {}
+            result => return result,
+        }
+        let lock = take_lock(&dir).map_err(SandboxError::io("lock the sandbox"))?;
+        if lock.is_none() {
+            return Err(SandboxError::NotRunning { id: id.to_string() });
+        }
+        let errors = self.bury(&dir);
+        if errors.is_empty() { Ok(()) } else { Err(SandboxError::Teardown { id: id.to_string(), errors }) }
+    }
+
+    /// Clears away what a dead keeper left. Its mounts went with its mount namespace.
+    fn bury(&self, dir: &SandboxDir) -> Vec<String> {
+        let mut errors = Vec::new();
+        let config = fs::read(dir.config()).ok().and_then(|t| serde_json::from_slice::<SandboxConfig>(&t).ok());
+        if let Some(config) = config {
+            let destroyed = Hierarchy::detect().and_then(|h| h.destroy(&config.cgroup));
+            errors.extend(destroyed.err().map(|e| chain(&e)));
+            let companion = self.journal(&config.id).ok().flatten().and_then(|s| s.companion);
+            if let Some(pid) = companion.map(Pid::from_raw).filter(|pid| is_companion(*pid, &config)) {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
+        }
+        for entry in fs::read_dir(dir.containers()).into_iter().flatten().flatten() {
+            if let Ok(layer) = fs::read_to_string(entry.path().join("layer")) {
+                errors.extend(remove(Path::new(&layer)));
+            }
+        }
+        errors.extend(remove(dir.path()));
+        errors
+    }
+}
+
+fn remove(path: &Path) -> Option<String> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Some(format!("cannot remove {}: {e}", path.display())),
+        _ => None,
+    }
+}
+
+/// Whether a process is the companion of this sandbox and not another one that was given its number since.
+fn is_companion(pid: Pid, config: &SandboxConfig) -> bool {
+    let Some(companion) = &config.companion else { return false };
+    let shown = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let expected: Vec<u8> = companion.argv.iter().flat_map(|a| a.bytes().chain([0])).collect();
+    !expected.is_empty() && shown == expected
+}
+
+/// The keeper's lock: taken when it is dead, `None` when it lives.
+fn take_lock(dir: &SandboxDir) -> io::Result<Option<Flock<File>>> {
+    let file = File::open(dir.lock())?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, e)) => Err(e.into()),
+    }
+}
+
+/// A descriptor from which `program` can be executed but through which nobody can write to it: a process that joins a
+/// container is visible in there by `/proc/PID/exe`, and what it shows must not be the host's writable file.
+fn seal(program: &Path) -> io::Result<OwnedFd> {
+    let path = sys::c_string(program.as_os_str().as_encoded_bytes());
+    let mount = sys::open_tree(nix::fcntl::AT_FDCWD, &path, false)?;
+    sys::make_readonly(mount.as_fd(), false)?;
+    Ok(mount)
+}
