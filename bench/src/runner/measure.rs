@@ -1,6 +1,7 @@
 //! The rounds, and what they record.
 
 use std::collections::BTreeMap;
+use std::thread;
 use std::time::Duration;
 
 use super::memory::{private_kb, processes};
@@ -11,6 +12,10 @@ pub(super) const CONTAINERS: [usize; 3] = [1, 2, 5];
 
 /// How many pods the memory is measured over.
 pub(super) const MEMORY_PODS: usize = 10;
+
+/// How long the machine is left alone before each measurement: the kernel takes down
+/// namespaces and cgroups after their end, which the next subject would pay for.
+const SETTLE: Duration = Duration::from_millis(200);
 
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +69,7 @@ pub(super) fn round(subjects: &mut [Box<dyn Subject>], record: &mut Record, roun
             if column.state.is_err() {
                 continue;
             }
+            thread::sleep(SETTLE);
             let name = format!("bench-{round}-{containers}");
             match subject.measure(&name, containers) {
                 Ok(times) => {

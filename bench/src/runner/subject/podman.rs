@@ -71,7 +71,7 @@ impl Subject for Podman {
     }
 
     fn exec(&mut self, name: &str) -> Result<Duration, String> {
-        timed(&mut self.command(&["exec", &format!("{name}-c0"), "true"]))
+        timed(&mut self.command(&["exec", &format!("{name}-c0"), "/bin/true"]))
     }
 
     fn down(&mut self, name: &str, _containers: usize) -> Result<Duration, String> {
