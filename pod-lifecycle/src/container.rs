@@ -14,6 +14,7 @@
 //! way when the container was told to stop.
 
 use std::mem;
+use std::time::Duration;
 
 use pod_spec::Time;
 use serde::{Deserialize, Serialize};
@@ -42,7 +43,7 @@ pub(crate) enum ContainerLife {
     Running { instance: Instance, health: Health },
     Stopping { instance: Instance, health: Health, stop: Stop },
     Aborting { attempt: u32, from: Beginning, stop: Stop },
-    BackOff { run: Run, delay: std::time::Duration, until: Time },
+    BackOff { run: Run, delay: Duration, until: Time },
     Exited { run: Run },
 }
 
@@ -51,7 +52,7 @@ pub(crate) enum ContainerLife {
 pub(crate) enum Beginning {
     First,
     Restart { run: Run },
-    CrashLoop { run: Run, delay: std::time::Duration },
+    CrashLoop { run: Run, delay: Duration },
     Retry { run: Option<Run>, failed: FailedStart },
 }
 

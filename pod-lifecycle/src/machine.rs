@@ -37,9 +37,13 @@ impl PodMachine {
     /// Save [`state`](Self::state) before the first of the actions is carried out.
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
+        let was_over = self.state.outcome().is_some();
         self.apply(now, event, &mut actions);
         self.advance(now, &mut actions);
-        self.refresh_conditions(now);
+        // Those of a pod that is over are settled, whatever exit code is still to come.
+        if !was_over {
+            self.refresh_conditions(now);
+        }
         actions
     }
 

@@ -4,6 +4,8 @@
 //! The newest container of the init list that was ever started decides the progress: an earlier sidecar that is just
 //! being restarted holds nothing up.
 
+use std::time::Duration;
+
 use pod_spec::Time;
 
 use crate::container::{Beginning, ContainerLife, Run, restarts_after};
@@ -182,6 +184,6 @@ impl PodMachine {
 }
 
 /// The words of a container that waits to be restarted.
-pub(crate) fn crash_loop_words(pod: &str, container: &str, delay: std::time::Duration) -> String {
+pub(crate) fn crash_loop_words(pod: &str, container: &str, delay: Duration) -> String {
     format!("back-off {} restarting failed container={container} pod={pod}", backoff::words(delay))
 }

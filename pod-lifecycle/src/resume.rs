@@ -93,9 +93,12 @@ impl PodMachine {
         let state = state.aligned(&table);
         let mut machine = Self { table, state };
         let mut actions = Vec::new();
+        let was_over = machine.state.outcome().is_some();
         machine.compare(observed, now, &mut actions);
         machine.advance(now, &mut actions);
-        machine.refresh_conditions(now);
+        if !was_over {
+            machine.refresh_conditions(now);
+        }
         (machine, actions)
     }
 

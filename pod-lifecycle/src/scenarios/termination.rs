@@ -3,8 +3,8 @@
 use pod_spec::status::PodPhase;
 
 use crate::RestartPolicy::{Always, Never, OnFailure};
-use crate::sim::{OnTerm, Play, Script, Sim, condition, ended, of, pod, reason};
-use crate::{Event, GraceSeconds};
+use crate::sim::{OnTerm, Play, Script, Sim, condition, ended, of, pod, reason, seconds};
+use crate::{Event, Exit, GraceSeconds};
 
 fn exits(code: i32) -> Script {
     Script::forever().on_term(OnTerm::Exit { after: 1, code })
@@ -172,6 +172,29 @@ fn b009_a_final_phase_stays() {
         assert_eq!(sim.machine.handle(now, event), []);
         assert_eq!(sim.machine.status(), before);
     }
+}
+
+#[test]
+fn b009_a_late_exit_code_is_shown_and_changes_nothing_else() {
+    let mut sim =
+        Sim::new(pod(OnFailure, &["i1", "app"]), vec![Script::forever(), Script::forever()]);
+    sim.run_until(3);
+    let lost = Event::SandboxLost { message: "pause ended".to_owned() };
+    sim.machine.handle(seconds(5), lost);
+    let before = sim.machine.status();
+    assert_eq!(reason(&before, "i1"), "ContainerStatusUnknown");
+    let late = Event::Exited {
+        container: "i1".to_owned(),
+        attempt: 0,
+        exit: Exit::with_code(0),
+        started_at: seconds(0),
+        finished_at: seconds(4),
+        message: None,
+    };
+    assert_eq!(sim.machine.handle(seconds(6), late), []);
+    let after = sim.machine.status();
+    assert_eq!(reason(&after, "i1"), "Completed");
+    assert_eq!((after.phase, after.conditions), (before.phase, before.conditions));
 }
 
 #[test]
