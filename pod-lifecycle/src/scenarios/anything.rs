@@ -86,7 +86,7 @@ proptest! {
     fn a_deleted_pod_comes_to_its_end(
         (table, scripts) in any_pod(),
         chance in choices(true),
-        deletions in vec((0..900_u64, proptest::option::of(0..60_u32)), 1..3),
+        deletions in vec((prop_oneof![0..20_u64, 0..900_u64], proptest::option::of(0..60_u32)), 1..3),
         failures in 0..3_u32,
     ) {
         let mut sim = Sim::with_choices(table, scripts, chance);
@@ -106,12 +106,17 @@ proptest! {
     }
 
     #[test]
-    fn crashes_do_not_change_the_end((mut table, scripts) in any_pod(), chance in choices(true)) {
+    fn crashes_do_not_change_the_end(
+        (mut table, scripts) in any_pod(),
+        chance in choices(true),
+        failures in 0..3_u32,
+    ) {
         if table.restart_policy == RestartPolicy::Always {
             table.restart_policy = RestartPolicy::OnFailure;
         }
         let mut smooth = Sim::new(table.clone(), scripts.clone());
         let mut rough = Sim::with_choices(table, scripts, chance);
+        rough.world.sandbox_failures = failures;
         prop_assert_eq!(ended(&mut smooth), ended(&mut rough));
         prop_assert_eq!(end_of(&smooth.machine.status()), end_of(&rough.machine.status()));
     }

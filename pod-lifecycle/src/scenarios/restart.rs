@@ -1,6 +1,6 @@
 //! Restarts of main containers, and starts that fail.
 
-use pod_spec::status::PodPhase;
+use pod_spec::status::{PodPhase, PodStatus};
 
 use crate::RestartPolicy::{self, Always, Never, OnFailure};
 use crate::sim::{Play, Script, Sim, condition, ended, of, pod, reason};
@@ -57,6 +57,22 @@ fn b044_b045_an_exit_with_code_0_waits_as_well_and_both_states_are_shown() {
     assert_eq!(waiting.message.as_deref(), Some(words));
     assert_eq!(app.last_state.terminated.as_ref().unwrap().reason.as_deref(), Some("Completed"));
     assert_eq!((app.restart_count, app.started), (1, Some(false)));
+}
+
+#[test]
+fn b062_the_last_two_ends_are_shown() {
+    let mut sim = Sim::new(pod(OnFailure, &["app"]), vec![Script::codes(5, &[3, 4, 0])]);
+    let codes = |status: &PodStatus| {
+        let app = of(status, "app");
+        [&app.state, &app.last_state].map(|s| s.terminated.as_ref().map(|t| t.exit_code))
+    };
+    let rows =
+        [(1, [None, None]), (6, [None, Some(3)]), (11, [None, Some(4)]), (21, [None, Some(4)])];
+    for (at, shown) in rows {
+        assert_eq!(codes(&sim.run_until(at)), shown, "{at}");
+    }
+    let _ = ended(&mut sim);
+    assert_eq!(codes(&sim.machine.status()), [Some(0), Some(4)]);
 }
 
 #[test]

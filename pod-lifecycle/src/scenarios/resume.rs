@@ -77,6 +77,55 @@ fn back_off_goes_on_where_it_was() {
 }
 
 #[test]
+fn the_back_off_of_an_end_during_the_absence_counts_from_that_end() {
+    let table = pod(Always, &["app"]);
+    let mut sim = Sim::new(table.clone(), vec![Script::codes(5, &[1])]);
+    sim.run_until(6);
+    let state = sim.machine.state().clone();
+    sim.run_until(10);
+    let observed = sim.world.observe();
+    let (machine, _) =
+        PodMachine::resume(table.clone(), state.clone(), observed.clone(), seconds(17));
+    assert_eq!(machine.next_deadline(), Some(seconds(20)));
+    let (_, actions) = PodMachine::resume(table, state, observed, seconds(21));
+    assert_eq!(actions, [Action::StartContainer { container: "app".to_owned(), attempt: 2 }]);
+}
+
+#[test]
+fn a_sandbox_that_was_not_made_is_asked_for_again() {
+    let table = pod(Never, &["app"]);
+    let (machine, _) = PodMachine::new(table.clone(), seconds(0));
+    let again = |sandbox| {
+        let observed = Observed { sandbox, containers: vec![] };
+        PodMachine::resume(table.clone(), machine.state().clone(), observed, seconds(1))
+    };
+    assert_eq!(again(ObservedSandbox::Absent).1, [Action::CreateSandbox]);
+    let start = Action::StartContainer { container: "app".to_owned(), attempt: 0 };
+    assert_eq!(again(READY).1, [start]);
+    let (remains, _) = again(ObservedSandbox::Lost);
+    assert_eq!(remains.next_deadline(), Some(seconds(11)));
+}
+
+#[test]
+fn a_start_that_was_being_abandoned_is_over_when_nothing_runs() {
+    let table = pod(Never, &["app"]);
+    let (mut machine, _) = PodMachine::new(table.clone(), seconds(0));
+    machine.handle(seconds(0), Event::SandboxReady { pod_ip: None, host_ip: None });
+    machine.handle(seconds(1), Event::Delete { grace: None });
+    let created =
+        ObservedContainer { name: "app".to_owned(), attempt: 0, state: ObservedState::Created };
+    for containers in [vec![], vec![created]] {
+        let observed = Observed { sandbox: READY, containers };
+        let state = machine.state().clone();
+        let (machine, actions) = PodMachine::resume(table.clone(), state, observed, seconds(2));
+        assert_eq!(
+            (machine.status().phase, actions),
+            (PodPhase::Failed, vec![Action::RemoveSandbox])
+        );
+    }
+}
+
+#[test]
 fn signals_that_may_not_have_been_sent_are_sent_again() {
     let table = pod(Always, &["app"]);
     let mut sim = Sim::new(table.clone(), vec![Script::forever().on_term(OnTerm::Ignore)]);

@@ -4,7 +4,7 @@ use pod_spec::status::PodPhase;
 
 use crate::RestartPolicy::{Always, Never, OnFailure};
 use crate::sim::{OnTerm, Play, Script, Sim, condition, ended, of, pod, reason, seconds};
-use crate::{Event, Exit, GraceSeconds};
+use crate::{Action, Event, Exit, GraceSeconds, PodMachine};
 
 fn exits(code: i32) -> Script {
     Script::forever().on_term(OnTerm::Exit { after: 1, code })
@@ -153,6 +153,59 @@ fn a_later_deletion_shortens_the_grace_and_never_lengthens_it() {
         assert_eq!(ended(&mut sim), PodPhase::Failed);
         assert_eq!(sim.times("kill app"), [killed], "{second:?}");
     }
+}
+
+/// A pod whose only container is just being started when the pod is deleted, and what was asked for then.
+fn deleted_during_a_start(at: u64, grace: u32) -> (PodMachine, Vec<Action>) {
+    let (mut machine, _) = PodMachine::new(pod(Always, &["app"]), seconds(0));
+    machine.handle(seconds(0), Event::SandboxReady { pod_ip: None, host_ip: None });
+    let grace = Some(GraceSeconds::new(grace));
+    let actions = machine.handle(seconds(at), Event::Delete { grace });
+    (machine, actions)
+}
+
+fn failed_to_start(reason: &str, at: u64) -> Event {
+    let (container, reason, message) =
+        ("app".to_owned(), reason.to_owned(), "abandoned".to_owned());
+    Event::StartFailed { container, attempt: 0, reason, message, at: seconds(at) }
+}
+
+#[test]
+fn b013_a_start_under_way_is_abandoned() {
+    let rows = [("CreateContainerError", "ContainerStatusUnknown"), ("StartError", "StartError")];
+    for (reported, shown) in rows {
+        let (mut machine, actions) = deleted_during_a_start(5, 10);
+        assert_eq!(actions, [Action::Terminate { container: "app".to_owned(), attempt: 0 }]);
+        assert_eq!(
+            machine.handle(seconds(6), failed_to_start(reported, 6)),
+            [Action::RemoveSandbox]
+        );
+        let status = machine.status();
+        assert_eq!((status.phase, reason(&status, "app").as_str()), (PodPhase::Failed, shown));
+    }
+}
+
+#[test]
+fn a_container_that_comes_to_life_after_the_signal_gets_it_again_and_its_two_seconds() {
+    let started = |at| Event::Started {
+        container: "app".to_owned(),
+        attempt: 0,
+        id: "1".to_owned(),
+        image_id: String::new(),
+        at: seconds(at),
+    };
+    let (mut machine, _) = deleted_during_a_start(5, 3);
+    let actions = machine.handle(seconds(7), started(7));
+    assert_eq!(
+        actions.last(),
+        Some(&Action::Terminate { container: "app".to_owned(), attempt: 0 })
+    );
+    assert_eq!(machine.next_deadline(), Some(seconds(9)));
+
+    let (mut machine, _) = deleted_during_a_start(5, 0);
+    let kill = Action::Kill { container: "app".to_owned(), attempt: 0 };
+    assert_eq!(machine.handle(seconds(7), Event::Tick), std::slice::from_ref(&kill));
+    assert_eq!(machine.handle(seconds(8), started(8)).last(), Some(&kill));
 }
 
 #[test]

@@ -224,7 +224,7 @@ impl World {
                 log.push(format!("{} start {container}#{attempt}", self.clock()));
                 let key = (container.clone(), *attempt);
                 self.instances.insert(key.clone(), Instance::Coming);
-                let latency = MOMENT * u32::try_from(choices.below(3)).unwrap();
+                let latency = MOMENT * u32::try_from(choices.below(30)).unwrap();
                 self.agenda.push((self.now + latency, Occurrence::Arrives { key }));
             }
             Action::Terminate { container, attempt } => {
