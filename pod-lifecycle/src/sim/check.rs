@@ -123,8 +123,11 @@ fn index(table: &LifecycleTable, container: &str) -> usize {
     table.containers.iter().position(|rules| rules.name == container).unwrap()
 }
 
+/// Whether a program of this container runs or is about to. One that was only created waits for a start that may not
+/// come any more.
 fn is_live(world: &World, name: &str) -> bool {
-    world.instances.iter().any(|((n, _), instance)| n == name && instance.is_live())
+    let live = |instance: &Instance| matches!(instance, Instance::Coming | Instance::Alive { .. });
+    world.instances.iter().any(|((n, _), instance)| n == name && live(instance))
 }
 
 fn is_done(world: &World, name: &str) -> bool {
