@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use crate::Time;
 use crate::document::{Entry, Node, Number, Value};
 use crate::fault::{Fault, FaultKind, quoted};
-use crate::path::{Path, Places, Position};
+use crate::path::{Path, Places, Position, printable};
 use crate::schema::Table;
 use crate::spelling;
 
@@ -173,7 +173,7 @@ impl Decode for String {
         let suggestion = match &node.value {
             Value::Text(text) => return text.clone(),
             Value::Bool(_, text) | Value::Number(_, text) => {
-                Some(format!("write it in quotes: \"{text}\""))
+                Some(format!("write it in quotes: \"{}\"", printable(text)))
             }
             _ => None,
         };
@@ -205,7 +205,7 @@ fn integer<T: TryFrom<i128> + Default>(node: &Node, cx: &mut Cx, bits: u32) -> T
                 T::default()
             });
         }
-        Value::Text(text) if text.parse::<i64>().is_ok() => {
+        Value::Text(text) if text.len() < 20 && text.parse::<i64>().is_ok() => {
             Some(format!("write it without quotes: {text}"))
         }
         _ => None,
@@ -230,7 +230,7 @@ impl Decode for Time {
     fn decode(node: &Node, cx: &mut Cx) -> Self {
         let text = String::decode(node, cx);
         Time::parse(&text).unwrap_or_else(|error| {
-            if !text.is_empty() {
+            if matches!(node.value, Value::Text(_)) {
                 cx.fault(node.at, FaultKind::Invalid, error.to_string());
             }
             Self::default()

@@ -2,7 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::path::{Path, Position, printable};
+use crate::path::{Path, Position, escaped, is_unprintable, printable};
+
+/// How many faults are rendered: nobody reads more, and each takes time in proportion to its line.
+const MAX_RENDERED: usize = 100;
 
 /// What sort of fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,13 +66,14 @@ impl Fault {
             line: at.map(|at| at.line),
             column: at.map(|at| at.column),
             kind,
-            message: message.into(),
+            // Texts of the manifest are in it.
+            message: escaped(&message.into()),
             suggestion: None,
         }
     }
 
     pub(crate) fn suggest(mut self, suggestion: Option<String>) -> Self {
-        self.suggestion = suggestion;
+        self.suggestion = suggestion.map(|text| escaped(&text));
         self
     }
 }
@@ -119,13 +123,16 @@ impl Faults {
     }
 
     /// The faults as a compiler shows them: each with its line of `source`, the text that was read, and with `file`,
-    /// the name that text goes by.
+    /// the name that text goes by. The first hundred are shown, the others counted.
     pub fn render(&self, source: &str, file: &str) -> String {
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         let lines: Vec<&str> = source.lines().collect();
         let mut out = String::new();
-        for fault in &self.faults {
+        for fault in self.faults.iter().take(MAX_RENDERED) {
             render_one(&mut out, fault, &lines, file);
+        }
+        if let Some(more) = self.faults.len().checked_sub(MAX_RENDERED).filter(|more| *more > 0) {
+            out += &format!("error: {more} more faults in {file}\n");
         }
         out
     }
@@ -161,7 +168,7 @@ fn excerpt(line: &str, column: usize) -> (String, String, String) {
         .chars()
         .skip(skip)
         .take(BEFORE + 60)
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .map(|c| if is_unprintable(c) { ' ' } else { c })
         .collect();
     let start = (column - column.min(1) - skip).min(shown.len());
     let word = shown[start..]

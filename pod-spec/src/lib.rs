@@ -59,12 +59,13 @@ mod time;
 mod types;
 mod valid;
 mod validate;
+mod write;
 
 pub use fault::{Fault, FaultKind, Faults};
-pub use parse::WriteError;
 pub use quantity::{ParseQuantityError, Quantity};
 pub use schema::OtherFields;
 pub use status::{PodPhase, PodStatus, QosClass};
 pub use time::{ParseTimeError, Time};
 pub use types::*;
 pub use valid::{Notice, ValidPod};
+pub use write::WriteError;

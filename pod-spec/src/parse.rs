@@ -1,6 +1,6 @@
-//! From text to Pod and back.
+//! From text to Pod.
 
-use serde_json::Value as Json;
+use std::collections::BTreeSet;
 
 use crate::decode::{Cx, Decode};
 use crate::document::{self, Node, Value};
@@ -35,31 +35,7 @@ impl Pod {
     pub fn from_json(text: &str) -> Result<Self, Faults> {
         Self::from_yaml(text)
     }
-
-    /// The pod as YAML, the keys in the order of the alphabet.
-    ///
-    /// # Errors
-    /// None is known: every pod has a form in YAML.
-    pub fn to_yaml(&self) -> Result<String, WriteError> {
-        // Over JSON, whose maps are sorted.
-        let json: Json = serde_json::to_value(self).map_err(|e| WriteError(e.to_string()))?;
-        serde_yaml::to_string(&json).map_err(|e| WriteError(e.to_string()))
-    }
-
-    /// The pod as indented JSON, the keys in the order of the alphabet.
-    ///
-    /// # Errors
-    /// None is known: every pod has a form in JSON.
-    pub fn to_json(&self) -> Result<String, WriteError> {
-        let json = serde_json::to_value(self).and_then(|json| serde_json::to_string_pretty(&json));
-        json.map_err(|e| WriteError(e.to_string()))
-    }
 }
-
-/// A pod that could not be written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot write the pod: {0}")]
-pub struct WriteError(String);
 
 /// The one document of the text.
 fn root(text: &str) -> Result<Node, Faults> {
@@ -121,11 +97,35 @@ fn is_pod(root: &Node) -> Result<(), Faults> {
 
 /// Adds the faults that are no echo of those that are there already.
 fn add_unrelated(faults: &mut Vec<Fault>, later: Vec<Fault>) {
-    let known: Vec<String> = faults.iter().map(|f| f.path.clone()).collect();
-    let within = |a: &str, b: &str| {
-        a.strip_prefix(b).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-    };
-    let related = |path: &str| known.iter().any(|k| within(path, k) || within(k, path));
+    let known: BTreeSet<String> = faults.iter().map(|f| f.path.clone()).collect();
     // What was not found may be what could not be read.
-    faults.extend(later.into_iter().filter(|f| f.kind != FaultKind::NotFound && !related(&f.path)));
+    let more =
+        later.into_iter().filter(|f| f.kind != FaultKind::NotFound && !is_related(&f.path, &known));
+    faults.extend(more);
+}
+
+/// Whether one of the paths is this one, lies around it, or within it.
+fn is_related(path: &str, known: &BTreeSet<String>) -> bool {
+    let around = path.match_indices(['.', '[']).any(|(end, _)| known.contains(&path[..end]));
+    let below = |separator: &str| {
+        let prefix = format!("{path}{separator}");
+        known.range(prefix.clone()..).next().is_some_and(|next| next.starts_with(&prefix))
+    };
+    known.contains(path) || around || below(".") || below("[")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_echo_is_told_from_another_fault() {
+        let known = BTreeSet::from(["a.b[0].c".to_owned(), "x".to_owned()]);
+        for path in ["a", "a.b", "a.b[0]", "a.b[0].c", "a.b[0].c.d", "a.b[0].c[1]", "x", "x.y"] {
+            assert!(is_related(path, &known), "{path}");
+        }
+        for path in ["a.b[0].d", "a.b[1]", "a.b[0].cc", "xy", "b", ""] {
+            assert!(!is_related(path, &known), "{path}");
+        }
+    }
 }

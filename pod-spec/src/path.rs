@@ -74,15 +74,29 @@ impl fmt::Display for Path {
 /// The text cut to a length that can be read, with nothing in it that a terminal would obey.
 pub(crate) fn printable(text: &str) -> String {
     const LONGEST: usize = 80;
-    let cut = text.chars().count() > LONGEST;
-    let mut out = String::new();
-    for c in text.chars().take(if cut { LONGEST - 1 } else { LONGEST }) {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    if text.chars().nth(LONGEST).is_none() {
+        return escaped(text);
     }
-    if cut {
-        out.push('…');
-    }
-    out
+    let end = text.char_indices().nth(LONGEST - 1).map_or(text.len(), |(end, _)| end);
+    escaped(&text[..end]) + "…"
+}
+
+/// The text with nothing in it that a terminal would obey.
+pub(crate) fn escaped(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
+        if is_unprintable(c) {
+            out.extend(c.escape_unicode())
+        } else {
+            out.push(c)
+        }
+        out
+    })
+}
+
+/// Whether a terminal would obey the character, or turn the text around at it.
+pub(crate) fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Where each field was written.

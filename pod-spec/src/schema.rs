@@ -84,13 +84,15 @@ impl OtherFields {
 macro_rules! support {
     (@support) => { $crate::support::Support::Honoured };
     (@support required) => { $crate::support::Support::Honoured };
+    (@support required($($state:tt)+)) => { $crate::schema::support!(@support $($state)+) };
     (@support refused($why:literal $($rest:tt)*)) => { $crate::support::Support::Refused($why) };
     (@support cluster_only($why:literal $($rest:tt)*)) => { $crate::support::Support::ClusterOnly($why) };
     (@accepted) => { &[] };
     (@accepted required) => { &[] };
+    (@accepted required($($state:tt)+)) => { $crate::schema::support!(@accepted $($state)+) };
     (@accepted $state:ident($why:literal)) => { &[] };
     (@accepted $state:ident($why:literal, except $($value:literal)+)) => { &[$($value),+] };
-    (@required required) => { true };
+    (@required required $(($($state:tt)+))?) => { true };
     (@required $($rest:tt)*) => { false };
 }
 
@@ -242,7 +244,10 @@ pub(crate) fn word<T: Copy + Default>(node: &Node, cx: &mut Cx, words: &[(&'stat
         return *value;
     }
     if cx.faults.len() == before {
-        let list: Vec<_> = words.iter().map(|(w, _)| format!("`{w}`")).collect();
+        let list: Vec<_> = words
+            .iter()
+            .map(|(w, _)| if w.is_empty() { "`\"\"`".to_owned() } else { format!("`{w}`") })
+            .collect();
         let message = format!("{} is not one of {}", crate::fault::quoted(&text), list.join(", "));
         let suggestion = crate::spelling::suggest(&text, words.iter().map(|(w, _)| *w));
         cx.fault_with(node.at, crate::fault::FaultKind::NotOneOf, message, suggestion);

@@ -198,7 +198,7 @@ object! {
     /// The operating system of the containers (`v1.PodOS`).
     pub struct PodOs {
         /// Its name.
-        "name" name: OsName => required,
+        "name" name: OsName => required(refused("there is only Linux here", except "linux")),
     }
     others {}
 }

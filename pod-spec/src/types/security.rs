@@ -24,7 +24,7 @@ object! {
         "seccompProfile" seccomp_profile: Option<SeccompProfile>,
         /// Which of /proc is hidden.
         "procMount" proc_mount: Option<ProcMountType>
-            => refused("`Unmasked` needs user namespaces, which are not there yet", except "Default"),
+            => refused("it needs user namespaces, which are not there yet", except "Default"),
         /// Its AppArmor profile.
         "appArmorProfile" app_armor_profile: Option<AppArmorProfile>,
     }
@@ -102,7 +102,8 @@ object! {
     /// An AppArmor profile (`v1.AppArmorProfile`).
     pub struct AppArmorProfile {
         /// Which profile.
-        "type" kind: AppArmorProfileType => refused("AppArmor profiles are not applied yet", except "Unconfined"),
+        "type" kind: AppArmorProfileType
+            => required(refused("AppArmor profiles are not applied yet", except "Unconfined")),
         /// The name of a loaded profile; with `Localhost`.
         "localhostProfile" localhost_profile: Option<String> => refused("AppArmor profiles are not applied yet"),
     }

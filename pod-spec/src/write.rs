@@ -1,0 +1,127 @@
+//! A pod as text.
+
+use serde_json::Value as Json;
+
+use crate::decode::Cx;
+use crate::document::{self, Value};
+use crate::scalar;
+use crate::types::Pod;
+
+/// A pod that could not be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot write the pod: {0}")]
+pub struct WriteError(String);
+
+impl Pod {
+    /// The pod as YAML, the keys in the order of the alphabet.
+    ///
+    /// # Errors
+    /// None is known: every pod has a form in YAML.
+    pub fn to_yaml(&self) -> Result<String, WriteError> {
+        // Over JSON, whose maps are sorted.
+        let json: Json = serde_json::to_value(self).map_err(|e| WriteError(e.to_string()))?;
+        let yaml = serde_yaml::to_string(&json).map_err(|e| WriteError(e.to_string()))?;
+        let yaml = quote_ambiguous(yaml);
+        if reads_back(&yaml, &json) {
+            return Ok(yaml);
+        }
+        // JSON is YAML too, and can escape what YAML folds.
+        serde_json::to_string_pretty(&json)
+            .map(|json| escape_breaks(&json))
+            .map_err(|e| WriteError(e.to_string()))
+    }
+
+    /// The pod as indented JSON, the keys in the order of the alphabet.
+    ///
+    /// # Errors
+    /// None is known: every pod has a form in JSON.
+    pub fn to_json(&self) -> Result<String, WriteError> {
+        let json = serde_json::to_value(self).and_then(|json| serde_json::to_string_pretty(&json));
+        json.map_err(|e| WriteError(e.to_string()))
+    }
+}
+
+/// Quotes the texts that serde_yaml, a YAML 1.2 writer, leaves bare although Kubernetes reads something else in them,
+/// such as `yes` and `1_000`.
+fn quote_ambiguous(mut yaml: String) -> String {
+    let is_text =
+        |text: &str| matches!(serde_yaml::from_str(text), Ok(serde_yaml::Value::String(_)));
+    let bare = document::bare_scalars(&yaml);
+    // From the end, so that what is still to come keeps its place.
+    for (start, text) in bare.into_iter().rev() {
+        if !matches!(scalar::resolve(&text), Value::Text(_)) && is_text(&text) {
+            yaml.insert(start + text.len(), '"');
+            yaml.insert(start, '"');
+        }
+    }
+    yaml
+}
+
+/// Whether the text says what was to be written. serde_yaml leaves U+2028 and the like bare, where they are line breaks.
+fn reads_back(yaml: &str, json: &Json) -> bool {
+    match document::read(yaml) {
+        Ok(documents) => documents.first().is_some_and(|node| Cx::default().json(node) == *json),
+        Err(_) => false,
+    }
+}
+
+/// Escapes the characters that are line breaks in YAML 1.1, or no characters at all. In JSON they stand in texts only.
+fn escape_breaks(json: &str) -> String {
+    json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
+        match c {
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => {
+                out += &format!("\\u{:04x}", u32::from(c))
+            }
+            _ => out.push(c),
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Decode;
+
+    #[test]
+    fn what_kubernetes_takes_for_another_type_is_quoted() {
+        for text in [
+            "yes", "on", "n", "Off", "1_000", "0b1", "0o7", "08", "0644", "1e3", "~", "null", "",
+            ".5", "-", "=", "é: yes",
+        ] {
+            let yaml =
+                quote_ambiguous(serde_yaml::to_string(&Json::from(vec![text, "é", text])).unwrap());
+            let node = document::read(&yaml).unwrap().remove(0);
+            let Value::List(items) = node.value else { panic!("{yaml}") };
+            assert_eq!(items[2].value, Value::Text(text.to_owned()), "{yaml}");
+        }
+        let numbers = serde_yaml::to_string(&serde_json::json!([5, true, 0.5, null])).unwrap();
+        assert_eq!(quote_ambiguous(numbers.clone()), numbers);
+    }
+
+    #[test]
+    fn no_character_is_lost() {
+        for c in [
+            '\t',
+            '\n',
+            '\r',
+            '\0',
+            '\u{7f}',
+            '\u{85}',
+            '\u{a0}',
+            '\u{2028}',
+            '\u{feff}',
+            '\u{fffe}',
+            '\u{1f600}',
+        ] {
+            for text in [format!("a{c}b"), format!("{c}"), format!("a: {c}"), format!("{c}\n {c}")]
+            {
+                let mut pod = Pod::default();
+                pod.metadata.annotations.insert("a".to_owned(), text);
+                let yaml = pod.to_yaml().unwrap();
+                let back = Pod::decode(&document::read(&yaml).unwrap()[0], &mut Cx::default());
+                assert_eq!(back.metadata.annotations, pod.metadata.annotations, "{yaml}");
+            }
+        }
+    }
+}
