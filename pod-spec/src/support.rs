@@ -83,11 +83,13 @@ fn collect(table: &'static Table, parent: &str, rows: &mut Vec<FieldSupport>) {
 /// The table as Markdown.
 pub fn markdown() -> String {
     let mut out = String::from(
-        "# Fields\n\nEvery field of the Kubernetes v1 Pod that is known, and what happens to it. A field that is not \
-         here is an unknown field, and a fault.\n\n\
+        "# Fields\n\nEvery field of the Kubernetes v1 Pod that is known, and what happens to it. Any other is an unknown \
+         field, and a fault; what lies within a refused or cluster-only field is not listed.\n\n\
          - **honoured**: it has the effect that it has in Kubernetes.\n\
          - **cluster only**: it makes sense in a cluster only; it is accepted, and a notice says so.\n\
          - **refused**: it is a fault, never ignored.\n\n\
+         Some values of honoured fields are refused too: resources other than `cpu` and `memory`; a `sizeLimit` of an \
+         emptyDir that does not lie in memory; a `fieldPath` below `status`.\n\n\
          | field | | |\n|---|---|---|\n",
     );
     for row in table() {
