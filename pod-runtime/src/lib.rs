@@ -1,1 +1,68 @@
 //! Runs Kubernetes Pods on one Linux machine, without Kubernetes.
+//!
+//! A [`Runtime`] takes a checked manifest and runs it: a sandbox with its pause process, volumes, init containers one by
+//! one, sidecars, main containers, restarts with back-off, logs, and a status that is true. Each pod is looked after by
+//! two small processes of its own, so it lives on when your program ends, and a crash of the one that decides (the
+//! engine) does not touch the containers. There is no daemon.
+//!
+//! Those processes are your own program executed again: call [`init`] first in `main`, before any thread is started.
+//! Nothing is ever forked from your process itself, so it may have as many threads as it likes.
+//!
+//! ```no_run
+//! use pod_runtime::{Pod, Runtime};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     pod_runtime::init();
+//!     tokio::runtime::Runtime::new()?.block_on(async {
+//!         let pod = Pod::from_yaml(&std::fs::read_to_string("web.yaml")?)?.validate()?;
+//!         let web = Runtime::open("/run/pod")?.run(pod).await?; // dropping the handle detaches
+//!         web.wait_ready().await?;
+//!         let out = web.exec("app", ["id"]).await?.output().await?;
+//!         let status = web.stop().await?; // honours the grace period
+//!         println!("{out:?} {}", status.phase.as_str());
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! It needs root, Linux 5.14 or later, overlayfs, and cgroup v1 or v2. It pulls no images yet: containers run on this
+//! machine's own root file system (`image: pod.local/host`), and a pod has loopback only.
+
+mod changes;
+mod client;
+mod dirs;
+mod engine;
+mod environment;
+mod error;
+mod exec;
+mod handle;
+mod log;
+mod logs;
+mod machine;
+mod notify;
+mod plan;
+mod readable;
+mod removal;
+mod resources;
+mod runtime;
+mod store;
+
+pub use changes::Changes;
+pub use dirs::SYSTEM;
+pub use engine::ENGINE;
+pub use error::{ConfigError, RuntimeError};
+pub use exec::{Exec, Output};
+pub use handle::PodHandle;
+pub use logs::{LogLine, LogOptions, LogStream, OutputStream};
+pub use pod_sandbox::{Exit, ExitCall, RequestError, SandboxError};
+pub use pod_spec::{Faults, Pod, PodPhase, PodStatus, ValidPod};
+pub use runtime::Runtime;
+pub use store::RecordedEvent;
+
+/// Becomes a helper of a pod when this process was executed to be one, and then never returns; else returns at once.
+///
+/// Call it first in `main`, before any thread is started.
+pub fn init() {
+    pod_sandbox::init();
+    engine::init();
+}

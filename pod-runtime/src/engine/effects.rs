@@ -1,0 +1,271 @@
+//! Carries the machine's actions out, as tasks of the engine's one thread.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+
+use pod_images::{Images, PullPolicy, Reference};
+use pod_lifecycle::{Action, Event};
+use pod_network::Network;
+use pod_sandbox::{Call, RequestError, Sandbox, SandboxError};
+use pod_spec::{Container, ImagePullPolicy};
+use tokio::sync::{mpsc, oneshot};
+
+use super::now;
+use super::observe::full_id;
+use crate::error::chain;
+use crate::plan::{PodPlan, VolumePaths, container_id};
+use crate::readable::{ReadError, Readable};
+
+const SIGTERM: i32 = nix::libc::SIGTERM;
+const SIGKILL: i32 = nix::libc::SIGKILL;
+
+/// The effects of one pod.
+pub(super) struct Effects {
+    shared: Rc<Shared>,
+    /// Starts that are under way, by container; what is sent has them give up.
+    starting: Rc<RefCell<BTreeMap<String, Starting>>>,
+    /// Ends when the start before has been made, so that starts keep the order of the spec.
+    previous: Option<oneshot::Receiver<()>>,
+}
+
+struct Starting {
+    attempt: u32,
+    task: tokio::task::AbortHandle,
+}
+
+struct Shared {
+    plan: Rc<PodPlan>,
+    sandbox: Sandbox,
+    volumes: VolumePaths,
+    images: Images,
+    events: mpsc::UnboundedSender<Event>,
+}
+
+/// Why a container did not start: the kubelet's reason, and for people.
+struct StartFailure {
+    reason: &'static str,
+    message: String,
+}
+
+impl Effects {
+    pub fn new(
+        plan: Rc<PodPlan>,
+        sandbox: Sandbox,
+        volumes: VolumePaths,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Self {
+        let shared = Shared { plan, sandbox, volumes, images: Images::open(), events };
+        Self { shared: Rc::new(shared), starting: Rc::default(), previous: None }
+    }
+
+    /// Puts an event into the machine's queue.
+    pub fn tell(&self, event: Event) {
+        // The engine outlives its effects, so somebody listens.
+        let _ = self.shared.events.send(event);
+    }
+
+    /// Begins to carry an action out.
+    pub fn begin(&mut self, action: Action) {
+        match action {
+            Action::CreateSandbox => self.set_up_network(),
+            Action::StartContainer { container, attempt } => self.start(container, attempt),
+            Action::Terminate { container, attempt } => self.signal(container, attempt, SIGTERM),
+            Action::Kill { container, attempt } => self.signal(container, attempt, SIGKILL),
+            Action::RemoveSandbox | Action::Record(_) => {}
+        }
+    }
+
+    /// The sandbox itself was made before the engine, by whoever made the pod.
+    fn set_up_network(&self) {
+        let result = self
+            .shared
+            .sandbox
+            .network_namespace()
+            .map_err(|e| chain(&e))
+            .and_then(|netns| Network::default().set_up(netns.as_fd()).map_err(|e| chain(&e)));
+        self.tell(match result {
+            Ok(()) => Event::SandboxReady { pod_ip: None, host_ip: None },
+            Err(message) => Event::SandboxFailed { reason: "FailedCreatePodSandBox".to_owned(), message },
+        });
+    }
+
+    fn start(&mut self, container: String, attempt: u32) {
+        let (started, next) = oneshot::channel();
+        let previous = self.previous.replace(next);
+        let shared = Rc::clone(&self.shared);
+        let starting = Rc::clone(&self.starting);
+        let name = container.clone();
+        let task = tokio::task::spawn_local(async move {
+            let result = shared.start(&name, attempt, previous).await;
+            drop(started);
+            starting.borrow_mut().remove(&name);
+            let _ = shared.events.send(shared.outcome(name, attempt, result));
+        });
+        self.starting.borrow_mut().insert(container, Starting { attempt, task: task.abort_handle() });
+    }
+
+    fn signal(&self, container: String, attempt: u32, signal: i32) {
+        let Ok(id) = container_id(&container, attempt) else { return };
+        let starting = self.starting.borrow().get(&container).is_some_and(|s| s.attempt == attempt);
+        if starting {
+            return self.abandon(&container, attempt);
+        }
+        match self.shared.sandbox.signal(&id, signal) {
+            // It has ended, and the machine is told so from elsewhere.
+            Ok(()) | Err(SandboxError::Request(RequestError::NotFound { .. } | RequestError::WrongState { .. })) => {}
+            Err(error) => tracing::warn!(container, "{}", chain(&error)),
+        }
+    }
+
+    /// Gives a start up: what is there of the container is killed and removed.
+    fn abandon(&self, container: &str, attempt: u32) {
+        let Some(starting) = self.starting.borrow_mut().remove(container) else { return };
+        starting.task.abort();
+        let shared = Rc::clone(&self.shared);
+        let name = container.to_owned();
+        tokio::task::spawn_local(async move {
+            if let Err(error) = shared.remove(&name, attempt).await {
+                tracing::warn!(container = name, "{}", chain(&error));
+            }
+            let message = "its start was given up".to_owned();
+            let failure = StartFailure { reason: "CreateContainerError", message };
+            let _ = shared.events.send(shared.outcome(name, attempt, Err(failure)));
+        });
+    }
+
+    /// Gives all starts up, when the whole sandbox goes.
+    pub fn abandon_all(&self) {
+        for (_, starting) in std::mem::take(&mut *self.starting.borrow_mut()) {
+            starting.task.abort();
+        }
+    }
+}
+
+impl Shared {
+    async fn start(
+        &self,
+        name: &str,
+        attempt: u32,
+        previous: Option<oneshot::Receiver<()>>,
+    ) -> Result<(), StartFailure> {
+        let fail = |reason| move |e: &dyn std::error::Error| StartFailure { reason, message: chain(e) };
+        let creating = fail("CreateContainerError");
+        let container = self.plan.container(name).ok_or_else(|| StartFailure {
+            reason: "CreateContainerConfigError",
+            message: format!("the pod has no container `{name}`"),
+        })?;
+        let image = self.image(container)?;
+        let config = self
+            .plan
+            .instance(container, attempt, &image, &self.volumes)
+            .map_err(|e| fail("CreateContainerConfigError")(&e))?;
+        if let Some(last) = attempt.checked_sub(1) {
+            self.remove(name, last).await.map_err(|e| creating(&e))?;
+            self.forget_logs(name, last);
+        }
+        // A start that was cut short may have left this very instance.
+        self.remove(name, attempt).await.map_err(|e| creating(&e))?;
+        let call = self.sandbox.begin_create(&config).map_err(|e| creating(&e))?;
+        finish(call).await.map_err(|e| creating(&e))?;
+        self.link_log(name, attempt);
+        if let Some(previous) = previous {
+            // An error says that the one before has been started or given up: both let this one go on.
+            let _ = previous.await;
+        }
+        let call = self.sandbox.begin_start(&config.id).map_err(|e| creating(&e))?;
+        finish(call).await.map_err(|e| match e {
+            SandboxError::Request(RequestError::Start { message, .. }) => {
+                StartFailure { reason: "StartError", message }
+            }
+            e => creating(&e),
+        })
+    }
+
+    fn image(&self, container: &Container) -> Result<pod_images::Image, StartFailure> {
+        let reference: Reference = container.image.parse().map_err(|e: pod_images::ReferenceError| {
+            StartFailure { reason: e.reason(), message: chain(&e) }
+        })?;
+        let policy = match container.image_pull_policy {
+            Some(ImagePullPolicy::Never) => PullPolicy::Never,
+            Some(ImagePullPolicy::IfNotPresent) => PullPolicy::IfNotPresent,
+            _ => PullPolicy::Always,
+        };
+        let unavailable = |e: pod_images::ImageError| StartFailure { reason: e.reason(policy), message: chain(&e) };
+        self.images.resolve(&reference).map_err(unavailable)
+    }
+
+    async fn remove(&self, name: &str, attempt: u32) -> Result<(), SandboxError> {
+        let id = container_id(name, attempt)?;
+        finish(self.sandbox.begin_remove(&id)?).await
+    }
+
+    /// One ended instance keeps its log; those before it go.
+    fn forget_logs(&self, name: &str, last: u32) {
+        let dir = self.plan.dirs.container_logs(name);
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            let file = entry.file_name();
+            let number = file.to_str().and_then(|f| f.split('.').next()).and_then(|n| n.parse::<u32>().ok());
+            if number.is_some_and(|n| n < last) {
+                let _ = fs::remove_file(entry.path());
+                self.unlink_log(name, number.unwrap_or_default());
+            }
+        }
+    }
+
+    fn log_link(&self, name: &str, attempt: u32) -> std::path::PathBuf {
+        let pod = &self.plan.pod;
+        let id = full_id(pod, name, attempt);
+        let id = id.trim_start_matches("pod://");
+        let mut link = format!("{}_{}_{name}-{id}", pod.name(), pod.namespace());
+        link.truncate(255 - ".log".len());
+        self.plan.dirs.links().join(format!("{link}.log"))
+    }
+
+    /// Links the log to where log shippers on a node look for it.
+    fn link_log(&self, name: &str, attempt: u32) {
+        let link = self.log_link(name, attempt);
+        let make = || -> io::Result<()> {
+            fs::create_dir_all(self.plan.dirs.links())?;
+            match std::os::unix::fs::symlink(self.plan.dirs.log(name, attempt), &link) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+                result => result,
+            }
+        };
+        if let Err(error) = make() {
+            tracing::warn!(%error, link = %link.display(), "cannot link the log");
+        }
+    }
+
+    fn unlink_log(&self, name: &str, attempt: u32) {
+        let _ = fs::remove_file(self.log_link(name, attempt));
+    }
+
+    fn outcome(&self, container: String, attempt: u32, result: Result<(), StartFailure>) -> Event {
+        match result {
+            Ok(()) => Event::Started {
+                id: full_id(&self.plan.pod, &container, attempt),
+                image_id: self.plan.container(&container).map(|c| c.image.clone()).unwrap_or_default(),
+                container,
+                attempt,
+                at: now(),
+            },
+            Err(StartFailure { reason, message }) => {
+                Event::StartFailed { container, attempt, reason: reason.to_owned(), message, at: now() }
+            }
+        }
+    }
+}
+
+/// Waits for a request's answer without holding the thread.
+async fn finish(call: Call) -> Result<(), SandboxError> {
+    let failed = |source| SandboxError::Io { action: "wait for the keeper".to_owned(), source };
+    let mut call = Readable::new(call).map_err(failed)?;
+    call.read(Call::try_finish).await.map_err(|e| match e {
+        ReadError::Wait(e) => failed(e),
+        ReadError::Read(e) => e,
+    })
+}

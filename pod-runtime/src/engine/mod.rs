@@ -1,0 +1,290 @@
+//! The engine of one pod: a process of its own, one thread, that carries the machine's actions out.
+//!
+//! ```text
+//! sandbox changes ─┐                                  ┌─> state.json, status.json
+//! finished effects ┼─> Event ─> PodMachine ─> Action ─┤
+//! requests ────────┤                                  └─> effects (create, start, signal, remove)
+//! the clock ───────┘
+//! ```
+//!
+//! What the machine knows is saved before an action is carried out, so the next engine goes on from there. The keeper
+//! starts this process, and starts it again when it dies.
+
+mod effects;
+pub(crate) mod observe;
+mod server;
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pod_lifecycle::{Action, Event, GraceSeconds, PodEvent, PodMachine};
+use pod_sandbox::{GENERATION, Sandbox, SandboxStatus};
+use pod_spec::Time;
+use tokio::sync::mpsc;
+
+use crate::dirs::Dirs;
+use crate::error::{RuntimeError, chain};
+use crate::machine::this_machine;
+use crate::plan::{PodPlan, sandbox_id};
+use crate::readable::Readable;
+use crate::removal;
+use crate::store::Saved;
+use effects::Effects;
+pub(crate) use server::DeleteOptions;
+use server::Request;
+
+/// `argv[0]` of an engine.
+pub const ENGINE: &str = "pod-supervise";
+
+/// How long an engine that is started with its sandbox waits for it to stand.
+const SANDBOX_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Becomes an engine when this process was executed to be one, and then never returns.
+pub(crate) fn init() {
+    let mut args = std::env::args_os();
+    if args.next().is_none_or(|name| name != ENGINE) {
+        return;
+    }
+    let rest: Vec<_> = args.collect();
+    let [root, namespace, name] = rest.as_slice() else { std::process::exit(2) };
+    let code = match run(Path::new(root), &namespace.to_string_lossy(), &name.to_string_lossy()) {
+        Ok(()) => 0,
+        Err(error) => {
+            tracing::error!("{}", chain(&error));
+            1
+        }
+    };
+    std::process::exit(code)
+}
+
+fn run(root: &Path, namespace: &str, name: &str) -> Result<(), RuntimeError> {
+    crate::log::to_stderr();
+    let generation = std::env::var(GENERATION).ok().and_then(|g| g.parse().ok()).unwrap_or(0);
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(RuntimeError::io("start the event loop"))?;
+    tokio::task::LocalSet::new().block_on(&tokio, async {
+        let engine = Engine::open(root, namespace, name, generation).await?;
+        engine.run().await
+    })
+}
+
+/// The moment.
+pub(crate) fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// What happens to an engine.
+enum Input {
+    Sandbox(Box<SandboxStatus>),
+    SandboxGone,
+    Effect(Event),
+    Request(Request),
+    Tick,
+}
+
+struct Engine {
+    plan: Rc<PodPlan>,
+    dirs: Dirs,
+    sandbox: Sandbox,
+    watch: Option<Readable<pod_sandbox::Watch>>,
+    machine: PodMachine,
+    saved: Saved,
+    effects: Effects,
+    done: mpsc::UnboundedReceiver<Event>,
+    requests: mpsc::UnboundedReceiver<Request>,
+    /// The last status that the machine was told of.
+    seen: Option<SandboxStatus>,
+}
+
+impl Engine {
+    /// Takes the pod over: from its beginning, or from where the last engine left it.
+    async fn open(root: &Path, namespace: &str, name: &str, generation: u64) -> Result<Self, RuntimeError> {
+        let dirs = Dirs::new(root);
+        let state = dirs.state(namespace, name);
+        let requests = server::serve(&state)?;
+        let pod = state
+            .read_pod()
+            .map_err(RuntimeError::io("read pod.json"))?
+            .ok_or_else(|| RuntimeError::NotFound { namespace: namespace.into(), name: name.into() })?;
+        let volumes = state.read_volumes().map_err(RuntimeError::io("read volumes.json"))?;
+        let plan = Rc::new(PodPlan::new(pod, &dirs, this_machine()));
+        let sandboxes = pod_sandbox::Runtime::open(dirs.sandboxes())?;
+        let id = sandbox_id(&plan.pod)?;
+        let sandbox = sandboxes.sandbox(&id)?.as_companion(generation);
+        let saved = state.read_saved().map_err(RuntimeError::io("read state.json"))?;
+
+        let (sender, done) = mpsc::unbounded_channel();
+        let effects = Effects::new(Rc::clone(&plan), sandbox.clone(), volumes, sender);
+        let mut watch = sandbox.watch()?;
+        let first = tokio::time::timeout(SANDBOX_PATIENCE, async { watch.next() });
+        let first = first.await.map_err(|_| pod_sandbox::SandboxError::NotRunning { id: id.to_string() })??;
+        let now = now();
+        let (machine, actions, saved) = match saved {
+            None => {
+                let (machine, actions) = PodMachine::new(plan.lifecycle(), now);
+                let machine_state = machine.state().clone();
+                let saved = Saved { machine: machine_state, revision: 0, deleted: None, events: Vec::new() };
+                (machine, actions, saved)
+            }
+            Some(saved) => {
+                tracing::info!(generation, "taking the pod over");
+                let observed = observe::observed(&plan.pod, &first, &saved.machine);
+                let (machine, actions) = PodMachine::resume(plan.lifecycle(), saved.machine.clone(), observed, now);
+                (machine, actions, saved)
+            }
+        };
+        let watch = Readable::new(watch).map_err(RuntimeError::io("watch the sandbox"))?;
+        let mut engine = Self {
+            plan,
+            dirs,
+            sandbox,
+            watch: Some(watch),
+            machine,
+            saved,
+            effects,
+            done,
+            requests,
+            seen: Some(first),
+        };
+        engine.carry_out(now, actions)?;
+        Ok(engine)
+    }
+
+    async fn run(mut self) -> Result<(), RuntimeError> {
+        while !self.machine.is_finished() {
+            match self.next().await? {
+                Input::Sandbox(status) => {
+                    let events = observe::events(&self.plan.pod, self.seen.as_ref(), &status);
+                    self.saved.revision = status.revision;
+                    self.seen = Some(*status);
+                    for event in events {
+                        self.step(event)?;
+                    }
+                }
+                Input::SandboxGone => {
+                    self.watch = None;
+                    self.step(Event::SandboxLost { message: "the sandbox's keeper has ended".to_owned() })?;
+                }
+                Input::Effect(event) => self.step(event)?,
+                Input::Request(request) => self.answer(request)?,
+                Input::Tick => self.step(Event::Tick)?,
+            }
+        }
+        self.finish()
+    }
+
+    async fn next(&mut self) -> Result<Input, RuntimeError> {
+        let deadline = self.machine.next_deadline();
+        let wait = deadline.map(|at| at.since(now()));
+        tokio::select! {
+            biased;
+            Some(event) = self.done.recv() => Ok(Input::Effect(event)),
+            Some(request) = self.requests.recv() => Ok(Input::Request(request)),
+            status = next_status(&mut self.watch) => Ok(status),
+            () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => Ok(Input::Tick),
+        }
+    }
+
+    fn step(&mut self, event: Event) -> Result<(), RuntimeError> {
+        tracing::debug!(?event);
+        let now = now();
+        let actions = self.machine.handle(now, event);
+        self.carry_out(now, actions)
+    }
+
+    /// Saves what the machine decided, then does it.
+    fn carry_out(&mut self, now: Time, actions: Vec<Action>) -> Result<(), RuntimeError> {
+        for action in &actions {
+            if let Action::Record(event) = action {
+                self.record(now, event.clone());
+            }
+        }
+        self.saved.machine = self.machine.state().clone();
+        let state = &self.plan.dirs.state;
+        state.write_saved(&self.saved).map_err(RuntimeError::io("write state.json"))?;
+        state.write_status(&self.machine.status()).map_err(RuntimeError::io("write status.json"))?;
+        for action in actions {
+            tracing::debug!(?action);
+            match action {
+                Action::RemoveSandbox => self.remove_sandbox()?,
+                Action::Record(_) => {}
+                action => self.effects.begin(action),
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, now: Time, event: PodEvent) {
+        tracing::info!(reason = event.reason, container = event.container, "{}", event.message);
+        self.saved.record(now, event);
+    }
+
+    /// The keeper ends with its sandbox, and with it the watch.
+    fn remove_sandbox(&mut self) -> Result<(), RuntimeError> {
+        self.watch = None;
+        self.effects.abandon_all();
+        match self.sandbox.remove() {
+            Ok(()) => {}
+            Err(pod_sandbox::SandboxError::NotRunning { .. }) => {
+                let sandboxes = pod_sandbox::Runtime::open(self.dirs.sandboxes())?;
+                if let Err(error) = sandboxes.remove(self.sandbox.id()) {
+                    tracing::warn!("{}", chain(&error));
+                }
+            }
+            Err(error) => tracing::warn!("{}", chain(&error)),
+        }
+        self.effects.tell(Event::SandboxRemoved);
+        Ok(())
+    }
+
+    fn answer(&mut self, request: Request) -> Result<(), RuntimeError> {
+        match request {
+            Request::Get { answer } => {
+                let _ = answer.send(self.machine.status());
+            }
+            Request::Delete { grace, answer } => {
+                self.saved.deleted.get_or_insert_with(now);
+                let grace = grace.map(GraceSeconds::from_spec);
+                self.step(Event::Delete { grace })?;
+                let _ = answer.send(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing runs any more: leaves the pod's state and logs to be read, or removes all of it when it was deleted.
+    fn finish(mut self) -> Result<(), RuntimeError> {
+        // A deletion that came while the sandbox was taken down.
+        while let Ok(request) = self.requests.try_recv() {
+            self.answer(request)?;
+        }
+        if self.saved.deleted.is_some() {
+            let errors = removal::remove_files(&self.plan);
+            for error in errors {
+                tracing::warn!("{error}");
+            }
+        } else {
+            removal::remove_socket(&self.plan.dirs.state);
+            removal::remove_data(&self.plan).iter().for_each(|error| tracing::warn!("{error}"));
+        }
+        Ok(())
+    }
+}
+
+async fn next_status(watch: &mut Option<Readable<pod_sandbox::Watch>>) -> Input {
+    let Some(watch) = watch else { return std::future::pending().await };
+    // The last one says all: statuses are whole.
+    let newest = watch.read(|watch| watch.pending().map(Iterator::last)).await;
+    newest.map_or(Input::SandboxGone, |status| Input::Sandbox(Box::new(status)))
+}
+
+/// The program and arguments of the engine of a pod.
+pub(crate) fn command(program: PathBuf, root: &Path, namespace: &str, name: &str) -> (PathBuf, Vec<String>) {
+    let argv = [ENGINE, &root.to_string_lossy(), namespace, name].map(str::to_owned).to_vec();
+    (program, argv)
+}

@@ -1,0 +1,90 @@
+//! What the sandbox shows, in the machine's words.
+
+use pod_lifecycle::{Event, Exit, MachineState, Observed, ObservedContainer, ObservedSandbox, ObservedState};
+use pod_sandbox::{ContainerState, SandboxState, SandboxStatus};
+use pod_spec::{Time, ValidPod};
+
+use crate::plan::instance;
+
+/// How a container's instance is named in a status: `pod://<uid>-<container>-<attempt>`.
+pub(crate) fn full_id(pod: &ValidPod, container: &str, attempt: u32) -> String {
+    let uid = pod.metadata().uid.as_deref().unwrap_or_default();
+    format!("pod://{uid}-{container}-{attempt}")
+}
+
+/// Everything that is there, for a machine that goes on.
+pub(crate) fn observed(pod: &ValidPod, status: &SandboxStatus, _saved: &MachineState) -> Observed {
+    let sandbox = match &status.state {
+        SandboxState::Ready { .. } => ObservedSandbox::Ready { pod_ip: None, host_ip: None },
+        SandboxState::Lost { .. } => ObservedSandbox::Lost,
+    };
+    let containers = status.containers.iter().filter_map(|c| {
+        let (name, attempt) = instance(&c.id)?;
+        let (id, image_id) = (full_id(pod, name, attempt), image_of(pod, name));
+        let state = match &c.state {
+            ContainerState::Creating | ContainerState::Created { .. } => ObservedState::Created,
+            ContainerState::Running { started_at, .. } => {
+                ObservedState::Running { id, image_id, started_at: Time::from_nanos(*started_at) }
+            }
+            ContainerState::Exited(exit) => ObservedState::Exited {
+                id,
+                image_id,
+                exit: exit_of(exit),
+                started_at: started_at(exit),
+                finished_at: Time::from_nanos(exit.finished_at),
+                message: exit.start_error.clone(),
+            },
+        };
+        Some(ObservedContainer { name: name.to_owned(), attempt, state })
+    });
+    Observed { sandbox, containers: containers.collect() }
+}
+
+/// What the machine is told of a change.
+pub(super) fn events(pod: &ValidPod, before: Option<&SandboxStatus>, now: &SandboxStatus) -> Vec<Event> {
+    let _ = pod;
+    let mut events = Vec::new();
+    for container in &now.containers {
+        let ContainerState::Exited(exit) = &container.state else { continue };
+        let known = before.and_then(|b| b.container(&container.id));
+        if known.is_some_and(|k| matches!(k.state, ContainerState::Exited(_))) {
+            continue;
+        }
+        // A program that could not be executed is reported by whoever tried to start it.
+        if exit.start_error.is_some() {
+            continue;
+        }
+        let Some((name, attempt)) = instance(&container.id) else { continue };
+        events.push(Event::Exited {
+            container: name.to_owned(),
+            attempt,
+            exit: exit_of(exit),
+            started_at: started_at(exit),
+            finished_at: Time::from_nanos(exit.finished_at),
+            message: None,
+        });
+    }
+    let was_lost = before.is_some_and(|b| matches!(b.state, SandboxState::Lost { .. }));
+    if let SandboxState::Lost { message } = &now.state
+        && !was_lost
+    {
+        events.push(Event::SandboxLost { message: message.clone() });
+    }
+    events
+}
+
+fn exit_of(exit: &pod_sandbox::Exit) -> Exit {
+    let code = if exit.start_error.is_some() { 128 } else { exit.code };
+    Exit { code, signal: exit.signal, oom_killed: exit.oom_killed }
+}
+
+fn started_at(exit: &pod_sandbox::Exit) -> Time {
+    Time::from_nanos(exit.started_at.unwrap_or(exit.finished_at))
+}
+
+/// What a container's image was found as. There is one image so far, and its id is its name.
+fn image_of(pod: &ValidPod, container: &str) -> String {
+    let spec = pod.spec();
+    let found = spec.init_containers.iter().chain(&spec.containers).find(|c| c.name == container);
+    found.map(|c| c.image.clone()).unwrap_or_default()
+}

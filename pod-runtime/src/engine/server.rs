@@ -1,0 +1,134 @@
+//! The engine's control socket: HTTP with the resource shapes of the Kubernetes API.
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /api/v1/namespaces/NS/pods/NAME/status` | answers with the pod's status |
+//! | `DELETE /api/v1/namespaces/NS/pods/NAME` | begins to delete the pod; the body may be a `v1.DeleteOptions` |
+
+use std::fs;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Method, StatusCode};
+use hyper_util::rt::TokioIo;
+use nix::unistd::geteuid;
+use pod_spec::PodStatus;
+use serde::{Deserialize, Serialize};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::dirs::StateDir;
+use crate::error::RuntimeError;
+
+/// Largest request body, in bytes.
+const MAX_BODY: usize = 64 << 10;
+
+/// What a client asks the engine.
+pub(super) enum Request {
+    Get { answer: oneshot::Sender<PodStatus> },
+    Delete { grace: Option<i64>, answer: oneshot::Sender<()> },
+}
+
+/// `v1.DeleteOptions`, as far as it means something here.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeleteOptions {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grace_period_seconds: Option<i64>,
+}
+
+/// Begins to listen, taking the socket over from an engine that has died.
+pub(super) fn serve(state: &StateDir) -> Result<mpsc::UnboundedReceiver<Request>, RuntimeError> {
+    let dir = File::open(state.path()).map_err(RuntimeError::io("open the pod's directory"))?;
+    let _ = fs::remove_file(state.path().join(StateDir::SOCKET));
+    // A socket's path may be 107 bytes long; the pod's directory may be any length.
+    let path = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), StateDir::SOCKET);
+    let listener = UnixListener::bind(path).map_err(RuntimeError::io("make the engine's socket"))?;
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::task::spawn_local(accept(listener, sender));
+    Ok(receiver)
+}
+
+async fn accept(listener: UnixListener, requests: mpsc::UnboundedSender<Request>) {
+    loop {
+        let Ok((socket, _)) = listener.accept().await else { continue };
+        let own = geteuid().as_raw();
+        if !socket.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own) {
+            tracing::warn!("refused a client of another user");
+            continue;
+        }
+        tokio::task::spawn_local(talk(socket, requests.clone()));
+    }
+}
+
+async fn talk(socket: UnixStream, requests: mpsc::UnboundedSender<Request>) {
+    let service = service_fn(move |request| respond(request, requests.clone()));
+    let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a client went away");
+    }
+}
+
+type Response = hyper::Response<Full<Bytes>>;
+
+async fn respond(
+    request: hyper::Request<Incoming>,
+    requests: mpsc::UnboundedSender<Request>,
+) -> Result<Response, std::convert::Infallible> {
+    let path: Vec<&str> = request.uri().path().trim_matches('/').split('/').collect();
+    let what = match path.as_slice() {
+        ["api", "v1", "namespaces", _, "pods", _, rest @ ..] => rest.join("/"),
+        _ => return Ok(text(StatusCode::NOT_FOUND, "no such resource")),
+    };
+    let response = match (request.method().clone(), what.as_str()) {
+        (Method::GET, "status") => get(&requests).await,
+        (Method::DELETE, "") => match Limited::new(request.into_body(), MAX_BODY).collect().await {
+            Ok(body) => delete(&requests, &body.to_bytes()).await,
+            Err(_) => Some(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")),
+        },
+        _ => Some(text(StatusCode::METHOD_NOT_ALLOWED, "GET …/status and DELETE are understood")),
+    };
+    Ok(response.unwrap_or_else(|| text(StatusCode::GONE, "the pod is over")))
+}
+
+async fn get(requests: &mpsc::UnboundedSender<Request>) -> Option<Response> {
+    let (answer, status) = oneshot::channel();
+    requests.send(Request::Get { answer }).ok()?;
+    Some(json(&status.await.ok()?))
+}
+
+async fn delete(requests: &mpsc::UnboundedSender<Request>, body: &[u8]) -> Option<Response> {
+    let options = if body.is_empty() { Ok(DeleteOptions::default()) } else { serde_json::from_slice(body) };
+    let grace = match options {
+        Ok(DeleteOptions { grace_period_seconds: Some(n) }) if n < 0 => {
+            return Some(text(StatusCode::UNPROCESSABLE_ENTITY, "gracePeriodSeconds must not be negative"));
+        }
+        Ok(options) => options.grace_period_seconds,
+        Err(error) => return Some(text(StatusCode::BAD_REQUEST, &error.to_string())),
+    };
+    let (answer, done) = oneshot::channel();
+    requests.send(Request::Delete { grace, answer }).ok()?;
+    done.await.ok()?;
+    Some(text(StatusCode::ACCEPTED, "the pod is being deleted"))
+}
+
+fn json(value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => respond_with(StatusCode::OK, "application/json", bytes),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+fn text(status: StatusCode, message: &str) -> Response {
+    respond_with(status, "text/plain", message.as_bytes().to_vec())
+}
+
+fn respond_with(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static(kind));
+    response
+}

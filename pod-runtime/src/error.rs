@@ -1,0 +1,161 @@
+//! What can go wrong, one enum for each family of operations.
+
+use std::io;
+
+use pod_sandbox::SandboxError;
+use pod_spec::Faults;
+use pod_volumes::VolumeError;
+
+/// A container that cannot be configured (`CreateContainerConfigError`).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Neither the manifest nor the image names a program.
+    #[error("container `{container}` has no command, and its image names none: set `command`")]
+    NoCommand {
+        /// The container.
+        container: String,
+    },
+    /// It must not run as root, but does by its own setting.
+    #[error("container's runAsUser breaks non-root policy (container `{container}`)")]
+    RootByUser {
+        /// The container.
+        container: String,
+    },
+    /// It must not run as root, but its image does.
+    #[error("container has runAsNonRoot and image will run as root (container `{container}`): set `runAsUser`")]
+    RootByImage {
+        /// The container.
+        container: String,
+    },
+    /// A volume that is mounted has not been prepared.
+    #[error("volume `{volume}` is not there")]
+    Volume {
+        /// The volume.
+        volume: String,
+    },
+    /// An image whose root this version cannot use.
+    #[error("the root of image `{image}` is of an unknown kind")]
+    Root {
+        /// The image.
+        image: String,
+    },
+    /// The sandbox cannot take it.
+    #[error(transparent)]
+    Sandbox(#[from] pod_sandbox::ConfigError),
+}
+
+/// An operation on pods that failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    /// The process lacks a right.
+    #[error("running a pod needs root: run this as root (for example with sudo)")]
+    NotRoot,
+    /// A pod of this name is there.
+    #[error("pod `{name}` exists already in namespace `{namespace}`: delete it first")]
+    Exists {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// There is no such pod.
+    #[error("there is no pod `{name}` in namespace `{namespace}`")]
+    NotFound {
+        /// The namespace.
+        namespace: String,
+        /// The name.
+        name: String,
+    },
+    /// The pod has no such container.
+    #[error("pod `{pod}` has no container `{container}`: it has {}", known.join(", "))]
+    NoContainer {
+        /// The pod.
+        pod: String,
+        /// The name asked for.
+        container: String,
+        /// Its containers.
+        known: Vec<String>,
+    },
+    /// The container does not run now.
+    #[error("container `{container}` of pod `{pod}` does not run: {state}")]
+    NotRunning {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+        /// What it does instead.
+        state: String,
+    },
+    /// The pod ended, or cannot start, while something else was waited for.
+    #[error("pod `{pod}` {what}")]
+    NotReached {
+        /// The pod.
+        pod: String,
+        /// The reason in Kubernetes' word, such as `StartError` or `CrashLoopBackOff`.
+        reason: String,
+        /// What happened instead, for people.
+        what: String,
+    },
+    /// The manifest is wrong.
+    #[error(transparent)]
+    Manifest(#[from] Faults),
+    /// A volume cannot be prepared or taken down.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+    /// A container cannot be configured.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The sandbox cannot do what it is asked.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The engine gave an answer that is not understood.
+    #[error("the engine of pod `{pod}` answered {status}: {message}")]
+    Engine {
+        /// The pod.
+        pod: String,
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        message: String,
+    },
+    /// A file or socket operation failed.
+    #[error("cannot {action}")]
+    Io {
+        /// What was tried, with the path.
+        action: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something could not be removed; the rest was.
+    #[error("pod `{pod}` could not be removed whole: {}", errors.join("; "))]
+    Teardown {
+        /// The pod.
+        pod: String,
+        /// Every step that failed.
+        errors: Vec<String>,
+    },
+}
+
+impl RuntimeError {
+    pub(crate) fn io<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let action = action.into();
+        move |source| Self::Io { action, source: source.into() }
+    }
+}
+
+/// An error and its causes in one line, outermost first.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

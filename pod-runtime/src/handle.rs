@@ -1,0 +1,407 @@
+//! A handle on one pod.
+
+use std::time::Duration;
+
+use pod_lifecycle::{Observed, ObservedSandbox, PodMachine};
+use pod_sandbox::{ContainerState, RequestError, SandboxError};
+use pod_spec::status::ContainerStatus;
+use pod_spec::{PodPhase, PodStatus, ValidPod};
+
+use crate::changes::Changes;
+use crate::dirs::{Dirs, StateDir};
+use crate::engine::{now, observe};
+use crate::error::RuntimeError;
+use crate::exec::Exec;
+use crate::logs::{LogOptions, LogStream};
+use crate::machine::this_machine;
+use crate::plan::{PodPlan, instance, sandbox_id};
+use crate::store::{RecordedEvent, Saved};
+use crate::{client, removal};
+
+/// How long an engine that is being started again is waited for, before its pod is removed without it.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Reasons for which a container will not start by itself soon.
+const STUCK: [&str; 9] = [
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "ErrImageNeverPull",
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "RunContainerError",
+    "StartError",
+];
+
+/// A pod. Dropping the handle changes nothing.
+///
+/// Reading its status, events and logs needs no living process.
+#[derive(Debug, Clone)]
+pub struct PodHandle {
+    dirs: Dirs,
+    pod: ValidPod,
+}
+
+impl PodHandle {
+    pub(crate) fn new(dirs: Dirs, pod: ValidPod) -> Self {
+        Self { dirs, pod }
+    }
+
+    pub(crate) fn state(&self) -> StateDir {
+        self.dirs.state(self.namespace(), self.name())
+    }
+
+    pub(crate) fn plan(&self) -> PodPlan {
+        PodPlan::new(self.pod.clone(), &self.dirs, this_machine())
+    }
+
+    /// The manifest, checked, with every default and its identity.
+    pub fn pod(&self) -> &ValidPod {
+        &self.pod
+    }
+
+    /// Its namespace.
+    pub fn namespace(&self) -> &str {
+        self.pod.namespace()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.pod.name()
+    }
+
+    /// What tells it from another pod of its name, before or after it.
+    pub fn uid(&self) -> &str {
+        self.pod.metadata().uid.as_deref().unwrap_or_default()
+    }
+
+    /// The names of its containers, init containers first.
+    pub fn containers(&self) -> Vec<&str> {
+        let spec = self.pod.spec();
+        spec.init_containers.iter().chain(&spec.containers).map(|c| c.name.as_str()).collect()
+    }
+
+    fn gone(&self) -> RuntimeError {
+        RuntimeError::NotFound { namespace: self.namespace().to_owned(), name: self.name().to_owned() }
+    }
+
+    /// What the engine last saved; an error when the pod is gone or another one has its name.
+    fn saved(&self) -> Result<Option<Saved>, RuntimeError> {
+        let state = self.state();
+        let context = || RuntimeError::io(format!("read the state of pod `{}`", self.name()));
+        let current = state.read_pod().map_err(context())?.ok_or_else(|| self.gone())?;
+        if current.metadata().uid != self.pod.metadata().uid {
+            return Err(self.gone());
+        }
+        state.read_saved().map_err(context())
+    }
+
+    fn sandboxes(&self) -> Result<pod_sandbox::Runtime, RuntimeError> {
+        Ok(pod_sandbox::Runtime::open(self.dirs.sandboxes())?)
+    }
+
+    /// What the pod and its containers are doing. True also when its engine is away or everything of it was killed: what
+    /// the keeper noted is added to what the engine knew.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] when the pod is gone.
+    pub fn status(&self) -> Result<PodStatus, RuntimeError> {
+        let plan = self.plan();
+        let Some(saved) = self.saved()? else {
+            let created = self.pod.metadata().creation_timestamp.unwrap_or_else(now);
+            return Ok(PodMachine::new(plan.lifecycle(), created).0.status());
+        };
+        let written = self.state().read_status().map_err(RuntimeError::io("read status.json"))?;
+        if let Some(status) = &written
+            && status.phase.is_terminal()
+        {
+            return Ok(status.clone());
+        }
+        let sandboxes = self.sandboxes()?;
+        let id = sandbox_id(&self.pod)?;
+        let journal = sandboxes.journal(&id)?;
+        let alive = sandboxes.sandbox(&id).is_ok();
+        let observed = match (&journal, written) {
+            (Some(journal), Some(status)) if alive && journal.revision <= saved.revision => return Ok(status),
+            (Some(journal), _) => observe::observed(&self.pod, journal, &saved.machine),
+            (None, _) => Observed { sandbox: ObservedSandbox::Lost, containers: Vec::new() },
+        };
+        let observed = if alive { observed } else { Observed { sandbox: ObservedSandbox::Lost, ..observed } };
+        let (machine, _) = PodMachine::resume(plan.lifecycle(), saved.machine, observed, now());
+        Ok(machine.status())
+    }
+
+    /// What happened to it, oldest first.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] when the pod is gone.
+    pub fn events(&self) -> Result<Vec<RecordedEvent>, RuntimeError> {
+        Ok(self.saved()?.map(|s| s.events).unwrap_or_default())
+    }
+
+    /// The pod as the Kubernetes API shows it: `v1.Pod` with metadata, spec and status.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] when the pod is gone.
+    pub fn object(&self) -> Result<serde_json::Value, RuntimeError> {
+        let context = || RuntimeError::io("write the pod as JSON");
+        let mut object = serde_json::to_value(&self.pod).map_err(context())?;
+        let status = serde_json::to_value(self.status()?).map_err(context())?;
+        object["status"] = status;
+        if let Some(deleted) = self.saved()?.and_then(|s| s.deleted) {
+            object["metadata"]["deletionTimestamp"] = deleted.to_seconds_string().into();
+        }
+        Ok(object)
+    }
+
+    /// Follows the pod's status. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When the pod's directory cannot be watched.
+    pub fn changes(&self) -> Result<Changes, RuntimeError> {
+        Changes::new(self.clone())
+    }
+
+    async fn wait_for(
+        &self,
+        mut reached: impl FnMut(&PodStatus) -> Result<bool, RuntimeError>,
+    ) -> Result<PodStatus, RuntimeError> {
+        let mut changes = self.changes()?;
+        while let Some(status) = changes.next().await? {
+            if reached(&status)? {
+                return Ok(status);
+            }
+        }
+        Err(self.gone())
+    }
+
+    /// Waits until the pod runs, or has succeeded already.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotReached`] when it failed, or a container cannot be started and will not be soon.
+    pub async fn wait_running(&self) -> Result<PodStatus, RuntimeError> {
+        self.wait_for(|status| {
+            self.check_progress(status)?;
+            Ok(matches!(status.phase, PodPhase::Running | PodPhase::Succeeded))
+        })
+        .await
+    }
+
+    /// Waits until the pod is ready, or has succeeded already.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotReached`] when it failed, or a container cannot be started and will not be soon.
+    pub async fn wait_ready(&self) -> Result<PodStatus, RuntimeError> {
+        self.wait_for(|status| {
+            self.check_progress(status)?;
+            Ok(is_ready(status) || status.phase == PodPhase::Succeeded)
+        })
+        .await
+    }
+
+    /// Waits until the pod is over.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] when it is deleted meanwhile.
+    pub async fn wait_finished(&self) -> Result<PodStatus, RuntimeError> {
+        self.wait_for(|status| Ok(status.phase.is_terminal())).await
+    }
+
+    /// Refuses to wait on when waiting is of no use.
+    fn check_progress(&self, status: &PodStatus) -> Result<(), RuntimeError> {
+        let failed = |reason: &str, what: String| {
+            Err(RuntimeError::NotReached { pod: self.name().to_owned(), reason: reason.to_owned(), what })
+        };
+        let all = status.init_container_statuses.iter().chain(&status.container_statuses);
+        if let Some((container, reason, message)) = all.filter_map(stuck).next() {
+            return failed(&reason, format!("cannot start: container `{container}`: {reason}: {message}"));
+        }
+        if status.phase == PodPhase::Failed {
+            let reason = status.reason.clone().unwrap_or_else(|| "Failed".to_owned());
+            let message = status.message.clone().unwrap_or_else(|| exits(status));
+            return failed(&reason, format!("failed: {message}"));
+        }
+        Ok(())
+    }
+
+    /// The output of a container. Needs a tokio runtime when it follows.
+    ///
+    /// # Errors
+    /// When the pod has no such container.
+    pub fn logs(&self, container: &str, options: LogOptions) -> Result<LogStream, RuntimeError> {
+        self.known(container)?;
+        LogStream::open(self.clone(), container, options)
+    }
+
+    fn known(&self, container: &str) -> Result<(), RuntimeError> {
+        let known = self.containers();
+        if known.contains(&container) {
+            return Ok(());
+        }
+        Err(RuntimeError::NoContainer {
+            pod: self.name().to_owned(),
+            container: container.to_owned(),
+            known: known.into_iter().map(str::to_owned).collect(),
+        })
+    }
+
+    /// Executes a program in a running container, with the user, rights and environment of its first process. Its
+    /// standard input is empty; see [`exec_with_stdin`](Self::exec_with_stdin).
+    ///
+    /// # Errors
+    /// When the container does not run, or the program cannot be executed.
+    pub async fn exec<S: Into<String>>(
+        &self,
+        container: &str,
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<Exec, RuntimeError> {
+        self.execute(container, args.into_iter().map(Into::into).collect(), false).await
+    }
+
+    /// As [`exec`](Self::exec), with a pipe to the program's standard input.
+    ///
+    /// # Errors
+    /// When the container does not run, or the program cannot be executed.
+    pub async fn exec_with_stdin<S: Into<String>>(
+        &self,
+        container: &str,
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<Exec, RuntimeError> {
+        self.execute(container, args.into_iter().map(Into::into).collect(), true).await
+    }
+
+    async fn execute(&self, container: &str, args: Vec<String>, stdin: bool) -> Result<Exec, RuntimeError> {
+        self.known(container)?;
+        let (pod, container) = (self.clone(), container.to_owned());
+        let executing = tokio::task::spawn_blocking(move || pod.execute_now(&container, args, stdin)).await;
+        let executing = executing.map_err(|e| RuntimeError::io("execute")(std::io::Error::other(e)))?;
+        executing.map(Exec::new)
+    }
+
+    fn execute_now(
+        &self,
+        container: &str,
+        args: Vec<String>,
+        stdin: bool,
+    ) -> Result<pod_sandbox::Executing, RuntimeError> {
+        let not_running = |state: &str| RuntimeError::NotRunning {
+            pod: self.name().to_owned(),
+            container: container.to_owned(),
+            state: state.to_owned(),
+        };
+        let id = sandbox_id(&self.pod)?;
+        let sandbox = match self.sandboxes()?.sandbox(&id) {
+            Ok(sandbox) => sandbox,
+            Err(SandboxError::NotRunning { .. }) => {
+                self.saved()?;
+                return Err(not_running("the pod is over"));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let status = sandbox.status()?;
+        let instances = status.containers.iter().filter(|c| instance(&c.id).is_some_and(|(name, _)| name == container));
+        let newest = instances.max_by_key(|c| instance(&c.id).map(|(_, attempt)| attempt));
+        match newest {
+            Some(c) if matches!(c.state, ContainerState::Running { .. }) => match sandbox.exec(&c.id, args, stdin) {
+                Err(SandboxError::Request(RequestError::WrongState { state, .. })) => Err(not_running(&state)),
+                result => Ok(result?),
+            },
+            Some(c) => Err(not_running(c.state.name())),
+            None => Err(not_running("it has not been started")),
+        }
+    }
+
+    /// Begins to delete the pod: its containers are stopped within the grace period, in seconds (`None`: the pod's own),
+    /// and then nothing is kept of it. Returns when that has been noted; see [`wait_gone`](Self::wait_gone).
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] when it is gone already, [`RuntimeError::Teardown`] when nobody looked after it and
+    /// something could not be removed.
+    pub async fn delete(&self, grace: Option<i64>) -> Result<(), RuntimeError> {
+        let began = tokio::time::Instant::now();
+        let mut pause = Duration::from_millis(1);
+        loop {
+            self.saved()?;
+            if client::delete(&self.state(), self.namespace(), self.name(), grace).await? {
+                return Ok(());
+            }
+            let id = sandbox_id(&self.pod)?;
+            let alive = self.sandboxes()?.sandbox(&id).is_ok();
+            if !alive || began.elapsed() > ENGINE_PATIENCE {
+                return self.bury().await;
+            }
+            // The keeper starts the engine again; there is no descriptor that tells when it listens.
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+
+    async fn bury(&self) -> Result<(), RuntimeError> {
+        let (dirs, pod) = (self.dirs.clone(), self.pod.clone());
+        let buried = tokio::task::spawn_blocking(move || removal::bury(&dirs, &pod)).await;
+        buried.map_err(|e| RuntimeError::io("remove the pod")(std::io::Error::other(e)))?
+    }
+
+    /// Waits until nothing is left of the pod.
+    ///
+    /// # Errors
+    /// When the pod's state cannot be read.
+    pub async fn wait_gone(&self) -> Result<(), RuntimeError> {
+        let mut changes = self.changes()?;
+        while changes.next().await?.is_some() {}
+        Ok(())
+    }
+
+    /// Deletes the pod within its own grace period, waits until nothing is left, and returns its last status.
+    ///
+    /// # Errors
+    /// As [`delete`](Self::delete).
+    pub async fn stop(&self) -> Result<PodStatus, RuntimeError> {
+        let mut changes = self.changes()?;
+        let mut last = self.status()?;
+        self.delete(None).await?;
+        while let Some(status) = changes.next().await? {
+            last = status;
+        }
+        Ok(last)
+    }
+}
+
+fn is_ready(status: &PodStatus) -> bool {
+    let ready = status.conditions.iter().find(|c| c.kind == "Ready");
+    ready.is_some_and(|c| c.status == pod_spec::status::ConditionStatus::True)
+}
+
+/// Why a container does not start: its name, the reason, and for people.
+fn stuck(container: &ContainerStatus) -> Option<(String, String, String)> {
+    let is_stuck = |reason: &Option<String>| reason.as_deref().is_some_and(|r| STUCK.contains(&r));
+    let ended = [&container.state, &container.last_state].into_iter().filter_map(|s| s.terminated.as_ref()).next();
+    let last = ended.map(|t| match &t.message {
+        Some(message) => message.clone(),
+        None => format!("its last run ended with exit code {}", t.exit_code),
+    });
+    let name = container.name.clone();
+    if let Some(ended) = ended.filter(|t| t.reason.as_deref() == Some("StartError")) {
+        return Some((name, "StartError".to_owned(), ended.message.clone().unwrap_or_default()));
+    }
+    let waiting = container.state.waiting.as_ref().filter(|w| is_stuck(&w.reason))?;
+    let message = match (&waiting.message, last) {
+        (Some(message), Some(last)) => format!("{message} ({last})"),
+        (Some(text), None) => text.clone(),
+        (None, Some(text)) => text,
+        (None, None) => String::new(),
+    };
+    Some((name, waiting.reason.clone().unwrap_or_default(), message))
+}
+
+/// The containers that ended with another code than 0, in words.
+fn exits(status: &PodStatus) -> String {
+    let all = status.init_container_statuses.iter().chain(&status.container_statuses);
+    let failed: Vec<String> = all
+        .filter_map(|c| Some((&c.name, c.state.terminated.as_ref()?)))
+        .filter(|(_, t)| t.exit_code != 0)
+        .map(|(name, t)| format!("container `{name}` ended with exit code {}", t.exit_code))
+        .collect();
+    if failed.is_empty() { "no container failed".to_owned() } else { failed.join(", ") }
+}

@@ -1,0 +1,450 @@
+//! From a checked pod to what the other crates are asked for: a pure function.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use pod_images::{Image, RootSource};
+use pod_lifecycle::{
+    Backoff, ContainerKind, ContainerRules, GraceSeconds, LifecycleTable, PodIdentity, RestartPolicy,
+};
+use pod_sandbox::{
+    CGROUP_ROOT, Capabilities, Capability, Companion, ContainerConfig, ContainerId, Mount, Process, RootFs,
+    SandboxConfig, SandboxId, Seccomp, Tmpfs,
+};
+use pod_spec::{
+    Container, EmptyDirVolumeSource, HostPathType, PodSpec, QosClass, SeccompProfile, SeccompProfileType, ValidPod,
+    VolumeSource,
+};
+use pod_volumes::{HostPathKind, Medium, MountSource, Prepared, Source, VolumeSpec};
+
+use crate::dirs::{Dirs, PodDirs};
+use crate::environment::{self, Facts};
+use crate::error::ConfigError;
+use crate::resources;
+
+/// Size of the `/dev/shm` that a pod's containers share, the same as with containerd.
+const SHM_SIZE: u64 = 64 << 20;
+
+/// Where seccomp profiles of the type `Localhost` are looked up, as on a node.
+const SECCOMP_PROFILES: &str = "/var/lib/kubelet/seccomp";
+
+/// What a machine adds to a plan.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    /// Its name.
+    pub node: String,
+    /// Its memory in bytes.
+    pub memory: u64,
+}
+
+/// Everything that is decided about a pod before it runs.
+#[derive(Debug)]
+pub(crate) struct PodPlan {
+    pub pod: ValidPod,
+    pub dirs: PodDirs,
+    machine: Machine,
+    masked: Vec<PathBuf>,
+}
+
+/// Where each volume lies, by name, in the mount namespace of the pod.
+pub(crate) type VolumePaths = BTreeMap<String, PathBuf>;
+
+/// The paths of prepared volumes.
+pub(crate) fn volume_paths(volumes: &[Prepared]) -> VolumePaths {
+    let path = |v: &Prepared| match &v.source {
+        MountSource::Path(path) | MountSource::Tmpfs { path, .. } => Some((v.name.clone(), path.clone())),
+        _ => None,
+    };
+    volumes.iter().filter_map(path).collect()
+}
+
+/// The id of a pod's sandbox: its uid.
+pub(crate) fn sandbox_id(pod: &ValidPod) -> Result<SandboxId, ConfigError> {
+    Ok(SandboxId::new(uid(pod))?)
+}
+
+fn uid(pod: &ValidPod) -> &str {
+    pod.metadata().uid.as_deref().unwrap_or_default()
+}
+
+/// The id of one instance of a container in its sandbox.
+pub(crate) fn container_id(container: &str, attempt: u32) -> Result<ContainerId, pod_sandbox::ConfigError> {
+    ContainerId::new(format!("{container}.{attempt}"))
+}
+
+/// The container and attempt of an id made by [`container_id`].
+pub(crate) fn instance(id: &ContainerId) -> Option<(&str, u32)> {
+    let (container, attempt) = id.as_str().rsplit_once('.')?;
+    Some((container, attempt.parse().ok()?))
+}
+
+impl PodPlan {
+    pub fn new(pod: ValidPod, dirs: &Dirs, machine: Machine) -> Self {
+        let pod_dirs = dirs.pod(pod.namespace(), pod.name(), uid(&pod));
+        Self { dirs: pod_dirs, masked: dirs.masked(), machine, pod }
+    }
+
+    fn spec(&self) -> &PodSpec {
+        self.pod.spec()
+    }
+
+    /// What the state machine has to know.
+    pub fn lifecycle(&self) -> LifecycleTable {
+        let spec = self.spec();
+        let rules = |c: &Container, kind| ContainerRules { name: c.name.clone(), kind, image: c.image.clone() };
+        let init = spec.init_containers.iter().map(|c| {
+            rules(c, if c.is_sidecar() { ContainerKind::Sidecar } else { ContainerKind::Init })
+        });
+        let mains = spec.containers.iter().map(|c| rules(c, ContainerKind::Main));
+        LifecycleTable {
+            pod: PodIdentity {
+                name: self.pod.name().to_owned(),
+                namespace: self.pod.namespace().to_owned(),
+                uid: uid(&self.pod).to_owned(),
+            },
+            containers: init.chain(mains).collect(),
+            restart_policy: match spec.restart_policy {
+                Some(pod_spec::RestartPolicy::OnFailure) => RestartPolicy::OnFailure,
+                Some(pod_spec::RestartPolicy::Never) => RestartPolicy::Never,
+                Some(pod_spec::RestartPolicy::Always) | None => RestartPolicy::Always,
+            },
+            grace: spec.termination_grace_period_seconds.map_or(GraceSeconds::DEFAULT, GraceSeconds::from_spec),
+            backoff: Backoff::default(),
+            qos_class: self.pod.qos_class(),
+            observed_generation: None,
+        }
+    }
+
+    /// The volumes to prepare.
+    pub fn volumes(&self) -> Vec<VolumeSpec> {
+        self.spec().volumes.iter().map(|v| VolumeSpec { name: v.name.clone(), source: source(&v.source) }).collect()
+    }
+
+    /// The sandbox to make, with `engine` beside it.
+    pub fn sandbox(
+        &self,
+        volumes: &[Prepared],
+        engine: Companion,
+    ) -> Result<SandboxConfig, ConfigError> {
+        let mut config = SandboxConfig::new(sandbox_id(&self.pod)?);
+        config.hostname = self.hostname();
+        config.cgroup = self.cgroup();
+        config.resources = resources::of_pod(self.spec());
+        config.share_pid = self.spec().share_process_namespace == Some(true);
+        config.shm_size = SHM_SIZE;
+        config.tmpfs = volumes
+            .iter()
+            .filter_map(|v| match &v.source {
+                MountSource::Tmpfs { path, size, mode } => {
+                    Some(Tmpfs { path: path.clone(), size: *size, mode: *mode })
+                }
+                _ => None,
+            })
+            .collect();
+        config.companion = Some(engine);
+        Ok(config)
+    }
+
+    /// The pod's cgroup, laid out as the kubelet does below its own root.
+    fn cgroup(&self) -> PathBuf {
+        let root = Path::new(CGROUP_ROOT);
+        let pod = format!("pod{}", uid(&self.pod));
+        match self.pod.qos_class() {
+            QosClass::Guaranteed => root.join(pod),
+            QosClass::Burstable => root.join("burstable").join(pod),
+            QosClass::BestEffort => root.join("besteffort").join(pod),
+        }
+    }
+
+    /// The host name: as said, else the pod's name; 63 bytes at most, ending in a letter or digit.
+    pub fn hostname(&self) -> String {
+        let name = self.spec().hostname.as_deref().filter(|h| !h.is_empty()).unwrap_or(self.pod.name());
+        let cut: String = name.chars().take(63).collect();
+        cut.trim_end_matches(['-', '.']).to_owned()
+    }
+
+    /// The text of `/etc/hosts`.
+    pub fn hosts(&self) -> String {
+        let mut text = String::from(
+            "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\
+             fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n",
+        );
+        // Without a pod network its own name leads to itself all the same.
+        text.push_str(&format!("127.0.0.1\t{}\n", self.hostname()));
+        if !self.spec().host_aliases.is_empty() {
+            text.push_str("\n# Entries added by HostAliases.\n");
+            for alias in &self.spec().host_aliases {
+                text.push_str(&format!("{}\t{}\n", alias.ip, alias.hostnames.join("\t")));
+            }
+        }
+        text
+    }
+
+    /// A container of this name.
+    pub fn container(&self, name: &str) -> Option<&Container> {
+        self.spec().init_containers.iter().chain(&self.spec().containers).find(|c| c.name == name)
+    }
+
+    /// The names of all containers, in the order of the spec.
+    pub fn container_names(&self) -> impl Iterator<Item = &str> {
+        self.spec().init_containers.iter().chain(&self.spec().containers).map(|c| c.name.as_str())
+    }
+
+    /// One instance of a container, for an image that is there and volumes that are prepared.
+    pub fn instance(
+        &self,
+        container: &Container,
+        attempt: u32,
+        image: &Image,
+        volumes: &VolumePaths,
+    ) -> Result<ContainerConfig, ConfigError> {
+        let context = container.security_context.as_ref();
+        let privileged = context.is_some_and(|c| c.privileged == Some(true));
+        let layer = self.dirs.layer(&container.name, attempt);
+        let rootfs = match image.root {
+            RootSource::Host => RootFs::Host { layer, mask: self.masked.clone() },
+            _ => return Err(ConfigError::Root { image: image.reference.to_string() }),
+        };
+        let mut config = ContainerConfig::new(
+            container_id(&container.name, attempt)?,
+            rootfs,
+            self.process(container, image, privileged)?,
+        );
+        config.readonly_rootfs = context.is_some_and(|c| c.read_only_root_filesystem == Some(true));
+        config.mounts = self.mounts(container, volumes)?;
+        config.resources = resources::of_container(&container.resources);
+        config.privileged = privileged;
+        config.log = Some(self.dirs.log(&container.name, attempt));
+        Ok(config)
+    }
+
+    fn process(&self, container: &Container, image: &Image, privileged: bool) -> Result<Process, ConfigError> {
+        let facts = Facts { node: self.machine.node.clone() };
+        let environment = environment::variables(&self.pod, container, &image.config.env, &facts);
+        let command = environment.expand_all(&container.command);
+        let args = environment.expand_all(&container.args);
+        let argv = image.config.argv(&command, &args);
+        if argv.is_empty() {
+            return Err(ConfigError::NoCommand { container: container.name.clone() });
+        }
+        let mut env = environment.list();
+        let hostname = self.hostname();
+        if !env.iter().any(|e| e.starts_with("HOSTNAME=")) {
+            env.push(format!("HOSTNAME={hostname}"));
+        }
+        let mut process = Process::new(argv);
+        process.env = env;
+        let cwd = container.working_dir.as_deref().filter(|d| !d.is_empty()).unwrap_or(&image.config.working_dir);
+        process.cwd = PathBuf::from(if cwd.is_empty() { "/" } else { cwd });
+        self.identity(container, image, &mut process)?;
+        let context = container.security_context.as_ref();
+        process.no_new_privileges = context.is_some_and(|c| c.allow_privilege_escalation == Some(false));
+        process.capabilities = if privileged { Capabilities::all() } else { capabilities(container)? };
+        process.seccomp = if privileged { Seccomp::Unconfined } else { self.seccomp(container) };
+        process.oom_score_adj =
+            resources::oom_score(self.spec(), self.pod.qos_class(), container, self.machine.memory);
+        Ok(process)
+    }
+
+    /// User and groups: the container's, else the pod's, else the image's.
+    fn identity(&self, container: &Container, image: &Image, process: &mut Process) -> Result<(), ConfigError> {
+        let own = container.security_context.as_ref();
+        let of_pod = self.spec().security_context.as_ref();
+        let either = |a: Option<i64>, b: Option<i64>| a.or(b).and_then(|n| u32::try_from(n).ok());
+        let user = either(own.and_then(|c| c.run_as_user), of_pod.and_then(|c| c.run_as_user));
+        let group = either(own.and_then(|c| c.run_as_group), of_pod.and_then(|c| c.run_as_group));
+        let non_root = own
+            .and_then(|c| c.run_as_non_root)
+            .or(of_pod.and_then(|c| c.run_as_non_root))
+            .unwrap_or(false);
+        // The one image there is runs as root; names of users come with images that have them.
+        let image_user = image.config.user.parse::<u32>().unwrap_or(0);
+        if non_root && user == Some(0) {
+            return Err(ConfigError::RootByUser { container: container.name.clone() });
+        }
+        if non_root && user.is_none() && image_user == 0 {
+            return Err(ConfigError::RootByImage { container: container.name.clone() });
+        }
+        process.uid = user.unwrap_or(image_user);
+        process.gid = group.unwrap_or(0);
+        let groups = of_pod.map(|c| c.supplemental_groups.as_slice()).unwrap_or_default();
+        process.groups = groups.iter().filter_map(|g| u32::try_from(*g).ok()).collect();
+        Ok(())
+    }
+
+    fn seccomp(&self, container: &Container) -> Seccomp {
+        let own = container.security_context.as_ref().and_then(|c| c.seccomp_profile.as_ref());
+        let of_pod = self.spec().security_context.as_ref().and_then(|c| c.seccomp_profile.as_ref());
+        own.or(of_pod).map_or(Seccomp::RuntimeDefault, seccomp)
+    }
+
+    fn mounts(&self, container: &Container, volumes: &VolumePaths) -> Result<Vec<Mount>, ConfigError> {
+        let mut mounts = Vec::new();
+        for mount in &container.volume_mounts {
+            let Some(source) = volumes.get(&mount.name).cloned() else {
+                return Err(ConfigError::Volume { volume: mount.name.clone() });
+            };
+            let destination = PathBuf::from("/").join(&mount.mount_path);
+            mounts.push(Mount { source, destination, readonly: mount.read_only == Some(true) });
+        }
+        for (file, at) in [("hosts", "/etc/hosts"), ("hostname", "/etc/hostname"), ("resolv.conf", "/etc/resolv.conf")] {
+            let destination = PathBuf::from(at);
+            // A container that mounts something there itself keeps it (b179).
+            if !mounts.iter().any(|m| m.destination == destination) {
+                mounts.push(Mount { source: self.dirs.file(file), destination, readonly: false });
+            }
+        }
+        // What lies deeper is mounted later, or it would be hidden.
+        mounts.sort_by_key(|m| m.destination.components().count());
+        Ok(mounts)
+    }
+}
+
+fn source(source: &VolumeSource) -> Source {
+    match source {
+        VolumeSource::EmptyDir(dir) => empty_dir(dir),
+        VolumeSource::HostPath(host) => Source::HostPath {
+            path: PathBuf::from(&host.path),
+            kind: match host.kind.clone().unwrap_or_default() {
+                HostPathType::DirectoryOrCreate => HostPathKind::DirectoryOrCreate,
+                HostPathType::Directory => HostPathKind::Directory,
+                HostPathType::FileOrCreate => HostPathKind::FileOrCreate,
+                HostPathType::File => HostPathKind::File,
+                HostPathType::Socket => HostPathKind::Socket,
+                HostPathType::CharDevice => HostPathKind::CharDevice,
+                HostPathType::BlockDevice => HostPathKind::BlockDevice,
+                HostPathType::Unset => HostPathKind::Unset,
+            },
+        },
+        other => Source::Custom { kind: format!("{other:?}"), parameters: Default::default() },
+    }
+}
+
+fn empty_dir(dir: &EmptyDirVolumeSource) -> Source {
+    Source::EmptyDir {
+        medium: if dir.is_memory() { Medium::Memory } else { Medium::Disk },
+        size_limit: dir.size_limit.as_ref().map(|q| u64::try_from(q.value()).unwrap_or(0)).filter(|n| *n > 0),
+    }
+}
+
+fn capabilities(container: &Container) -> Result<Capabilities, ConfigError> {
+    let mut set = Capabilities::default();
+    let Some(change) = container.security_context.as_ref().and_then(|c| c.capabilities.as_ref()) else {
+        return Ok(set);
+    };
+    let is_all = |name: &String| name.eq_ignore_ascii_case("ALL") || name.eq_ignore_ascii_case("CAP_ALL");
+    if change.add.iter().any(is_all) {
+        set = Capabilities::all();
+    }
+    if change.drop.iter().any(is_all) {
+        set = Capabilities::empty();
+    }
+    let parse = |name: &String| name.parse::<Capability>().map_err(ConfigError::from);
+    for name in change.add.iter().filter(|n| !is_all(n)) {
+        set.add(parse(name)?);
+    }
+    for name in change.drop.iter().filter(|n| !is_all(n)) {
+        set.drop(parse(name)?);
+    }
+    Ok(set)
+}
+
+fn seccomp(profile: &SeccompProfile) -> Seccomp {
+    match profile.kind {
+        SeccompProfileType::Unconfined => Seccomp::Unconfined,
+        SeccompProfileType::Localhost => {
+            Seccomp::Profile(Path::new(SECCOMP_PROFILES).join(profile.localhost_profile.as_deref().unwrap_or_default()))
+        }
+        SeccompProfileType::RuntimeDefault => Seccomp::RuntimeDefault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pod_spec::{Pod, Time};
+
+    fn plan(spec: &str) -> PodPlan {
+        let text = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec:\n{spec}");
+        let pod = Pod::from_yaml(&text).expect("parses").validate().expect("valid");
+        let pod = pod.with_identity("u1", Time::from_nanos(0), None).expect("valid");
+        let machine = Machine { node: "node".into(), memory: 1 << 30 };
+        PodPlan::new(pod, &Dirs::new(Path::new("/run/pod")), machine)
+    }
+
+    fn image() -> Image {
+        let reference = pod_images::HOST_IMAGE.parse().expect("valid");
+        pod_images::Images::open().resolve(&reference).expect("the host is there")
+    }
+
+    fn instance_of(spec: &str) -> Result<ContainerConfig, ConfigError> {
+        let plan = plan(spec);
+        let volumes: VolumePaths =
+            plan.volumes().iter().map(|v| (v.name.clone(), format!("/v/{}", v.name).into())).collect();
+        plan.instance(&plan.pod.spec().containers[0], 3, &image(), &volumes)
+    }
+
+    #[test]
+    fn an_instance_is_what_the_manifest_says() {
+        let config = instance_of(
+            "  volumes: [{name: d, emptyDir: {}}]\n  securityContext: {runAsUser: 5, supplementalGroups: [7]}\n  containers:\n  \
+             - {name: a, image: pod.local/host, command: [cat, /d/x], volumeMounts: [{name: d, mountPath: /d/e, readOnly: true}], \
+             securityContext: {runAsGroup: 6, capabilities: {drop: [ALL], add: [NET_RAW]}, allowPrivilegeEscalation: false}}",
+        )
+        .expect("can be made");
+        assert_eq!(config.id.as_str(), "a.3");
+        let p = &config.process;
+        assert_eq!((p.uid, p.gid, p.groups.as_slice()), (5, 6, &[7][..]));
+        assert_eq!(p.args, ["cat", "/d/x"]);
+        assert_eq!(p.capabilities.bits(), 1 << 13);
+        assert!(p.no_new_privileges);
+        let mount = config.mounts.iter().find(|m| m.destination == Path::new("/d/e")).expect("mounted");
+        assert!(mount.readonly);
+        assert_eq!(instance(&config.id), Some(("a", 3)));
+    }
+
+    #[test]
+    fn b183_a_root_user_breaks_run_as_non_root() {
+        let with = |user: &str| {
+            instance_of(&format!(
+                "  securityContext: {{runAsNonRoot: true{user}}}\n  containers: [{{name: a, image: pod.local/host, command: [x]}}]"
+            ))
+        };
+        assert!(matches!(with(""), Err(ConfigError::RootByImage { .. })));
+        assert!(matches!(with(", runAsUser: 0"), Err(ConfigError::RootByUser { .. })));
+        assert!(with(", runAsUser: 1000").is_ok());
+    }
+
+    #[test]
+    fn b179_a_container_keeps_its_own_etc_hosts() {
+        let config = instance_of(
+            "  volumes: [{name: h, hostPath: {path: /h}}]\n  containers:\n  - {name: a, image: pod.local/host, \
+             command: [x], volumeMounts: [{name: h, mountPath: /etc/hosts}]}",
+        )
+        .expect("can be made");
+        let hosts: Vec<_> = config.mounts.iter().filter(|m| m.destination == Path::new("/etc/hosts")).collect();
+        assert_eq!(hosts.len(), 1);
+        assert_eq!(hosts[0].source, Path::new("/v/h"));
+    }
+
+    #[test]
+    fn b178_host_aliases_follow_the_managed_lines() {
+        let plan = plan("  hostAliases: [{ip: 1.2.3.4, hostnames: [a, b]}]\n  containers: [{name: a, image: x}]");
+        assert!(plan.hosts().starts_with("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"));
+        assert!(plan.hosts().ends_with("\n# Entries added by HostAliases.\n1.2.3.4\ta\tb\n"));
+    }
+
+    #[test]
+    fn b218_the_pods_cgroup_follows_its_rank() {
+        let best = plan("  containers: [{name: a, image: x}]");
+        assert_eq!(best.cgroup(), Path::new("/pod/besteffort/podu1"));
+        let sure = plan("  containers: [{name: a, image: x, resources: {limits: {cpu: 1, memory: 1Mi}}}]");
+        assert_eq!(sure.cgroup(), Path::new("/pod/podu1"));
+    }
+
+    #[test]
+    fn a_container_without_a_command_is_refused() {
+        let result = instance_of("  containers: [{name: a, image: pod.local/host}]");
+        assert!(matches!(result, Err(ConfigError::NoCommand { .. })));
+    }
+}

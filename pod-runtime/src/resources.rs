@@ -1,0 +1,142 @@
+//! The kubelet's formulas for cgroup limits and the out-of-memory rank.
+
+use pod_sandbox::Resources;
+use pod_spec::{Container, PodSpec, QosClass, ResourceRequirements};
+
+const MIN_SHARES: u64 = 2;
+const MAX_SHARES: u64 = 262_144;
+/// Microseconds; the kubelet's default period.
+const PERIOD: u64 = 100_000;
+const MIN_QUOTA: u64 = 1_000;
+
+fn milli_cpu(list: &std::collections::BTreeMap<String, pod_spec::Quantity>) -> Option<u64> {
+    list.get("cpu").map(|q| u64::try_from(q.milli_value()).unwrap_or(0))
+}
+
+fn memory(list: &std::collections::BTreeMap<String, pod_spec::Quantity>) -> Option<u64> {
+    list.get("memory").map(|q| u64::try_from(q.value()).unwrap_or(0))
+}
+
+fn shares(milli_cpu: u64) -> u64 {
+    (milli_cpu * 1024 / 1000).clamp(MIN_SHARES, MAX_SHARES)
+}
+
+fn quota(milli_cpu: u64) -> Option<u64> {
+    (milli_cpu > 0).then(|| (milli_cpu * PERIOD / 1000).max(MIN_QUOTA))
+}
+
+/// The limits of one container.
+pub(crate) fn of_container(resources: &ResourceRequirements) -> Resources {
+    let request = milli_cpu(&resources.requests).or_else(|| milli_cpu(&resources.limits));
+    Resources {
+        cpu_shares: Some(shares(request.unwrap_or(0))),
+        cpu_quota: milli_cpu(&resources.limits).and_then(quota),
+        cpu_period: None,
+        memory: memory(&resources.limits).filter(|m| *m > 0),
+        pids: None,
+    }
+}
+
+/// The limits of the whole pod. Quota and memory are limited only when every container limits them.
+pub(crate) fn of_pod(spec: &PodSpec) -> Resources {
+    let request = |c: &Container| milli_cpu(&c.resources.requests).unwrap_or(0);
+    let limits = |of: fn(&ResourceRequirements) -> Option<u64>| -> Option<u64> {
+        let all: Option<Vec<u64>> =
+            spec.init_containers.iter().chain(&spec.containers).map(|c| of(&c.resources).filter(|v| *v > 0)).collect();
+        all.map(|_| together(spec, &|c| of(&c.resources).unwrap_or(0)))
+    };
+    Resources {
+        cpu_shares: Some(shares(together(spec, &request))),
+        cpu_quota: limits(|r| milli_cpu(&r.limits)).and_then(quota),
+        cpu_period: None,
+        memory: limits(|r| memory(&r.limits)),
+        pids: None,
+    }
+}
+
+/// What a pod needs when it needs most (b078): the main containers with all sidecars, or an init container with the
+/// sidecars started before it.
+fn together(spec: &PodSpec, of: &dyn Fn(&Container) -> u64) -> u64 {
+    let mut sidecars = 0;
+    let mut most = 0;
+    for container in &spec.init_containers {
+        if container.is_sidecar() {
+            sidecars += of(container);
+            most = most.max(sidecars);
+        } else {
+            most = most.max(sidecars + of(container));
+        }
+    }
+    most.max(sidecars + spec.containers.iter().map(of).sum::<u64>())
+}
+
+/// The rank of a container for the out-of-memory killer.
+pub(crate) fn oom_score(spec: &PodSpec, qos: QosClass, container: &Container, machine_memory: u64) -> i32 {
+    let own = score(qos, container, machine_memory);
+    if container.is_sidecar() {
+        // A sidecar must not die before the containers it serves (b100).
+        let mains = spec.containers.iter().map(|c| score(qos, c, machine_memory)).min();
+        own.min(mains.unwrap_or(own))
+    } else {
+        own
+    }
+}
+
+fn score(qos: QosClass, container: &Container, machine_memory: u64) -> i32 {
+    match qos {
+        QosClass::Guaranteed => -997,
+        QosClass::BestEffort => 1000,
+        QosClass::Burstable => {
+            let request = memory(&container.resources.requests).unwrap_or(0);
+            let share = (1000 * u128::from(request)).checked_div(u128::from(machine_memory)).unwrap_or(0);
+            (1000 - i32::try_from(share).unwrap_or(1000)).clamp(3, 999)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(text: &str) -> pod_spec::ValidPod {
+        let head = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n";
+        pod_spec::Pod::from_yaml(&format!("{head}{text}")).expect("parses").validate().expect("valid")
+    }
+
+    #[test]
+    fn shares_and_quota_follow_the_kubelet() {
+        let pod = pod("  containers: [{name: a, image: x, resources: {requests: {cpu: 250m}, \
+                       limits: {cpu: 500m, memory: 64Mi}}}]");
+        let r = of_container(&pod.spec().containers[0].resources);
+        assert_eq!((r.cpu_shares, r.cpu_quota, r.memory), (Some(256), Some(50_000), Some(64 << 20)));
+        assert_eq!((shares(0), shares(1), shares(1_000_000)), (2, 2, 262_144));
+        assert_eq!((quota(0), quota(5)), (None, Some(1000)));
+    }
+
+    #[test]
+    fn the_pod_is_limited_only_when_every_container_is() {
+        let half = pod("  containers: [{name: a, image: x, resources: {limits: {memory: 64Mi}}}, {name: b, image: x}]");
+        assert_eq!(of_pod(half.spec()).memory, None);
+        let both = pod("  containers: [{name: a, image: x, resources: {limits: {memory: 64Mi}}}, \
+                        {name: b, image: x, resources: {limits: {memory: 1Mi}}}]");
+        assert_eq!(of_pod(both.spec()).memory, Some(65 << 20));
+    }
+
+    #[test]
+    fn b078_init_containers_count_when_they_need_more() {
+        let pod = pod("  initContainers: [{name: s, image: x, restartPolicy: Always, resources: {requests: {cpu: 1}}}, \
+                       {name: i, image: x, resources: {requests: {cpu: 3}}}]\n  \
+                       containers: [{name: a, image: x, resources: {requests: {cpu: 2}}}]");
+        assert_eq!(of_pod(pod.spec()).cpu_shares, Some(4 * 1024));
+    }
+
+    #[test]
+    fn b100_a_sidecar_ranks_no_higher_than_its_mains() {
+        let pod = pod("  initContainers: [{name: s, image: x, restartPolicy: Always}]\n  \
+                       containers: [{name: a, image: x, resources: {requests: {memory: 512Mi}}}]");
+        let spec = pod.spec();
+        let rank = |c| oom_score(spec, QosClass::Burstable, c, 1 << 30);
+        assert_eq!(rank(&spec.containers[0]), 500);
+        assert_eq!(rank(&spec.init_containers[0]), 500);
+    }
+}

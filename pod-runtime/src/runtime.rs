@@ -1,0 +1,203 @@
+//! All pods below one directory.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::Flock;
+use nix::unistd::geteuid;
+use pod_sandbox::Companion;
+use pod_spec::ValidPod;
+use pod_volumes::Volumes;
+
+use crate::dirs::Dirs;
+use crate::engine::{self, now};
+use crate::error::RuntimeError;
+use crate::handle::PodHandle;
+use crate::machine::this_machine;
+use crate::plan::{PodPlan, volume_paths};
+use crate::{removal, store};
+
+/// All pods below one directory. Cheap to clone and to open; it holds nothing open.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    dirs: Dirs,
+    helper: Option<PathBuf>,
+}
+
+impl Runtime {
+    /// Uses the pods of `root`. [`SYSTEM`](crate::SYSTEM), which is `/run/pod`, is the machine's own runtime, with data
+    /// in `/var/lib/pod` and logs in `/var/log/pods`; any other directory holds everything itself.
+    ///
+    /// # Errors
+    /// When `root` is relative and the working directory cannot be found.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self, RuntimeError> {
+        let root = std::path::absolute(root.into()).map_err(RuntimeError::io("find the working directory"))?;
+        // A directory that exists is known by its one true name, so that two ways to it are one runtime.
+        let root = fs::canonicalize(&root).unwrap_or(root);
+        Ok(Self { dirs: Dirs::new(&root), helper: None })
+    }
+
+    /// Executes `helper`, a program that calls [`init`](crate::init), for the pods' processes, instead of the current
+    /// program.
+    pub fn with_helper(mut self, helper: impl Into<PathBuf>) -> Self {
+        self.helper = Some(helper.into());
+        self
+    }
+
+    fn program(&self) -> Result<PathBuf, RuntimeError> {
+        let context = RuntimeError::io("find the program for the pod's processes");
+        match &self.helper {
+            Some(helper) => fs::canonicalize(helper).map_err(context),
+            None => std::env::current_exe().map_err(context),
+        }
+    }
+
+    fn sandboxes(&self) -> Result<pod_sandbox::Runtime, RuntimeError> {
+        let sandboxes = pod_sandbox::Runtime::open(self.dirs.sandboxes())?;
+        Ok(match &self.helper {
+            Some(helper) => sandboxes.with_helper(helper),
+            None => sandboxes,
+        })
+    }
+
+    /// Takes a pod on and returns when its sandbox stands and its engine has been started. It lives on when the handle
+    /// is dropped.
+    ///
+    /// # Errors
+    /// When a pod of this name exists, the process is not root, or a volume or the sandbox cannot be made. Nothing is
+    /// left then.
+    pub async fn run(&self, pod: ValidPod) -> Result<PodHandle, RuntimeError> {
+        let runtime = self.clone();
+        let made = tokio::task::spawn_blocking(move || runtime.make(pod)).await;
+        made.map_err(|e| RuntimeError::io("make the pod")(io::Error::other(e)))?
+    }
+
+    fn make(&self, pod: ValidPod) -> Result<PodHandle, RuntimeError> {
+        if !geteuid().is_root() {
+            return Err(RuntimeError::NotRoot);
+        }
+        let uid = uuid::Uuid::new_v4().to_string();
+        let pod = pod.with_identity(&uid, now(), None)?;
+        let plan = PodPlan::new(pod, &self.dirs, this_machine());
+        let _lock = self.claim(&plan)?;
+        match self.build(&plan) {
+            Ok(()) => Ok(PodHandle::new(self.dirs.clone(), plan.pod)),
+            Err(error) => {
+                for left in removal::remove_files(&plan) {
+                    tracing::warn!("{left}");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes the pod's name, over from one that was never finished when need be.
+    fn claim(&self, plan: &PodPlan) -> Result<Flock<File>, RuntimeError> {
+        let state = &plan.dirs.state;
+        let context = || RuntimeError::io(format!("make {}", state.path().display()));
+        match state.claim() {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(RuntimeError::Exists {
+                namespace: plan.pod.namespace().to_owned(),
+                name: plan.pod.name().to_owned(),
+            }),
+            result => result.map_err(context()),
+        }
+    }
+
+    fn build(&self, plan: &PodPlan) -> Result<(), RuntimeError> {
+        let dirs = &plan.dirs;
+        let state = &dirs.state;
+        state.write_pod(&plan.pod).map_err(RuntimeError::io("write pod.json"))?;
+        make(&dirs.data, 0o700)?;
+        make(&dirs.data.join("layers"), 0o700)?;
+        for name in plan.container_names() {
+            make(&dirs.container_logs(name), 0o755)?;
+        }
+        self.write_files(plan)?;
+        let volumes = Volumes::new(dirs.volumes())?.prepare(&plan.volumes())?;
+        state.write_volumes(&volume_paths(&volumes)).map_err(RuntimeError::io("write volumes.json"))?;
+
+        let (root, program) = (self.dirs.root(), self.program()?);
+        let (program, argv) = engine::command(program, root, plan.pod.namespace(), plan.pod.name());
+        let env = std::env::vars().filter(|(name, _)| matches!(name.as_str(), "PATH" | "POD_LOG")).collect();
+        let companion = Companion { program, argv, env, log: state.engine_log() };
+        let config = plan.sandbox(&volumes, companion)?;
+        self.sandboxes()?.create(&config)?;
+        Ok(())
+    }
+
+    /// The files that every container of the pod is given.
+    fn write_files(&self, plan: &PodPlan) -> Result<(), RuntimeError> {
+        use std::os::unix::fs::PermissionsExt;
+        let resolver = fs::read("/etc/resolv.conf").unwrap_or_default();
+        let hostname = format!("{}\n", plan.hostname());
+        let files = [("hosts", plan.hosts().into_bytes()), ("hostname", hostname.into_bytes()), ("resolv.conf", resolver)];
+        for (name, text) in files {
+            let path = plan.dirs.file(name);
+            let write = || {
+                store::write(&path, &text)?;
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o644))
+            };
+            write().map_err(RuntimeError::io(format!("write {}", path.display())))?;
+        }
+        Ok(())
+    }
+
+    /// The pod of this name, whoever made it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn pod(&self, namespace: &str, name: &str) -> Result<PodHandle, RuntimeError> {
+        let missing = || RuntimeError::NotFound { namespace: namespace.to_owned(), name: name.to_owned() };
+        // A name that could leave the directory is the name of no pod.
+        let plain = |text: &str| !text.is_empty() && !text.starts_with('.') && !text.contains('/');
+        if !plain(namespace) || !plain(name) {
+            return Err(missing());
+        }
+        let pod = self.dirs.state(namespace, name).read_pod();
+        let pod = pod.map_err(RuntimeError::io(format!("read the state of pod `{name}`")))?.ok_or_else(missing)?;
+        Ok(PodHandle::new(self.dirs.clone(), pod))
+    }
+
+    /// All pods, or those of one namespace, by namespace and name.
+    ///
+    /// # Errors
+    /// When a directory cannot be read.
+    pub fn list(&self, namespace: Option<&str>) -> Result<Vec<PodHandle>, RuntimeError> {
+        let namespaces = match namespace {
+            Some(namespace) => vec![namespace.to_owned()],
+            None => names(&self.dirs.namespaces())?,
+        };
+        let mut pods = Vec::new();
+        for namespace in namespaces {
+            for name in names(&self.dirs.namespace(&namespace))? {
+                match self.pod(&namespace, &name) {
+                    Ok(pod) => pods.push(pod),
+                    // It went while we looked, or is only being made.
+                    Err(RuntimeError::NotFound { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(pods)
+    }
+}
+
+fn make(dir: &Path, mode: u32) -> Result<(), RuntimeError> {
+    let made = DirBuilder::new().recursive(true).mode(mode).create(dir);
+    made.map_err(RuntimeError::io(format!("make {}", dir.display())))
+}
+
+/// The sorted names in a directory; none when it is missing.
+fn names(dir: &Path) -> Result<Vec<String>, RuntimeError> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(RuntimeError::io(format!("read {}", dir.display()))(e)),
+    };
+    let mut names: Vec<String> = entries.flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
+    names.sort();
+    Ok(names)
+}

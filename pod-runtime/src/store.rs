@@ -1,0 +1,154 @@
+//! The files of a pod's state: written to a temporary name and renamed, so that a reader finds a whole one.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::fcntl::{Flock, FlockArg};
+use pod_lifecycle::{MachineState, PodEvent};
+use pod_spec::{PodStatus, Time, ValidPod};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::dirs::StateDir;
+use crate::plan::VolumePaths;
+
+/// Most events that are kept with a pod.
+const MAX_EVENTS: usize = 256;
+
+/// What the engine must know to go on after a crash.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Saved {
+    pub machine: MachineState,
+    /// The revision of the sandbox that the machine has been told of.
+    pub revision: u64,
+    /// When somebody asked for the pod to go; then nothing is kept of it.
+    pub deleted: Option<Time>,
+    pub events: Vec<RecordedEvent>,
+}
+
+/// Something that happened to a pod.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedEvent {
+    /// When it first happened.
+    pub first: Time,
+    /// When it last happened.
+    pub last: Time,
+    /// How often.
+    pub count: u32,
+    /// What.
+    #[serde(flatten)]
+    pub event: PodEvent,
+}
+
+impl Saved {
+    /// Adds an event, counting one that is there already.
+    pub fn record(&mut self, now: Time, event: PodEvent) {
+        match self.events.iter_mut().find(|e| e.event == event) {
+            Some(known) => {
+                known.count += 1;
+                known.last = now;
+            }
+            None => self.events.push(RecordedEvent { first: now, last: now, count: 1, event }),
+        }
+        let surplus = self.events.len().saturating_sub(MAX_EVENTS);
+        self.events.drain(..surplus);
+    }
+}
+
+/// Writes a file whole, mode 0600.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(bytes)?;
+    fs::rename(temporary, path)
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
+    write(path, &serde_json::to_vec(value)?)
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
+    match fs::read(path) {
+        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+impl StateDir {
+    /// Takes the pod's name, and its lock until the pod is made: `AlreadyExists` when another pod has it.
+    pub fn claim(&self) -> io::Result<Flock<File>> {
+        loop {
+            if let Some(namespace) = self.path().parent() {
+                DirBuilder::new().recursive(true).mode(0o700).create(namespace)?;
+            }
+            match DirBuilder::new().mode(0o700).create(self.path()) {
+                // The last pod of the namespace has just gone, and took its directory along.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return self.claim_unfinished(e),
+                result => result?,
+            }
+            let lock = File::create(self.lock())?;
+            return Flock::lock(lock, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| e.into());
+        }
+    }
+
+    /// Takes a name over from somebody who was killed before the pod was even noted.
+    fn claim_unfinished(&self, taken: io::Error) -> io::Result<Flock<File>> {
+        let lock = Flock::lock(File::create(self.lock())?, FlockArg::LockExclusiveNonblock);
+        match lock {
+            Ok(lock) if self.read_pod()?.is_none() => Ok(lock),
+            _ => Err(taken),
+        }
+    }
+
+    pub fn write_pod(&self, pod: &ValidPod) -> io::Result<()> {
+        write_json(&self.pod(), pod)
+    }
+
+    pub fn read_pod(&self) -> io::Result<Option<ValidPod>> {
+        read_json(&self.pod())
+    }
+
+    pub fn write_volumes(&self, volumes: &VolumePaths) -> io::Result<()> {
+        write_json(&self.volumes(), volumes)
+    }
+
+    pub fn read_volumes(&self) -> io::Result<VolumePaths> {
+        Ok(read_json(&self.volumes())?.unwrap_or_default())
+    }
+
+    pub fn write_saved(&self, saved: &Saved) -> io::Result<()> {
+        write_json(&self.saved(), saved)
+    }
+
+    pub fn read_saved(&self) -> io::Result<Option<Saved>> {
+        read_json(&self.saved())
+    }
+
+    pub fn write_status(&self, status: &PodStatus) -> io::Result<()> {
+        write_json(&self.status(), status)
+    }
+
+    pub fn read_status(&self) -> io::Result<Option<PodStatus>> {
+        read_json(&self.status())
+    }
+
+    /// Gives the pod's name back, at once: nobody sees a part of its state. The namespace goes with its last pod.
+    pub fn release(&self) -> io::Result<()> {
+        let (Some(namespace), Some(name)) = (self.path().parent(), self.path().file_name()) else { return Ok(()) };
+        // No pod's name begins with a dot.
+        let aside = namespace.join(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+        match fs::rename(self.path(), &aside) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            result => result?,
+        }
+        fs::remove_dir_all(aside)?;
+        // Not empty: another pod is in it.
+        let _ = fs::remove_dir(namespace);
+        Ok(())
+    }
+}
