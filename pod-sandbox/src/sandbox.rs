@@ -329,6 +329,11 @@ impl Executing {
         self.into_exit().wait()
     }
 
+    /// The reading ends of its output and error, and its exit code to wait for.
+    pub fn into_pipes(self) -> (OwnedFd, OwnedFd, ExitCall) {
+        (self.stdout, self.stderr, ExitCall(self.call))
+    }
+
     /// Gives the pipes up and leaves the exit code to wait for.
     pub fn into_exit(self) -> ExitCall {
         ExitCall(self.call)
