@@ -15,7 +15,7 @@ use crate::error::RequestError;
 use crate::status::{Exit, SandboxStatus};
 
 /// Largest message in bytes; a container's whole environment fits.
-const MAX_MESSAGE: usize = 16 << 20;
+const MAX_MESSAGE: usize = (1 << 24) - 1;
 /// Most descriptors with one message.
 const MAX_FDS: usize = 4;
 
@@ -52,15 +52,16 @@ pub(crate) enum Reply {
     Failed(RequestError),
 }
 
-/// A whole message with its length before it.
-pub(crate) fn encode(message: &impl Serialize) -> io::Result<Vec<u8>> {
+/// A whole message. Before it stand its length, in the lower three bytes, and how many descriptors come with it, in the
+/// upper one: the kernel hands descriptors over with whichever bytes are read together.
+pub(crate) fn encode(message: &impl Serialize, fds: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; 4];
     serde_json::to_writer(&mut bytes, message)?;
     let length = bytes.len() - 4;
     if length > MAX_MESSAGE {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "message is longer than 16 MiB"));
     }
-    bytes[..4].copy_from_slice(&(length as u32).to_le_bytes());
+    bytes[..4].copy_from_slice(&(length as u32 | (fds.min(MAX_FDS) as u32) << 24).to_le_bytes());
     Ok(bytes)
 }
 
@@ -98,22 +99,24 @@ impl Inbox {
         Ok(n > 0)
     }
 
-    /// The next whole message, when it has arrived.
-    pub fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+    /// The next whole message, when it has arrived, with its descriptors.
+    pub fn next<T: DeserializeOwned>(&mut self) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
         let Some(prefix) = self.bytes.first_chunk::<4>() else { return Ok(None) };
-        let length = u32::from_le_bytes(*prefix) as usize;
-        if length > MAX_MESSAGE {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "message is longer than 16 MiB"));
+        let prefix = u32::from_le_bytes(*prefix);
+        let (length, fds) = ((prefix & 0xff_ffff) as usize, (prefix >> 24) as usize);
+        if fds > MAX_FDS {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "message with more than 4 descriptors"));
         }
         let Some(body) = self.bytes.get(4..4 + length) else { return Ok(None) };
         let message = serde_json::from_slice(body)?;
         self.bytes.drain(..4 + length);
-        Ok(Some(message))
+        let fds = self.fds.drain(..fds.min(self.fds.len())).collect();
+        Ok(Some((message, fds)))
     }
 
-    /// The descriptors received since the last call.
-    pub fn take_fds(&mut self) -> Vec<OwnedFd> {
-        self.fds.drain(..).collect()
+    /// Closes the descriptors that no message has claimed.
+    pub fn drop_fds(&mut self) {
+        self.fds.clear();
     }
 }
 
@@ -134,7 +137,7 @@ impl Channel {
     }
 
     pub fn send(&self, request: &Request) -> io::Result<()> {
-        let bytes = encode(request)?;
+        let bytes = encode(request, 0)?;
         let mut sent = 0;
         while sent < bytes.len() {
             sent += send_some(&self.socket, &bytes[sent..], &[])?;
@@ -146,7 +149,7 @@ impl Channel {
     pub fn receive(&mut self) -> io::Result<(Reply, Vec<OwnedFd>)> {
         loop {
             if let Some(reply) = self.inbox.next()? {
-                return Ok((reply, self.inbox.take_fds()));
+                return Ok(reply);
             }
             match self.inbox.fill(&self.socket) {
                 Ok(true) => {}
@@ -159,6 +162,9 @@ impl Channel {
 
     /// The next reply when it is there already.
     pub fn try_receive(&mut self) -> io::Result<Option<(Reply, Vec<OwnedFd>)>> {
+        if let Some(reply) = self.inbox.next()? {
+            return Ok(Some(reply));
+        }
         self.socket.set_nonblocking(true)?;
         let filled = self.inbox.fill(&self.socket);
         self.socket.set_nonblocking(false)?;
@@ -168,7 +174,7 @@ impl Channel {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
             Err(e) => return Err(e),
         }
-        Ok(self.inbox.next()?.map(|reply| (reply, self.inbox.take_fds())))
+        self.inbox.next()
     }
 }
 
@@ -187,16 +193,20 @@ mod tests {
     fn messages_arrive_whole_with_their_descriptors() {
         let (a, b) = UnixStream::pair().expect("a pair");
         let file = OwnedFd::from(std::fs::File::open("/dev/null").expect("opens"));
-        let bytes = encode(&Reply::Executing { pid: 7 }).expect("encodes");
+        let first = encode(&Reply::Done, 0).expect("encodes");
+        send_some(&a, &first, &[]).expect("sends");
+        let bytes = encode(&Reply::Executing { pid: 7 }, 1).expect("encodes");
         // In two pieces, the descriptor with the first.
         assert_eq!(send_some(&a, &bytes[..3], &[file]).expect("sends"), 3);
         let mut inbox = Inbox::default();
         assert!(inbox.fill(&b).expect("reads"));
+        // Read together with the second message's descriptor, which is not the first one's.
+        assert!(matches!(inbox.next().expect("whole"), Some((Reply::Done, fds)) if fds.is_empty()));
         assert!(inbox.next::<Reply>().expect("no fault").is_none());
         send_some(&a, &bytes[3..], &[]).expect("sends");
         inbox.fill(&b).expect("reads");
-        assert!(matches!(inbox.next().expect("whole"), Some(Reply::Executing { pid: 7 })));
-        assert_eq!(inbox.take_fds().len(), 1);
+        let got = inbox.next().expect("whole");
+        assert!(matches!(got, Some((Reply::Executing { pid: 7 }, fds)) if fds.len() == 1));
         drop(a);
         assert!(!inbox.fill(&b).expect("reads the end"));
     }

@@ -65,18 +65,19 @@ impl Connection {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Err(e),
             }
-            while let Some(request) = self.inbox.next()? {
+            while let Some((request, _)) = self.inbox.next()? {
                 requests.push(request);
             }
             // No request carries descriptors: none may pile up here.
-            self.inbox.take_fds();
+            self.inbox.drop_fds();
         }
         Ok(requests)
     }
 
     /// Sends now what can be sent and keeps the rest; `Err` when the client must be dropped.
     pub fn send(&mut self, reply: &Reply, fds: Vec<OwnedFd>) -> io::Result<()> {
-        if !fds.is_empty() {
+        let count = fds.len();
+        if count > 0 {
             // Descriptors stand for the byte they are sent with, so all before them has to be out.
             self.flush()?;
             if self.wants_to_send() {
@@ -84,7 +85,7 @@ impl Connection {
             }
             self.fds = fds;
         }
-        self.unsent.extend_from_slice(&encode(reply)?);
+        self.unsent.extend_from_slice(&encode(reply, count)?);
         if self.unsent.len() > MAX_UNREAD {
             return Err(io::Error::other("the client does not read"));
         }
