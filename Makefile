@@ -1,0 +1,61 @@
+# What one does with this repository, by name; the work itself is cargo's and that of the scripts in tools/.
+#
+# On a system without apt-get, install the packages below yourself and say `make INSTALL=true TARGET`.
+
+INSTALL ?= tools/install-packages
+
+# A linker, and certificates to fetch crates with. No C library beyond libc is needed.
+BUILD_PACKAGES := gcc libc6-dev ca-certificates
+# Programs that tests and examples run inside pods, or look at the machine with.
+TEST_PACKAGES := $(BUILD_PACKAGES) iproute2 procps util-linux busybox-static
+# What pod is measured against.
+BENCH_PACKAGES := $(BUILD_PACKAGES) podman crun busybox-static catatonit
+
+# rustup's toolchain, also in a shell that has not read its environment file.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+.PHONY: help demo test bench guest docs clean
+
+help:
+	@echo 'make demo    build pod and run examples/sidecar.yaml with it'
+	@echo 'make test    check the format, lint, and run all tests (as root)'
+	@echo 'make bench   measure pod against the bare floor, crun and podman (as root)'
+	@echo 'make guest   run the tests that meet the kernel in a virtual machine with cgroup v2'
+	@echo 'make docs    write docs/fields.md from the code'
+	@echo 'make clean   remove what was built'
+
+demo:
+	@tools/require-rust
+	@$(INSTALL) $(BUILD_PACKAGES)
+	cargo build --release --locked -p pod-cli
+	tools/as-root target/release/pod up -f examples/sidecar.yaml
+
+test:
+	@tools/require-rust rustfmt clippy
+	@tools/require-root
+	@$(INSTALL) $(TEST_PACKAGES)
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo test --workspace --locked
+
+bench:
+	@tools/require-rust
+	@tools/require-root
+	@$(INSTALL) $(BUILD_PACKAGES)
+	@$(INSTALL) $(BENCH_PACKAGES) || echo 'going on without; what is missing is left out of the table'
+	cargo build --release --locked -p pod-cli -p pod-bench
+	target/release/pod-bench --pod target/release/pod --floor target/release/floor $(BENCH_OPTIONS)
+
+guest:
+	@tools/require-rust
+	@tools/require-root
+	@$(INSTALL) $(BUILD_PACKAGES)
+	tools/guest-tests $(GUEST_CRATES)
+
+docs:
+	@tools/require-rust
+	cargo run --quiet --locked -p pod-spec --example fields >docs/fields.md.new
+	mv docs/fields.md.new docs/fields.md
+
+clean:
+	cargo clean
