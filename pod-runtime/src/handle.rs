@@ -90,11 +90,10 @@ impl PodHandle {
     fn saved(&self) -> Result<Option<Saved>, RuntimeError> {
         let state = self.state();
         let context = || RuntimeError::io(format!("read the state of pod `{}`", self.name()));
+        let saved = state.read_saved().map_err(context())?;
+        // Read after it: a pod that is still there now was there then.
         let current = state.read_pod().map_err(context())?.ok_or_else(|| self.gone())?;
-        if current.metadata().uid != self.pod.metadata().uid {
-            return Err(self.gone());
-        }
-        state.read_saved().map_err(context())
+        if current.metadata().uid == self.pod.metadata().uid { Ok(saved) } else { Err(self.gone()) }
     }
 
     fn sandboxes(&self) -> Result<pod_sandbox::Runtime, RuntimeError> {
