@@ -1,3 +1,37 @@
-//! The `pod` command.
+//! The `pod` command: Kubernetes Pods on one Linux machine, without Kubernetes.
+//!
+//! It holds no pod and decides nothing about one: it reads arguments and manifests, asks `pod-runtime`, and prints.
 
-fn main() {}
+mod args;
+mod commands;
+mod error;
+mod event_loop;
+mod exit;
+mod manifest;
+mod object;
+mod output;
+mod resource;
+mod span;
+mod start;
+mod summary;
+mod table;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Cli;
+
+fn main() -> ExitCode {
+    // The processes of a pod are this program too.
+    pod_runtime::init();
+    let cli = Cli::parse();
+    match commands::run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            error.report();
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

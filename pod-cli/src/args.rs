@@ -1,0 +1,285 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pod_runtime::{Runtime, SYSTEM};
+
+use crate::error::CliError;
+use crate::{exit, resource, span};
+
+/// Runs Kubernetes Pods on one Linux machine, without Kubernetes
+#[derive(Debug, Parser)]
+#[command(name = "pod", version, after_help = exit::HELP, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub globals: Globals,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Args)]
+pub struct Globals {
+    /// Namespace of the pod [default: the manifest's own, else "default"]
+    #[arg(short, long, global = true, value_name = "NAME", value_parser = resource::namespace)]
+    pub namespace: Option<String>,
+    /// Directory that holds everything: state, volumes and logs
+    #[arg(long, global = true, env = "POD_ROOT", value_name = "DIR", default_value = SYSTEM)]
+    pub root: PathBuf,
+}
+
+impl Globals {
+    /// The namespace to look in.
+    pub fn namespace(&self) -> &str {
+        self.namespace.as_deref().unwrap_or("default")
+    }
+
+    pub fn runtime(&self) -> Result<Runtime, CliError> {
+        Ok(Runtime::open(&self.root)?)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a pod in the foreground, with the output of its containers
+    Up(Up),
+    /// Run a pod in the background; returns when it runs
+    Apply(Apply),
+    /// Show pods
+    Get(Get),
+    /// Print the output of a container
+    Logs(Logs),
+    /// Execute a program in a container
+    Exec(Exec),
+    /// Stop pods and remove them
+    Delete(Delete),
+    /// Wait for a condition of pods
+    Wait(Wait),
+    /// Print the version
+    Version,
+}
+
+/// Prints what the containers write, each line with its container's name, until the pod ends. Ends with code 0, or with
+/// that of the first container that failed. Ctrl-C or SIGTERM stops the pod within its grace period, a second one at
+/// once; a container that such a stop ended by SIGTERM has not failed.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// The manifest; `-` reads standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: String,
+    /// Keep the pod's status and logs when it has ended by itself
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// A pod that cannot start because of what its manifest says is removed again. One whose containers start but fail is
+/// kept, to be looked at.
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// The manifest; `-` reads standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Get {
+    /// `pods`, `pods NAME…` or `pod/NAME…`
+    #[arg(required = true, value_name = "pods [NAME]…")]
+    pub targets: Vec<String>,
+    /// Pods of all namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// How to print them
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<Format>,
+    /// Leave the headings out
+    #[arg(long)]
+    pub no_headers: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table with more columns
+    Wide,
+    /// The whole objects
+    Yaml,
+    /// The whole objects
+    Json,
+    /// `pod/NAME` only
+    Name,
+}
+
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// The pod
+    pub pod: String,
+    /// Which container [default: the first main one]
+    #[arg(short, long, value_name = "NAME")]
+    pub container: Option<String>,
+    /// Go on until the container has ended for good
+    #[arg(short, long)]
+    pub follow: bool,
+    /// The run before the current one
+    #[arg(short, long, conflicts_with = "follow")]
+    pub previous: bool,
+    /// Only this many of the last lines; -1 means all
+    #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
+    pub tail: i64,
+    /// Begin each line with the moment it was written
+    #[arg(long)]
+    pub timestamps: bool,
+}
+
+/// Standard input is passed on with -i, and also without it when it is not a terminal: inside a shell loop that reads a
+/// file, give `</dev/null`. Ends with the program's exit code; 127 when it is not there, 126 when it cannot be executed.
+/// Ctrl-C ends this command (code 130), not the program.
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// The pod
+    pub pod: String,
+    /// Which container [default: the first main one]
+    #[arg(short, long, value_name = "NAME")]
+    pub container: Option<String>,
+    /// Pass standard input on, also from a terminal
+    #[arg(short = 'i', long)]
+    pub stdin: bool,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// `NAME…`, `pods NAME…` or `pod/NAME…`
+    #[arg(required_unless_present = "filename", value_name = "NAME")]
+    pub targets: Vec<String>,
+    /// The pod of this manifest; `-` reads standard input
+    #[arg(short, long, value_name = "FILE", conflicts_with = "targets")]
+    pub filename: Option<String>,
+    /// Seconds between SIGTERM and SIGKILL [default: the pod's own]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..))]
+    pub grace_period: Option<i64>,
+    /// The same as --grace-period=1
+    #[arg(long, conflicts_with_all = ["grace_period", "force"])]
+    pub now: bool,
+    /// Kill at once: --grace-period=0 unless another is given
+    #[arg(long)]
+    pub force: bool,
+    /// Return when the pods are gone, not before
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub wait: bool,
+    /// A pod that is not there counts as deleted
+    #[arg(long)]
+    pub ignore_not_found: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Wait {
+    /// `NAME…`, `pods NAME…` or `pod/NAME…`
+    #[arg(required = true, value_name = "pod/NAME")]
+    pub targets: Vec<String>,
+    /// `condition=NAME[=VALUE]` or `delete`
+    #[arg(long = "for", value_name = "WHAT", value_parser = WaitFor::parse)]
+    pub what: WaitFor,
+    /// How long to wait for each pod
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = span::parse)]
+    pub timeout: Duration,
+}
+
+/// What `pod wait` waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WaitFor {
+    /// That the pod is gone.
+    Delete,
+    /// That one of its conditions has this value.
+    Condition { name: String, value: String },
+}
+
+impl WaitFor {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || "this is neither `condition=NAME`, such as `condition=Ready`, nor `delete`".to_owned();
+        match text.split_once('=') {
+            None if text == "delete" => Ok(Self::Delete),
+            Some(("condition", condition)) => {
+                let (name, value) = condition.split_once('=').unwrap_or((condition, "True"));
+                if name.is_empty() || value.is_empty() {
+                    return Err(wrong());
+                }
+                Ok(Self::Condition { name: name.to_owned(), value: value.to_owned() })
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn good_lines_are_read() {
+        for line in [
+            "pod up -f web.yaml --keep",
+            "pod apply -f -",
+            "pod -n team get pods",
+            "pod get pods -n team -A -o wide --no-headers",
+            "pod logs web -c app -f --tail 5 --timestamps",
+            "pod logs web --tail=-1 -p",
+            "pod exec web -c app -i -- sh -c ls",
+            "pod delete pods web other --grace-period 0 --wait=false",
+            "pod delete -f web.yaml --now",
+            "pod wait --for=condition=Ready pod/web --timeout=30s",
+            "pod wait --for=delete web",
+            "pod version",
+        ] {
+            parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+        }
+    }
+
+    #[test]
+    fn wrong_lines_are_usage_errors() {
+        for line in [
+            "pod",
+            "pod get",
+            "pod up",
+            "pod exec web",
+            "pod exec web ls",
+            "pod delete",
+            "pod delete -f a.yaml web",
+            "pod delete web --grace-period -1",
+            "pod delete web --now --grace-period 5",
+            "pod get pods -n ../x",
+            "pod get pods -o xml",
+            "pod logs web -p -f",
+            "pod wait web",
+            "pod wait web --for=ready",
+            "pod wait web --for=condition=",
+            "pod wait web --for=delete --timeout=soon",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.exit_code(), i32::from(exit::USAGE), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_condition_may_have_a_value() {
+        let is = |name: &str, value: &str| {
+            Ok(WaitFor::Condition { name: name.to_owned(), value: value.to_owned() })
+        };
+        assert_eq!(WaitFor::parse("condition=Ready"), is("Ready", "True"));
+        assert_eq!(WaitFor::parse("condition=Ready=false"), is("Ready", "false"));
+    }
+}

@@ -1,0 +1,68 @@
+//! `pod apply`: runs a pod in the background.
+
+use pod_runtime::{PodHandle, Runtime, RuntimeError, ValidPod};
+
+use crate::args::{Apply, Globals};
+use crate::error::CliError;
+
+use crate::{event_loop, exit, manifest, output, start};
+
+pub fn run(globals: &Globals, args: &Apply) -> Result<u8, CliError> {
+    let pod = manifest::load(&args.filename, globals)?;
+    manifest::notice(&pod);
+    let runtime = globals.runtime()?;
+    event_loop::block_on(apply(&runtime, pod))
+}
+
+async fn apply(runtime: &Runtime, pod: ValidPod) -> Result<u8, CliError> {
+    let name = pod.name().to_owned();
+    match runtime.run(pod.clone()).await {
+        Ok(handle) => {
+            came_up(&handle).await?;
+            output::line(&format!("pod/{name} created"))?;
+        }
+        Err(error @ RuntimeError::Exists { .. }) => {
+            // It may be gone by now, or still be in the making: then what `run` said stands.
+            let existing = runtime.pod(pod.namespace(), &name).map_err(|_| error)?;
+            unchanged(&existing, &pod)?;
+            output::line(&format!("pod/{name} unchanged"))?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(exit::OK)
+}
+
+/// Waits for the pod to run. One that cannot, for what its manifest says, is taken away again.
+async fn came_up(handle: &PodHandle) -> Result<(), CliError> {
+    let Err(error) = handle.wait_running().await else { return Ok(()) };
+    if start::is_hopeless(&error) {
+        handle.delete(Some(0)).await?;
+        handle.wait_gone().await?;
+        return Err(error.into());
+    }
+    let (namespace, name) = (handle.namespace().to_owned(), handle.name().to_owned());
+    match error {
+        RuntimeError::NotReached { .. } => {
+            output::line(&format!("pod/{name} created"))?;
+            Err(CliError::KeptUnready { namespace, name, source: error })
+        }
+        error => Err(error.into()),
+    }
+}
+
+fn unchanged(existing: &PodHandle, wanted: &ValidPod) -> Result<(), CliError> {
+    let (namespace, name) = (existing.namespace().to_owned(), existing.name().to_owned());
+    if is_deleted(existing)? {
+        return Err(CliError::Terminating { namespace, name });
+    }
+    let (old, new) = (existing.pod(), wanted);
+    let same = old.spec() == new.spec()
+        && old.metadata().labels == new.metadata().labels
+        && old.metadata().annotations == new.metadata().annotations;
+    if same { Ok(()) } else { Err(CliError::Differs { namespace, name }) }
+}
+
+/// Whether the deletion of a pod is under way.
+fn is_deleted(handle: &PodHandle) -> Result<bool, CliError> {
+    Ok(handle.object()?["metadata"].get("deletionTimestamp").is_some())
+}

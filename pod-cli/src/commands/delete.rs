@@ -1,0 +1,63 @@
+//! `pod delete`: stops pods and removes them.
+
+use pod_runtime::{PodHandle, Runtime};
+
+use crate::args::{Delete, Globals};
+use crate::error::CliError;
+use crate::{event_loop, exit, manifest, output, resource};
+
+pub fn run(globals: &Globals, args: &Delete) -> Result<u8, CliError> {
+    let (namespace, names) = match &args.filename {
+        Some(file) => {
+            let pod = manifest::load(file, globals)?;
+            (pod.namespace().to_owned(), vec![pod.name().to_owned()])
+        }
+        None => (globals.namespace().to_owned(), resource::targets(&args.targets)?.names),
+    };
+    if names.is_empty() {
+        return Err(CliError::Usage("which pods? Name them: `pod delete NAME…`".to_owned()));
+    }
+    let runtime = globals.runtime()?;
+    let code = event_loop::block_on(delete(&runtime, &namespace, &names, args))?;
+    if code == exit::OK { Ok(code) } else { Err(CliError::Reported { code }) }
+}
+
+/// Deletes them all at the same time. What fails is reported; the code is that of the first failure.
+async fn delete(runtime: &Runtime, namespace: &str, names: &[String], args: &Delete) -> Result<u8, CliError> {
+    let mut first = None;
+    let mut failed = |error: CliError| {
+        if !(args.ignore_not_found && error.is_not_found()) {
+            error.report();
+            first.get_or_insert(error.exit_code());
+        }
+    };
+    let mut going = Vec::new();
+    for name in names {
+        match begin(runtime, namespace, name, args).await {
+            Ok(pod) => going.push(pod),
+            Err(error) => failed(error),
+        }
+    }
+    for pod in going {
+        let gone = if args.wait { pod.wait_gone().await } else { Ok(()) };
+        match gone {
+            Ok(()) => output::line(&format!("pod \"{}\" deleted", pod.name()))?,
+            Err(error) => failed(error.into()),
+        }
+    }
+    Ok(first.unwrap_or(exit::OK))
+}
+
+async fn begin(runtime: &Runtime, namespace: &str, name: &str, args: &Delete) -> Result<PodHandle, CliError> {
+    let pod = runtime.pod(namespace, name)?;
+    pod.delete(grace(args)).await?;
+    Ok(pod)
+}
+
+fn grace(args: &Delete) -> Option<i64> {
+    match args.grace_period {
+        None if args.now => Some(1),
+        None if args.force => Some(0),
+        given => given,
+    }
+}

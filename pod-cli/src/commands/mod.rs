@@ -1,0 +1,27 @@
+//! The subcommands, one file each.
+
+mod apply;
+mod delete;
+mod exec;
+mod get;
+mod logs;
+mod up;
+mod version;
+mod wait;
+
+use crate::args::{Cli, Command};
+use crate::error::CliError;
+
+/// Runs the command and returns its exit code.
+pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
+    match command {
+        Command::Up(args) => up::run(&globals, &args),
+        Command::Apply(args) => apply::run(&globals, &args),
+        Command::Get(args) => get::run(&globals, &args),
+        Command::Logs(args) => logs::run(&globals, &args),
+        Command::Exec(args) => exec::run(&globals, args),
+        Command::Delete(args) => delete::run(&globals, &args),
+        Command::Wait(args) => wait::run(&globals, &args),
+        Command::Version => version::run(),
+    }
+}

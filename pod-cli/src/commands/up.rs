@@ -1,0 +1,214 @@
+//! `pod up`: runs a pod in the foreground.
+
+use std::rc::Rc;
+
+use pod_runtime::{
+    Changes, LogLine, LogOptions, OutputStream, PodHandle, PodStatus, Runtime, RuntimeError, ValidPod,
+};
+use tokio::task::JoinSet;
+
+use crate::args::{Globals, Up};
+use crate::error::CliError;
+use crate::up::{Narrator, Prefixes, Printer, Signals, Voice, exit_code};
+use crate::{event_loop, manifest, start};
+
+/// How much of a line is held back until its end is there.
+const MAX_LINE: usize = 256 << 10;
+
+pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
+    let pod = manifest::load(&args.filename, globals)?;
+    manifest::notice(&pod);
+    let runtime = globals.runtime()?;
+    event_loop::block_on(up(&runtime, pod, args.keep))
+}
+
+async fn up(runtime: &Runtime, pod: ValidPod, keep: bool) -> Result<u8, CliError> {
+    // Before there is anything to stop, so that a signal that comes early is not lost.
+    let signals = Signals::listen()?;
+    let handle = runtime.run(pod).await?;
+    let result = Session::new(&handle, signals)?.run(keep).await;
+    if result.is_err() {
+        remove(&handle, Some(0)).await?;
+    }
+    result
+}
+
+async fn remove(handle: &PodHandle, grace: Option<i64>) -> Result<(), CliError> {
+    match handle.delete(grace).await {
+        Err(RuntimeError::NotFound { .. }) => Ok(()),
+        result => {
+            result?;
+            Ok(handle.wait_gone().await?)
+        }
+    }
+}
+
+/// A pod and who watches it.
+struct Session<'a> {
+    handle: &'a PodHandle,
+    signals: Signals,
+    changes: Changes,
+    narrator: Narrator,
+    voice: Voice,
+    printer: Printer,
+    logs: JoinSet<Result<(), RuntimeError>>,
+    last: PodStatus,
+}
+
+/// How the watch came to its end.
+enum End {
+    /// The pod is over, by itself.
+    Over,
+    /// The pod is gone: somebody else deleted it.
+    Gone,
+    /// We have been asked to stop it, or nobody reads us any more.
+    Stop,
+}
+
+impl<'a> Session<'a> {
+    fn new(handle: &'a PodHandle, signals: Signals) -> Result<Self, CliError> {
+        let (printer, voice) = Printer::start();
+        let mut logs = JoinSet::new();
+        let prefixes = Prefixes::new(&handle.containers());
+        for (i, container) in handle.containers().into_iter().enumerate() {
+            let prefix = prefixes.of(i, container);
+            logs.spawn_local(follow(handle.clone(), container.to_owned(), prefix, voice.clone()));
+        }
+        Ok(Self {
+            handle,
+            signals,
+            changes: handle.changes()?,
+            narrator: Narrator::new(handle.pod()),
+            voice,
+            printer,
+            logs,
+            last: PodStatus::default(),
+        })
+    }
+
+    async fn run(mut self, keep: bool) -> Result<u8, CliError> {
+        let end = self.watch().await?;
+        let stopped = matches!(end, End::Stop);
+        if stopped {
+            self.stop().await?;
+        }
+        let handle = self.handle;
+        let last = self.finish_output().await?;
+        if matches!(end, End::Over) && !keep {
+            remove(handle, None).await?;
+        }
+        Ok(exit_code(handle.pod(), &last, stopped))
+    }
+
+    /// Tells what happens until the pod is over or shall be.
+    async fn watch(&mut self) -> Result<End, CliError> {
+        let mut begun = false;
+        let handle = self.handle.clone();
+        let begin = handle.wait_running();
+        tokio::pin!(begin);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.signals.next() => return Ok(End::Stop),
+                () = self.voice.closed() => return Ok(End::Stop),
+                result = &mut begin, if !begun => match result {
+                    Err(error) if start::is_hopeless(&error) => return Err(error.into()),
+                    // Whatever else it says will be seen from the status.
+                    _ => begun = true,
+                },
+                status = self.changes.next() => match status? {
+                    None => return Ok(End::Gone),
+                    Some(status) if status.phase.is_terminal() => {
+                        self.last = status;
+                        return Ok(End::Over);
+                    }
+                    Some(status) => self.see(status),
+                },
+            }
+        }
+    }
+
+    fn see(&mut self, status: PodStatus) {
+        self.voice.messages(self.narrator.see(&status));
+        self.last = status;
+    }
+
+    /// Stops the pod within its grace period, or at once when asked for a second time.
+    async fn stop(&mut self) -> Result<(), CliError> {
+        self.narrator.stopping = true;
+        let grace = self.handle.pod().spec().termination_grace_period_seconds.unwrap_or_default();
+        let name = self.handle.name();
+        self.voice.messages(vec![format!("pod/{name} stopping, within {grace}s; once more to kill it")]);
+        match self.handle.delete(None).await {
+            Err(RuntimeError::NotFound { .. }) => return Ok(()),
+            result => result?,
+        }
+        loop {
+            tokio::select! {
+                status = self.changes.next() => match status? {
+                    None => return Ok(()),
+                    Some(status) => self.see(status),
+                },
+                () = self.signals.next() => match self.handle.delete(Some(0)).await {
+                    Err(RuntimeError::NotFound { .. }) => return Ok(()),
+                    result => result?,
+                },
+            }
+        }
+    }
+
+    /// Shows what the containers wrote last, and only then how the pod ended. A further signal cuts it short.
+    async fn finish_output(mut self) -> Result<PodStatus, CliError> {
+        let finish = async {
+            while let Some(followed) = self.logs.join_next().await {
+                match followed.map_err(CliError::io("follow the logs"))? {
+                    // Its log went with the pod.
+                    Ok(()) | Err(RuntimeError::NotFound { .. }) => {}
+                    Err(error) => return Err(CliError::from(error)),
+                }
+            }
+            self.voice.messages(self.narrator.see(&self.last));
+            drop(self.voice);
+            self.printer.finish().await;
+            Ok(())
+        };
+        tokio::select! {
+            result = finish => result?,
+            () = self.signals.next() => {}
+        }
+        Ok(self.last)
+    }
+}
+
+/// Shows what a container writes, over restarts, until it has ended for good.
+async fn follow(handle: PodHandle, container: String, prefix: String, voice: Voice) -> Result<(), RuntimeError> {
+    let mut stream = handle.logs(&container, LogOptions { follow: true, ..LogOptions::default() })?;
+    let prefix: Rc<str> = prefix.into();
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    while let Some(line) = stream.next().await? {
+        let begun = match line.stream {
+            OutputStream::Stdout => &mut stdout,
+            OutputStream::Stderr => &mut stderr,
+        };
+        if let Some(whole) = complete(begun, line, &prefix) {
+            voice.data(whole).await;
+        }
+    }
+    for begun in [stdout, stderr].into_iter().filter(|b| !b.is_empty()) {
+        voice.data([&begun[..], b"\n"].concat()).await;
+    }
+    Ok(())
+}
+
+/// Adds a piece to a line that has been begun; the line, when it is whole or as long as is bearable.
+fn complete(begun: &mut Vec<u8>, piece: LogLine, prefix: &str) -> Option<Vec<u8>> {
+    if begun.is_empty() {
+        begun.extend_from_slice(prefix.as_bytes());
+    }
+    begun.extend_from_slice(&piece.text);
+    if piece.partial && begun.len() < MAX_LINE {
+        return None;
+    }
+    begun.push(b'\n');
+    Some(std::mem::take(begun))
+}

@@ -1,0 +1,180 @@
+//! What can go wrong with a command, and the exit code it ends with.
+
+use std::error::Error;
+use std::io;
+
+use pod_runtime::{RequestError, RuntimeError, SandboxError};
+
+use crate::{exit, output};
+
+/// A command that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The runtime refused, or could not.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The manifest is wrong: every fault, rendered with its line.
+    #[error("{rendered}")]
+    Manifest { rendered: String },
+    /// The manifest could not be read.
+    #[error("cannot read the manifest {file}")]
+    ReadManifest { file: String, source: io::Error },
+    /// The manifest names another namespace than the command line.
+    #[error(
+        "the manifest is for namespace `{manifest}`, which is not the `{given}` of --namespace: \
+         leave --namespace out, or give `--namespace={manifest}`"
+    )]
+    Namespace { manifest: String, given: String },
+    /// The arguments make no sense together.
+    #[error("{0}")]
+    Usage(String),
+    /// A pod of this name runs another manifest.
+    #[error(
+        "pod `{name}` exists already with another manifest, and a pod is not changed in place: \
+         delete it first (pod delete -n {namespace} {name})"
+    )]
+    Differs { namespace: String, name: String },
+    /// A pod of this name is on its way out.
+    #[error("pod `{name}` is being deleted: try again when it is gone (pod wait --for=delete -n {namespace} {name})")]
+    Terminating { namespace: String, name: String },
+    /// The pod is there, but does not come up.
+    #[error("{source}; it is kept, see `pod logs -n {namespace} {name}` and `pod delete -n {namespace} {name}`")]
+    KeptUnready { namespace: String, name: String, source: RuntimeError },
+    /// Waiting took too long.
+    #[error("timed out after {after} waiting for {condition} on pod/{name}")]
+    TimedOut { name: String, condition: String, after: String },
+    /// What is waited for cannot happen any more.
+    #[error("pod `{name}` is over ({phase}), so {condition} cannot be reached any more")]
+    NeverReached { name: String, condition: String, phase: String },
+    /// Standard output could not be written.
+    #[error("cannot write to standard output")]
+    Output(#[source] io::Error),
+    /// The event loop, signals or pipes of this process.
+    #[error("cannot {action}")]
+    Io { action: &'static str, source: io::Error },
+    /// Several targets failed and have been reported; this is the code of the first.
+    #[error("")]
+    Reported { code: u8 },
+}
+
+impl CliError {
+    /// A failed operation of this process itself.
+    pub fn io<E: Into<io::Error>>(action: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Io { action, source: source.into() }
+    }
+
+    /// Whether it only says that the pod is not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Runtime(RuntimeError::NotFound { .. }))
+    }
+
+    /// The code that the command ends with.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Runtime(error) => runtime_code(error),
+            Self::KeptUnready { source, .. } => runtime_code(source),
+            Self::Manifest { .. } => exit::MANIFEST,
+            Self::Usage(_) | Self::Namespace { .. } => exit::USAGE,
+            Self::Differs { .. } | Self::Terminating { .. } => exit::EXISTS,
+            Self::Reported { code } => *code,
+            Self::ReadManifest { .. }
+            | Self::TimedOut { .. }
+            | Self::NeverReached { .. }
+            | Self::Output(_)
+            | Self::Io { .. } => exit::FAILED,
+        }
+    }
+
+    /// Says it once on standard error.
+    pub fn report(&self) {
+        match self {
+            Self::Reported { .. } => {}
+            // The reader went away, as `head` does: nobody is left to care.
+            Self::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
+            Self::Manifest { rendered } => output::message(rendered.trim_end()),
+            error => {
+                let hint = if needs_root(error) { ": run this as root (for example with sudo)" } else { "" };
+                output::message(&format!("error: {}{hint}", chain(error)));
+            }
+        }
+    }
+}
+
+fn runtime_code(error: &RuntimeError) -> u8 {
+    match error {
+        RuntimeError::NotRoot | RuntimeError::Sandbox(SandboxError::Privilege { .. }) => exit::PRIVILEGE,
+        RuntimeError::Exists { .. } => exit::EXISTS,
+        RuntimeError::NotFound { .. } | RuntimeError::NoContainer { .. } => exit::NOT_FOUND,
+        RuntimeError::Manifest(_) => exit::MANIFEST,
+        RuntimeError::Sandbox(SandboxError::Request(RequestError::Exec { code, .. })) => {
+            u8::try_from(*code).unwrap_or(exit::FAILED)
+        }
+        error if is_denied(error) => exit::PRIVILEGE,
+        _ => exit::FAILED,
+    }
+}
+
+/// Whether a file was refused to a user that is not root.
+fn is_denied(error: &RuntimeError) -> bool {
+    let source = match error {
+        RuntimeError::Io { source, .. } | RuntimeError::Sandbox(SandboxError::Io { source, .. }) => source,
+        _ => return false,
+    };
+    source.kind() == io::ErrorKind::PermissionDenied && !nix::unistd::geteuid().is_root()
+}
+
+fn needs_root(error: &CliError) -> bool {
+    matches!(error, CliError::Runtime(error) if is_denied(error))
+}
+
+/// An error and its causes in one line, outermost first; what a message already ends with is not said twice.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_have_their_codes() {
+        let name = || "web".to_owned();
+        let namespace = || "default".to_owned();
+        let cases: Vec<(CliError, u8)> = vec![
+            (RuntimeError::NotRoot.into(), exit::PRIVILEGE),
+            (RuntimeError::NotFound { namespace: namespace(), name: name() }.into(), exit::NOT_FOUND),
+            (RuntimeError::Exists { namespace: namespace(), name: name() }.into(), exit::EXISTS),
+            (CliError::Differs { namespace: namespace(), name: name() }, exit::EXISTS),
+            (CliError::Usage("x".to_owned()), exit::USAGE),
+            (CliError::Manifest { rendered: String::new() }, exit::MANIFEST),
+            (CliError::Output(io::ErrorKind::StorageFull.into()), exit::FAILED),
+            (exec_error(127).into(), 127),
+            (exec_error(-1).into(), exit::FAILED),
+        ];
+        for (error, code) in cases {
+            assert_eq!(error.exit_code(), code, "{error:?}");
+        }
+    }
+
+    fn exec_error(code: i32) -> RuntimeError {
+        let error = RequestError::Exec { id: "a".to_owned(), message: "no such file".to_owned(), code };
+        SandboxError::Request(error).into()
+    }
+
+    #[test]
+    fn a_chain_says_each_cause_once() {
+        let source = io::Error::from(io::ErrorKind::NotFound);
+        let error = CliError::ReadManifest { file: "web.yaml".to_owned(), source };
+        assert_eq!(chain(&error), "cannot read the manifest web.yaml: entity not found");
+    }
+}

@@ -1,0 +1,49 @@
+//! From a file to a pod that can be run.
+
+use std::fs;
+use std::io::{self, Read};
+
+use pod_runtime::{Faults, Pod, ValidPod};
+
+use crate::args::Globals;
+use crate::error::CliError;
+use crate::output;
+
+/// Reads the pod of a manifest, `-` being standard input. Its namespace is its own, else the command line's.
+pub fn load(file: &str, globals: &Globals) -> Result<ValidPod, CliError> {
+    let (text, shown) = read(file)?;
+    let wrong = |faults: Faults| CliError::Manifest { rendered: faults.render(&text, &shown) };
+    let mut pod = Pod::from_yaml(&text).map_err(wrong)?;
+    match (&pod.metadata.namespace, &globals.namespace) {
+        (Some(manifest), Some(given)) if manifest != given && !manifest.is_empty() => {
+            return Err(CliError::Namespace { manifest: manifest.clone(), given: given.clone() });
+        }
+        (None, Some(given)) => pod.metadata.namespace = Some(given.clone()),
+        _ => {}
+    }
+    pod.validate().map_err(wrong)
+}
+
+/// Says which fields make no difference here.
+pub fn notice(pod: &ValidPod) {
+    for notice in pod.notices() {
+        output::message(&format!("note: {notice}"));
+    }
+}
+
+fn read(file: &str) -> Result<(String, String), CliError> {
+    let shown = if file == "-" { "standard input" } else { file };
+    let bytes = if file == "-" {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(file)
+    };
+    let text = bytes.and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
+    });
+    match text {
+        Ok(text) => Ok((text, shown.to_owned())),
+        Err(source) => Err(CliError::ReadManifest { file: shown.to_owned(), source }),
+    }
+}

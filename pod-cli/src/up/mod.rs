@@ -1,0 +1,13 @@
+//! What `pod up` shows and how it ends.
+
+mod narrator;
+mod outcome;
+mod prefix;
+mod printer;
+mod signals;
+
+pub use narrator::Narrator;
+pub use outcome::exit_code;
+pub use prefix::Prefixes;
+pub use printer::{Printer, Voice};
+pub use signals::Signals;

@@ -1,0 +1,98 @@
+//! The exit code that a pod's end comes down to.
+
+use pod_runtime::{PodPhase, PodStatus, ValidPod};
+use pod_spec::status::ContainerStateTerminated;
+
+use crate::exit;
+
+/// The exit code of a program that SIGTERM ended.
+const TERMINATED: i32 = 128 + 15;
+
+/// 0, or the code of the container that failed first. Sidecars do not count. Where the pod was asked to stop, neither
+/// does a container that SIGTERM ended.
+pub fn exit_code(pod: &ValidPod, status: &PodStatus, stopped: bool) -> u8 {
+    if status.phase == PodPhase::Succeeded {
+        return exit::OK;
+    }
+    let sidecars: Vec<&str> =
+        pod.spec().init_containers.iter().filter(|c| c.is_sidecar()).map(|c| c.name.as_str()).collect();
+    let all = status.init_container_statuses.iter().chain(&status.container_statuses);
+    let ended = all.filter(|c| !sidecars.contains(&c.name.as_str())).filter_map(|c| match &c.state.terminated {
+        // One that waits to be started again has failed as much as one that is not.
+        None if c.state.waiting.is_some() => c.last_state.terminated.as_ref(),
+        ended => ended.as_ref(),
+    });
+    let failed = ended.filter(|t| t.exit_code != 0 && !(stopped && t.exit_code == TERMINATED));
+    match failed.min_by_key(|t| t.finished_at) {
+        Some(first) => code(first),
+        None if status.phase == PodPhase::Failed && !stopped => exit::FAILED,
+        None => exit::OK,
+    }
+}
+
+fn code(ended: &ContainerStateTerminated) -> u8 {
+    u8::try_from(ended.exit_code).unwrap_or(exit::FAILED)
+}
+
+#[cfg(test)]
+mod tests {
+    use pod_runtime::Pod;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn code_of(phase: &str, states: [Value; 3], stopped: bool) -> u8 {
+        let container = |name: &str, more: Value| {
+            let mut container = json!({"name": name, "image": "pod.local/host"});
+            container.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            container
+        };
+        let manifest = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
+            "spec": {
+                "initContainers": [container("log", json!({"restartPolicy": "Always"}))],
+                "containers": [container("a", json!({})), container("b", json!({}))],
+            },
+        });
+        let pod = Pod::from_json(&manifest.to_string()).unwrap().validate().unwrap();
+        let status = |name: &str, state: &Value| {
+            let mut status = json!({"name": name, "ready": false, "restartCount": 0, "image": "", "imageID": ""});
+            status.as_object_mut().unwrap().extend(state.as_object().unwrap().clone());
+            status
+        };
+        let [log, a, b] = &states;
+        let status = json!({
+            "phase": phase,
+            "initContainerStatuses": [status("log", log)],
+            "containerStatuses": [status("a", a), status("b", b)],
+        });
+        exit_code(&pod, &serde_json::from_value(status).unwrap(), stopped)
+    }
+
+    fn ended(code: i32, second: u32) -> Value {
+        json!({"state": {"terminated": {"exitCode": code, "finishedAt": format!("2026-01-02T03:04:{second:02}Z")}}})
+    }
+
+    fn running() -> Value {
+        json!({"state": {"running": {}}})
+    }
+
+    #[test]
+    fn the_first_failure_counts() {
+        assert_eq!(code_of("Succeeded", [ended(143, 9), ended(0, 1), ended(0, 2)], false), 0);
+        assert_eq!(code_of("Failed", [ended(9, 0), ended(3, 5), ended(4, 2)], false), 4);
+        assert_eq!(code_of("Failed", [ended(9, 0), ended(0, 5), ended(143, 2)], false), 143);
+        assert_eq!(code_of("Failed", [running(), running(), running()], false), 1);
+        assert_eq!(code_of("Failed", [running(), running(), ended(300, 1)], false), 1);
+    }
+
+    #[test]
+    fn a_container_that_was_asked_to_stop_has_not_failed() {
+        assert_eq!(code_of("Failed", [ended(143, 9), ended(143, 1), ended(0, 2)], true), 0);
+        assert_eq!(code_of("Failed", [ended(143, 9), ended(143, 1), ended(7, 2)], true), 7);
+        assert_eq!(code_of("Failed", [ended(143, 9), ended(143, 1), ended(137, 2)], true), 137);
+        assert_eq!(code_of("Running", [running(), running(), running()], true), 0);
+        let looping = json!({"state": {"waiting": {}}, "lastState": ended(5, 1)["state"]});
+        assert_eq!(code_of("Running", [running(), running(), looping], true), 5);
+    }
+}
