@@ -54,8 +54,9 @@ guest:
 
 docs:
 	@tools/require-rust
-	cargo run --quiet --locked -p pod-spec --example fields >docs/fields.md.new
-	mv docs/fields.md.new docs/fields.md
+	@mkdir -p target
+	cargo run --quiet --locked -p pod-spec --example fields >target/fields.md
+	mv target/fields.md docs/fields.md
 
 clean:
 	cargo clean
