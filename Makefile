@@ -7,7 +7,7 @@ INSTALL ?= tools/install-packages
 # A linker, and certificates to fetch crates with. No C library beyond libc is needed.
 BUILD_PACKAGES := gcc libc6-dev ca-certificates
 # Programs that tests and examples run inside pods, or look at the machine with.
-TEST_PACKAGES := $(BUILD_PACKAGES) iproute2 procps util-linux busybox-static
+TEST_PACKAGES := $(BUILD_PACKAGES) iproute2 procps util-linux busybox-static python3
 # What pod is measured against.
 BENCH_PACKAGES := $(BUILD_PACKAGES) podman crun busybox-static catatonit
 
