@@ -16,16 +16,42 @@ fn main() {
 
     let mut build = Command::new(&rustc);
     build.args(["--edition", "2024", "--crate-type", "bin", "--target", &target, "-o"]).arg(&out);
-    build.args(["-C", "panic=abort", "-C", "opt-level=s", "-C", "strip=symbols", "-C", "relocation-model=static"]);
+    build.args([
+        "-C",
+        "panic=abort",
+        "-C",
+        "opt-level=s",
+        "-C",
+        "strip=symbols",
+        "-C",
+        "relocation-model=static",
+    ]);
     if linker.exists() {
         build.arg("-C").arg(format!("linker={}", linker.display()));
         build.args(["-C", "linker-flavor=ld.lld", "-C", "link-self-contained=no"]);
-        build.args(["-C", "link-arg=-nostdlib", "-C", "link-arg=--build-id=none", "-C", "link-arg=--no-eh-frame-hdr"]);
+        build.args([
+            "-C",
+            "link-arg=-nostdlib",
+            "-C",
+            "link-arg=--build-id=none",
+            "-C",
+            "link-arg=--no-eh-frame-hdr",
+        ]);
         build.args(["-C", "link-arg=-znoseparate-code", "-C", "link-arg=-zmax-page-size=4096"]);
     } else {
         // A distribution's rustc may come without rust-lld; the system's linker makes a larger file.
-        build.args(["-C", "link-arg=-nostdlib", "-C", "link-arg=-nostartfiles", "-C", "link-arg=-static"]);
+        build.args([
+            "-C",
+            "link-arg=-nostdlib",
+            "-C",
+            "link-arg=-nostartfiles",
+            "-C",
+            "link-arg=-static",
+        ]);
     }
-    let status = build.args(["-C", "default-linker-libraries=no", "pause/pause.rs"]).status().expect("rustc runs");
+    let status = build
+        .args(["-C", "default-linker-libraries=no", "pause/pause.rs"])
+        .status()
+        .expect("rustc runs");
     assert!(status.success(), "rustc could not compile pause/pause.rs for {target}");
 }

@@ -1,8 +1,11 @@
 //! One container in a sandbox: run, wait, read its log, remove everything.
 //!
 //! `cargo run --example hello -- uname -a`
+#![expect(clippy::print_stdout, reason = "a program may print")]
 
-use pod_sandbox::{ContainerConfig, ContainerId, Process, RootFs, Runtime, SandboxConfig, SandboxId};
+use pod_sandbox::{
+    ContainerConfig, ContainerId, Process, RootFs, Runtime, SandboxConfig, SandboxId,
+};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     pod_sandbox::init();
@@ -12,7 +15,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let dir = std::env::temp_dir().join(format!("hello-{}", std::process::id()));
     let runtime = Runtime::open(dir.join("run"))?;
-    let sandbox = runtime.create(&SandboxConfig::new(SandboxId::new(format!("hello-{}", std::process::id()))?))?;
+    let sandbox = runtime
+        .create(&SandboxConfig::new(SandboxId::new(format!("hello-{}", std::process::id()))?))?;
 
     let id = ContainerId::new("hello")?;
     let root = RootFs::Host { layer: dir.join("layer"), mask: vec![] };

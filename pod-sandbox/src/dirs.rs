@@ -5,6 +5,9 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
+/// The file in a container's directory that names its writable layer.
+pub(crate) const LAYER: &str = "layer";
+
 /// The directory of one sandbox. It is 0700, and so nobody else reaches the socket in it.
 #[derive(Debug, Clone)]
 pub(crate) struct SandboxDir(PathBuf);

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 #[non_exhaustive]
 pub enum ConfigError {
     /// An id has a form that is no safe file name.
-    #[error("{what} id {id:?} is not 1 to 128 letters, digits, `-`, `_` or `.`, beginning with a letter or digit")]
+    #[error(
+        "{what} id {id:?} is not 1 to 128 letters, digits, `-`, `_` or `.`, beginning with a letter or digit"
+    )]
     Id {
         /// `sandbox` or `container`.
         what: &'static str,
@@ -70,6 +72,12 @@ pub enum CgroupError {
     #[error("cgroup path {} is not below {}", path.display(), crate::cgroup::ROOT)]
     OutsideRoot {
         /// The path.
+        path: PathBuf,
+    },
+    /// There are processes in it, which are none of ours.
+    #[error("cgroup {} is in use", path.display())]
+    InUse {
+        /// The cgroup.
         path: PathBuf,
     },
     /// A step failed.

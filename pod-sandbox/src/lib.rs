@@ -45,8 +45,8 @@ mod sys;
 pub use capability::{Capabilities, Capability};
 pub use cgroup::ROOT as CGROUP_ROOT;
 pub use config::{
-    Companion, ContainerConfig, ContainerId, DEFAULT_PATH, Mount, Process, Resources, RootFs, SandboxConfig, SandboxId,
-    Seccomp, Tmpfs,
+    Companion, ContainerConfig, ContainerId, DEFAULT_PATH, Mount, Process, Resources, RootFs,
+    SandboxConfig, SandboxId, Seccomp, Tmpfs,
 };
 pub use error::{CgroupError, ConfigError, RequestError, SandboxError, SeccompError};
 pub use keeper::GENERATION;

@@ -23,19 +23,32 @@ const MAX_FDS: usize = 4;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Request {
     /// The requests that follow come from the companion of this generation.
-    Hello { generation: u64 },
+    Hello {
+        generation: u64,
+    },
     Status,
     /// Answered with a [`Reply::Status`] now and at each change, until the client hangs up.
     Watch,
     /// Answered with the pause process's network namespace.
     NetworkNamespace,
     Create(Box<ContainerConfig>),
-    Start { id: ContainerId },
-    Signal { id: ContainerId, signal: i32 },
+    Start {
+        id: ContainerId,
+    },
+    Signal {
+        id: ContainerId,
+        signal: i32,
+    },
     /// Kills what runs and forgets the container.
-    Remove { id: ContainerId },
+    Remove {
+        id: ContainerId,
+    },
     /// Answered with [`Reply::Executing`] and the ends of its pipes, then with [`Reply::Exited`].
-    Execute { id: ContainerId, args: Vec<String>, stdin: bool },
+    Execute {
+        id: ContainerId,
+        args: Vec<String>,
+        stdin: bool,
+    },
     /// Tears everything down; answered with [`Reply::Removed`], after which the keeper ends.
     Shutdown,
 }
@@ -46,9 +59,13 @@ pub(crate) enum Reply {
     Done,
     Status(SandboxStatus),
     /// With the descriptors stdin (when asked for), stdout, stderr.
-    Executing { pid: i32 },
+    Executing {
+        pid: i32,
+    },
     Exited(Exit),
-    Removed { errors: Vec<String> },
+    Removed {
+        errors: Vec<String>,
+    },
     Failed(RequestError),
 }
 
@@ -105,7 +122,10 @@ impl Inbox {
         let prefix = u32::from_le_bytes(*prefix);
         let (length, fds) = ((prefix & 0xff_ffff) as usize, (prefix >> 24) as usize);
         if fds > MAX_FDS {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "message with more than 4 descriptors"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "message with more than 4 descriptors",
+            ));
         }
         let Some(body) = self.bytes.get(4..4 + length) else { return Ok(None) };
         let message = serde_json::from_slice(body)?;

@@ -1,26 +1,33 @@
 //! The directory of all sandboxes, and how a keeper is started.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{FcntlArg, Flock, FlockArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 
 use crate::cgroup::Hierarchy;
 use crate::config::{SandboxConfig, SandboxId};
-use crate::dirs::SandboxDir;
+use crate::dirs::{LAYER, SandboxDir};
 use crate::error::{SandboxError, chain};
 use crate::keeper;
 use crate::protocol::read_to_end;
 use crate::sandbox::Sandbox;
 use crate::status::SandboxStatus;
 use crate::sys;
+
+/// How long a keeper that does not answer may hold its lock.
+const LAST_MOMENTS: Duration = Duration::from_secs(5);
 
 /// `argv[0]` of a keeper.
 pub const KEEPER: &str = "pod-keeper";
@@ -94,15 +101,16 @@ impl Runtime {
     }
 
     fn launch(&self, dir: &SandboxDir, config: &SandboxConfig) -> Result<(), SandboxError> {
-        let text = serde_json::to_vec(config).map_err(|e| SandboxError::io("write config.json")(e.into()))?;
+        let text = serde_json::to_vec(config)
+            .map_err(|e| SandboxError::io("write config.json")(e.into()))?;
         fs::write(dir.config(), text).map_err(SandboxError::io("write config.json"))?;
         let launch = || -> io::Result<String> {
-            let program = match &self.helper {
-                Some(helper) => fs::canonicalize(helper)?,
-                None => PathBuf::from("/proc/self/exe"),
+            let sealed = match &self.helper {
+                Some(helper) => seal(&fs::canonicalize(helper)?)?,
+                None => seal_self()?,
             };
-            let sealed = seal(&program)?;
-            let errors = File::options().create(true).append(true).open(dir.path().join("keeper.log"))?;
+            let errors =
+                File::options().create(true).append(true).open(dir.path().join("keeper.log"))?;
             let mut child = Command::new(format!("/proc/self/fd/{}", sealed.as_raw_fd()))
                 .arg0(KEEPER)
                 .arg(dir.path())
@@ -122,8 +130,11 @@ impl Runtime {
         match launch().map_err(SandboxError::io("start the keeper"))? {
             answer if answer == keeper::READY => Ok(()),
             answer => {
-                let message =
-                    if answer.is_empty() { "the keeper ended without a word".to_owned() } else { answer };
+                let message = if answer.is_empty() {
+                    "the keeper ended without a word".to_owned()
+                } else {
+                    answer
+                };
                 Err(SandboxError::Setup { id: config.id.to_string(), message })
             }
         }
@@ -187,29 +198,48 @@ impl Runtime {
             Err(SandboxError::NotRunning { .. }) => {}
             result => return result,
         }
-        let lock = take_lock(&dir).map_err(SandboxError::io("lock the sandbox"))?;
-        if lock.is_none() {
-            return Err(SandboxError::NotRunning { id: id.to_string() });
-        }
+        let _lock = self.wait_for_lock(id, &dir)?;
         let errors = self.bury(&dir);
-        if errors.is_empty() { Ok(()) } else { Err(SandboxError::Teardown { id: id.to_string(), errors }) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(SandboxError::Teardown { id: id.to_string(), errors })
+        }
+    }
+
+    /// The lock of a keeper that does not answer: one that has just been killed may take a moment to be gone.
+    fn wait_for_lock(&self, id: &SandboxId, dir: &SandboxDir) -> Result<Flock<File>, SandboxError> {
+        let deadline = Instant::now() + LAST_MOMENTS;
+        loop {
+            match take_lock(dir).map_err(SandboxError::io("lock the sandbox"))? {
+                Some(lock) => return Ok(lock),
+                None if Instant::now() > deadline => {
+                    return Err(SandboxError::NotRunning { id: id.to_string() });
+                }
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
     }
 
     /// Clears away what a dead keeper left. Its mounts went with its mount namespace.
     fn bury(&self, dir: &SandboxDir) -> Vec<String> {
         let mut errors = Vec::new();
-        let config = fs::read(dir.config()).ok().and_then(|t| serde_json::from_slice::<SandboxConfig>(&t).ok());
+        let config = fs::read(dir.config())
+            .ok()
+            .and_then(|t| serde_json::from_slice::<SandboxConfig>(&t).ok());
         if let Some(config) = config {
             let destroyed = Hierarchy::detect().and_then(|h| h.destroy(&config.cgroup));
             errors.extend(destroyed.err().map(|e| chain(&e)));
             let companion = self.journal(&config.id).ok().flatten().and_then(|s| s.companion);
-            if let Some(pid) = companion.map(Pid::from_raw).filter(|pid| is_companion(*pid, &config)) {
+            if let Some(pid) =
+                companion.map(Pid::from_raw).filter(|pid| is_companion(*pid, &config))
+            {
                 let _ = kill(pid, Signal::SIGKILL);
             }
         }
         for entry in fs::read_dir(dir.containers()).into_iter().flatten().flatten() {
-            if let Ok(layer) = fs::read_to_string(entry.path().join("layer")) {
-                errors.extend(remove(Path::new(&layer)));
+            if let Ok(layer) = fs::read(entry.path().join(LAYER)) {
+                errors.extend(remove(Path::new(OsStr::from_bytes(&layer))));
             }
         }
         errors.extend(remove(dir.path()));
@@ -219,7 +249,9 @@ impl Runtime {
 
 fn remove(path: &Path) -> Option<String> {
     match fs::remove_dir_all(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Some(format!("cannot remove {}: {e}", path.display())),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Some(format!("cannot remove {}: {e}", path.display()))
+        }
         _ => None,
     }
 }
@@ -234,7 +266,8 @@ fn is_companion(pid: Pid, config: &SandboxConfig) -> bool {
 
 /// The keeper's lock: taken when it is dead, `None` when it lives.
 fn take_lock(dir: &SandboxDir) -> io::Result<Option<Flock<File>>> {
-    let file = File::open(dir.lock())?;
+    // Missing when the keeper ended, or was never started, before it made it.
+    let file = File::options().create(true).truncate(false).write(true).open(dir.lock())?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(Some(lock)),
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
@@ -249,4 +282,29 @@ fn seal(program: &Path) -> io::Result<OwnedFd> {
     let mount = sys::open_tree(nix::fcntl::AT_FDCWD, &path, false)?;
     sys::make_readonly(mount.as_fd(), false)?;
     Ok(mount)
+}
+
+/// The same for this very program.
+fn seal_self() -> io::Result<OwnedFd> {
+    let own = Path::new("/proc/self/exe");
+    // A process that has changed its mount namespace runs from a mount of another one, which cannot be copied; but the
+    // same file may be there under the same name.
+    let by_name = || {
+        let path = fs::read_link(own)?;
+        let (a, b) = (fs::metadata(own)?, fs::metadata(&path)?);
+        if (a.dev(), a.ino()) == (b.dev(), b.ino()) {
+            seal(&path)
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
+    };
+    seal(own).or_else(|_| by_name()).or_else(|_| copy(own))
+}
+
+/// A copy in memory, for a program that has no name any more.
+fn copy(program: &Path) -> io::Result<OwnedFd> {
+    let copy = memfd_create(KEEPER, MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
+    io::copy(&mut File::open(program)?, &mut File::from(copy.try_clone()?))?;
+    fcntl(&copy, FcntlArg::F_ADD_SEALS(SealFlag::all()))?;
+    Ok(copy)
 }

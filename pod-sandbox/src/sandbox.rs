@@ -40,11 +40,13 @@ impl Sandbox {
     }
 
     pub(crate) fn connect(&self) -> Result<Channel, SandboxError> {
-        let socket = self.dir.with_socket_path(|path| UnixStream::connect(path)).map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                SandboxError::NotRunning { id: self.id.to_string() }
+        let socket = self.dir.with_socket_path(|path| UnixStream::connect(path)).map_err(|e| {
+            match e.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                    SandboxError::NotRunning { id: self.id.to_string() }
+                }
+                _ => SandboxError::io(format!("reach the keeper of sandbox `{}`", self.id))(e),
             }
-            _ => SandboxError::io(format!("reach the keeper of sandbox `{}`", self.id))(e),
         })?;
         Ok(Channel::new(socket))
     }
@@ -61,7 +63,9 @@ impl Sandbox {
     /// A connection that broke: most often because the keeper has ended.
     fn broken(&self, error: io::Error) -> SandboxError {
         match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset => {
                 SandboxError::NotRunning { id: self.id.to_string() }
             }
             io::ErrorKind::InvalidData => SandboxError::Protocol { id: self.id.to_string() },
@@ -259,7 +263,11 @@ impl Call {
     }
 
     /// Leaves out the answer to the greeting and turns refusals into errors.
-    fn sort(&mut self, reply: Reply, fds: Vec<OwnedFd>) -> Result<Option<(Reply, Vec<OwnedFd>)>, SandboxError> {
+    fn sort(
+        &mut self,
+        reply: Reply,
+        fds: Vec<OwnedFd>,
+    ) -> Result<Option<(Reply, Vec<OwnedFd>)>, SandboxError> {
         match reply {
             Reply::Failed(error) => Err(error.into()),
             Reply::Done if !self.greeted => {
@@ -382,7 +390,10 @@ impl Watch {
     ///
     /// # Errors
     /// [`SandboxError::NotRunning`] when the sandbox is gone.
-    #[expect(clippy::should_implement_trait, reason = "its items are results, and it has no end but an error")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "its items are results, and it has no end but an error"
+    )]
     pub fn next(&mut self) -> Result<SandboxStatus, SandboxError> {
         match self.call.receive()?.0 {
             Reply::Status(status) => Ok(status),

@@ -24,7 +24,11 @@ pub(crate) type NewNamespaces = nix::sched::CloneFlags;
 /// Forks this process, with new namespaces, straight into a cgroup v2 where one is named.
 ///
 /// Only a single-threaded process may call this: the C library's fork handlers do not run.
-pub(crate) fn fork(namespaces: NewNamespaces, cgroup: Option<BorrowedFd<'_>>, sibling: bool) -> io::Result<Fork> {
+pub(crate) fn fork(
+    namespaces: NewNamespaces,
+    cgroup: Option<BorrowedFd<'_>>,
+    sibling: bool,
+) -> io::Result<Fork> {
     debug_assert_eq!(threads(), 1, "fork from a process with threads");
     let mut pidfd: libc::c_int = -1;
     let mut flags = namespaces.bits() as u64 | libc::CLONE_PIDFD as u64;
@@ -50,7 +54,8 @@ pub(crate) fn fork(namespaces: NewNamespaces, cgroup: Option<BorrowedFd<'_>>, si
     };
     // SAFETY: `args` is valid and the process has one thread, so the child's copy of memory is consistent; no memory is
     // shared (no CLONE_VM). No safe call offers CLONE_PIDFD, CLONE_INTO_CGROUP and namespaces at once.
-    let r = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
+    let r =
+        unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
     match r {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Fork::Child),
@@ -87,8 +92,40 @@ pub(crate) fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
 /// Sends a signal to exactly the process behind the descriptor.
 pub(crate) fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
     // SAFETY: a null siginfo is allowed. nix has no such call.
-    let r = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, std::ptr::null::<()>(), 0) };
+    let r = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal,
+            std::ptr::null::<()>(),
+            0,
+        )
+    };
     if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// How the child behind the descriptor ended, which reaps it; `None` when it has not and is not waited for.
+pub(crate) fn wait_pidfd(
+    pidfd: BorrowedFd<'_>,
+    wait: bool,
+) -> io::Result<Option<std::process::ExitStatus>> {
+    use std::os::unix::process::ExitStatusExt;
+    let flags = libc::WEXITED | if wait { 0 } else { libc::WNOHANG };
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: `info` is valid for writes; zeros are a siginfo. nix has a call that fails for real-time signals.
+    let (r, info) = unsafe {
+        let r =
+            libc::waitid(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, info.as_mut_ptr(), flags);
+        (r, info.assume_init())
+    };
+    if r < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: filled in for a child, else all zeros.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    // The form of wait(2): the code in the second byte, a signal in the first.
+    let raw = if info.si_code == libc::CLD_EXITED { (status & 0xff) << 8 } else { status & 0x7f };
+    Ok((pid != 0).then(|| std::process::ExitStatus::from_raw(raw)))
 }
 
 /// Reads a number through `prctl` or sets one; `args` are passed as they are.
@@ -191,17 +228,28 @@ pub(crate) fn load_filter(program: &[Instruction]) -> io::Result<()> {
         len: u16,
         filter: *const Instruction,
     }
-    let len = u16::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let len =
+        u16::try_from(program.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let program = Program { len, filter: program.as_ptr() };
     // SAFETY: `program` points to `len` instructions in the kernel's layout. No safe call loads a filter.
-    let r = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };
+    let r = unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program)
+    };
     if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Marks every descriptor from `first` on to be closed by the next exec.
 pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
     // SAFETY: no memory is passed; descriptors stay open. nix has no such call.
-    let r = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    let r =
+        unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Closes every descriptor from `first` on. None of them may be in use.
+pub(crate) fn close_from(first: u32) -> io::Result<()> {
+    // SAFETY: called before this process has opened anything of its own. nix has no such call.
+    let r = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
     if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
@@ -213,7 +261,16 @@ pub(crate) fn exec_fd(fd: BorrowedFd<'_>, argv: &[CString], env: &[CString]) -> 
     let (argv, env) = (pointers(argv), pointers(env));
     let flags = libc::AT_EMPTY_PATH;
     // SAFETY: both lists are null-terminated and live over the call, which returns only on failure.
-    unsafe { libc::syscall(libc::SYS_execveat, fd.as_raw_fd(), c"".as_ptr(), argv.as_ptr(), env.as_ptr(), flags) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            fd.as_raw_fd(),
+            c"".as_ptr(),
+            argv.as_ptr(),
+            env.as_ptr(),
+            flags,
+        )
+    };
     io::Error::last_os_error()
 }
 
@@ -234,13 +291,24 @@ pub(crate) fn open_tree(dir: BorrowedFd<'_>, path: &CStr, recursive: bool) -> io
 
 /// Makes a detached mount read-only, all of it when `recursive`.
 pub(crate) fn make_readonly(mount: BorrowedFd<'_>, recursive: bool) -> io::Result<()> {
-    let attr =
-        libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    let attr = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_RDONLY,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: 0,
+    };
     let flags = libc::AT_EMPTY_PATH as u32 | if recursive { libc::AT_RECURSIVE as u32 } else { 0 };
     let size = size_of::<libc::mount_attr>();
     // SAFETY: `attr` is valid for `size` bytes. nix has no such call.
     let r = unsafe {
-        libc::syscall(libc::SYS_mount_setattr, mount.as_raw_fd(), c"".as_ptr(), flags, &raw const attr, size)
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attr,
+            size,
+        )
     };
     if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
@@ -252,7 +320,8 @@ pub(crate) fn attach_mount(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> io:
     let (from, to) = (mount.as_raw_fd(), target.as_raw_fd());
     let flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
     // SAFETY: both paths are empty C strings. nix has no such call.
-    let r = unsafe { libc::syscall(libc::SYS_move_mount, from, c"".as_ptr(), to, c"".as_ptr(), flags) };
+    let r =
+        unsafe { libc::syscall(libc::SYS_move_mount, from, c"".as_ptr(), to, c"".as_ptr(), flags) };
     if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
@@ -284,7 +353,8 @@ pub(crate) fn bpf_load_device_program(instructions: &[u64]) -> io::Result<OwnedF
         flags: 0,
     };
     // SAFETY: `load` is the prefix of `union bpf_attr` for this command and its pointers live over the call.
-    let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_LOAD, &raw const load, size_of::<Load>()) };
+    let fd =
+        unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_LOAD, &raw const load, size_of::<Load>()) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
@@ -293,7 +363,10 @@ pub(crate) fn bpf_load_device_program(instructions: &[u64]) -> io::Result<OwnedF
 }
 
 /// Attaches a device program to a cgroup v2.
-pub(crate) fn bpf_attach_device_program(cgroup: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn bpf_attach_device_program(
+    cgroup: BorrowedFd<'_>,
+    program: BorrowedFd<'_>,
+) -> io::Result<()> {
     #[repr(C)]
     struct Attach {
         target: u32,
@@ -311,7 +384,24 @@ pub(crate) fn bpf_attach_device_program(cgroup: BorrowedFd<'_>, program: Borrowe
         flags: BPF_F_ALLOW_MULTI,
     };
     // SAFETY: `attach` is the prefix of `union bpf_attr` for this command.
-    let r = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_ATTACH, &raw const attach, size_of::<Attach>()) };
+    let r = unsafe {
+        libc::syscall(libc::SYS_bpf, BPF_PROG_ATTACH, &raw const attach, size_of::<Attach>())
+    };
+    if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Has a command executed in the mount namespace behind a descriptor.
+pub(crate) fn enter_mounts(command: &mut std::process::Command, namespace: OwnedFd) {
+    use std::os::unix::process::CommandExt;
+    let enter = move || Ok(nix::sched::setns(&namespace, nix::sched::CloneFlags::CLONE_NEWNS)?);
+    // SAFETY: between fork and exec only one system call is made, and nothing is allocated.
+    unsafe { command.pre_exec(enter) };
+}
+
+/// Names the calling process, for those who look at a list of them.
+pub(crate) fn set_name(name: &CStr) -> io::Result<()> {
+    // SAFETY: the name is a C string, which the kernel copies.
+    let r = unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
     if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
@@ -322,21 +412,27 @@ pub(crate) fn c_string(text: impl AsRef<[u8]>) -> CString {
     CString::new(&bytes[..end]).unwrap_or_default()
 }
 
-/// Sets what a signal does.
-pub(crate) fn set_default_action(signal: nix::sys::signal::Signal) -> nix::Result<()> {
-    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, sigaction};
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    // SAFETY: the default action runs no code of ours.
-    unsafe { sigaction(signal, &default) }.map(drop)
+/// Gives every signal its default action, those too that the C library keeps for itself: a caller may have ignored them.
+pub(crate) fn set_default_actions() {
+    /// As long as the kernel's structure on every architecture: handler, flags, restorer, mask.
+    const DEFAULT: [u64; 4] = [0; 4];
+    for signal in 1..=64 {
+        let none = std::ptr::null_mut::<u64>();
+        // SAFETY: zeros are the default action, which runs no code of ours; the structure is read only. KILL and STOP,
+        // which cannot be changed, have it anyway. nix reaches the standard signals only.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, signal, DEFAULT.as_ptr(), none, size_of::<u64>())
+        };
+    }
 }
 
 /// Makes `number` a copy of `fd` that survives an exec.
 pub(crate) fn duplicate_to(fd: BorrowedFd<'_>, number: i32) -> nix::Result<()> {
-    // SAFETY: the standard descriptors belong to nobody in a process that is about to execute another program.
-    let r = if fd.as_raw_fd() == number {
-        unsafe { libc::fcntl(number, libc::F_SETFD, 0) }
-    } else {
-        unsafe { libc::dup2(fd.as_raw_fd(), number) }
+    let fd = fd.as_raw_fd();
+    // SAFETY: no memory is passed. The standard descriptors belong to nobody in a process that is about to execute
+    // another program; nix would take and close them.
+    let r = unsafe {
+        if fd == number { libc::fcntl(number, libc::F_SETFD, 0) } else { libc::dup2(fd, number) }
     };
     nix::errno::Errno::result(r).map(drop)
 }
@@ -345,7 +441,9 @@ pub(crate) fn duplicate_to(fd: BorrowedFd<'_>, number: i32) -> nix::Result<()> {
 pub(crate) fn set_xattr(path: &std::path::Path, name: &CStr, value: &[u8]) -> io::Result<()> {
     let path = c_string(path.as_os_str().as_encoded_bytes());
     // SAFETY: both are C strings and `value` is valid for its length. nix has no such call.
-    let r = unsafe { libc::lsetxattr(path.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) };
+    let r = unsafe {
+        libc::lsetxattr(path.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0)
+    };
     if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 

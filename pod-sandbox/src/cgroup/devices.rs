@@ -40,15 +40,15 @@ const fn device(major: u32, minor: Option<u32>) -> Rule {
 /// Nodes of character devices can be made, as on a cluster's node, but only these can be opened.
 const STANDARD: [Rule; 10] = [
     Rule { kind: Kind::Character, major: None, minor: None, access: Access::Node },
-    device(1, Some(3)),  // null
-    device(1, Some(5)),  // zero
-    device(1, Some(7)),  // full
-    device(1, Some(8)),  // random
-    device(1, Some(9)),  // urandom
-    device(5, Some(0)),  // tty
-    device(5, Some(1)),  // console
-    device(5, Some(2)),  // ptmx
-    device(136, None),   // pts
+    device(1, Some(3)), // null
+    device(1, Some(5)), // zero
+    device(1, Some(7)), // full
+    device(1, Some(8)), // random
+    device(1, Some(9)), // urandom
+    device(5, Some(0)), // tty
+    device(5, Some(1)), // console
+    device(5, Some(2)), // ptmx
+    device(136, None),  // pts
 ];
 
 impl DeviceRules {
@@ -83,7 +83,11 @@ impl fmt::Display for Rule {
 
 // eBPF, one instruction in 64 bits: code, registers, offset, immediate.
 const fn ebpf(code: u8, dst: u8, src: u8, offset: i16, imm: i32) -> u64 {
-    code as u64 | (dst as u64) << 8 | (src as u64) << 12 | (offset as u16 as u64) << 16 | (imm as u32 as u64) << 32
+    code as u64
+        | (dst as u64) << 8
+        | (src as u64) << 12
+        | (offset as u16 as u64) << 16
+        | (imm as u32 as u64) << 32
 }
 
 const LOAD_WORD: u8 = 0x61;
@@ -102,10 +106,10 @@ fn compile(rules: &[Rule]) -> Vec<u64> {
     let mut program = vec![
         ebpf(LOAD_WORD, 2, 1, 0, 0),
         ebpf(MOVE, 3, 2, 0, 0),
-        ebpf(AND_IMM32, 3, 0, 0, 0xffff), // r3: type
+        ebpf(AND_IMM32, 3, 0, 0, 0xffff),     // r3: type
         ebpf(SHIFT_RIGHT_IMM32, 2, 0, 0, 16), // r2: access
-        ebpf(LOAD_WORD, 4, 1, 4, 0), // r4: major
-        ebpf(LOAD_WORD, 5, 1, 8, 0), // r5: minor
+        ebpf(LOAD_WORD, 4, 1, 4, 0),          // r4: major
+        ebpf(LOAD_WORD, 5, 1, 8, 0),          // r5: minor
     ];
     for rule in rules {
         // A test that fails goes on with the next rule, which begins behind `r0 = 1; exit`.

@@ -61,6 +61,15 @@ impl Hierarchy {
         }
     }
 
+    /// Makes a cgroup that is removed later with everything in it, and so must have nobody else in it.
+    pub(crate) fn claim(&self, path: &Path) -> Result<(), CgroupError> {
+        check(path)?;
+        if self.is_populated(path) {
+            return Err(CgroupError::InUse { path: path.to_owned() });
+        }
+        self.create(path)
+    }
+
     /// Sets limits on a cgroup that exists.
     pub(crate) fn limit(&self, path: &Path, resources: &Resources) -> Result<(), CgroupError> {
         check(path)?;
@@ -140,7 +149,10 @@ impl Hierarchy {
         while self.is_populated(path) {
             self.kill(path)?;
             if Instant::now() > deadline {
-                return Err(CgroupError::StillPopulated { path: path.to_owned(), after: KILL_DEADLINE });
+                return Err(CgroupError::StillPopulated {
+                    path: path.to_owned(),
+                    after: KILL_DEADLINE,
+                });
             }
             // The kernel offers no descriptor that tells on v1 that the last process has left.
             std::thread::sleep(pause);
@@ -218,7 +230,17 @@ mod tests {
 
     #[test]
     fn only_paths_strictly_below_our_root_are_taken() {
-        for bad in ["", "/", "/pod", "/pod/", "pod/x", "/pods/x", "/pod/../x", "/pod/x/../..", "/kubepods/x"] {
+        for bad in [
+            "",
+            "/",
+            "/pod",
+            "/pod/",
+            "pod/x",
+            "/pods/x",
+            "/pod/../x",
+            "/pod/x/../..",
+            "/kubepods/x",
+        ] {
             assert!(check(Path::new(bad)).is_err(), "{bad:?}");
         }
         for good in ["/pod/x", "/pod/burstable/pod1/c"] {

@@ -57,7 +57,9 @@ impl Hierarchies {
     }
 
     pub(super) fn limit(&self, path: &Path, resources: &Resources) -> Result<(), CgroupError> {
-        let set = |controller, name, value: Option<u64>| match value.zip(self.file(controller, path, name)) {
+        let set = |controller, name, value: Option<u64>| match value
+            .zip(self.file(controller, path, name))
+        {
             Some((value, file)) => write(&file, &value.to_string()),
             None => Ok(()),
         };
@@ -77,9 +79,10 @@ impl Hierarchies {
     }
 
     pub(super) fn allow_devices(&self, path: &Path, rules: DeviceRules) -> Result<(), CgroupError> {
-        let (Some(allow), Some(deny)) =
-            (self.file("devices", path, "devices.allow"), self.file("devices", path, "devices.deny"))
-        else {
+        let (Some(allow), Some(deny)) = (
+            self.file("devices", path, "devices.allow"),
+            self.file("devices", path, "devices.deny"),
+        ) else {
             return Ok(());
         };
         if let Some(list) = rules.listed() {
@@ -113,22 +116,27 @@ impl Hierarchies {
     pub(super) fn usage(&self, path: &Path) -> Usage {
         let file = self.file("memory", path, "memory.oom_control");
         let text = file.and_then(|f| fs::read_to_string(f).ok()).unwrap_or_default();
-        let count = text.lines().find_map(|l| l.strip_prefix("oom_kill ")).and_then(|n| n.trim().parse().ok());
+        let count = text
+            .lines()
+            .find_map(|l| l.strip_prefix("oom_kill "))
+            .and_then(|n| n.trim().parse().ok());
         Usage { oom_kills: count.unwrap_or(0) }
     }
 
-    /// All processes in the cgroup and below, in whichever hierarchy they are.
+    /// All processes in the cgroup and below: a process joins the first hierarchy first.
     pub(super) fn pids(&self, path: &Path) -> Vec<Pid> {
         let mut pids = Vec::new();
-        for mounted in &self.used {
+        if let Some(mounted) = self.used.first() {
             collect(&below(&mounted.path, path), &mut pids);
         }
-        pids.sort_unstable();
-        pids.dedup();
         pids
     }
 
     pub(super) fn kill(&self, path: &Path) -> Result<(), CgroupError> {
+        // None of them can outrun this by forking any more.
+        if let Some(file) = self.file("pids", path, "pids.max") {
+            let _ = fs::write(file, "0");
+        }
         for pid in self.pids(path) {
             // It may have ended since; the caller looks again.
             let _ = kill(pid, Signal::SIGKILL);
@@ -152,14 +160,22 @@ impl Hierarchies {
             let dir = root.join(&options);
             fs::create_dir(&dir).map_err(failed("make", &dir))?;
             let flags = tmpfs | MsFlags::MS_RDONLY;
-            mounted("cgroup", &dir, mount(Some("cgroup"), &dir, Some("cgroup"), flags, Some(options.as_str())))?;
+            mounted(
+                "cgroup",
+                &dir,
+                mount(Some("cgroup"), &dir, Some("cgroup"), flags, Some(options.as_str())),
+            )?;
             for alias in hierarchy.controllers.iter().filter(|_| hierarchy.controllers.len() > 1) {
                 let link = root.join(alias);
                 std::os::unix::fs::symlink(&options, &link).map_err(failed("link", &link))?;
             }
         }
         let flags = tmpfs | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-        mounted("read-only tmpfs", root, mount(None::<&str>, root, None::<&str>, flags, Some("mode=755")))
+        mounted(
+            "read-only tmpfs",
+            root,
+            mount(None::<&str>, root, None::<&str>, flags, Some("mode=755")),
+        )
     }
 }
 
@@ -171,7 +187,9 @@ fn inherit_cpuset(dir: &Path) -> Result<(), CgroupError> {
         if own.trim().is_empty()
             && let Some(parent) = dir.parent()
         {
-            if parent.join("cpuset.cpus").exists() && parent != Path::new(super::MOUNT).join("cpuset") {
+            if parent.join("cpuset.cpus").exists()
+                && parent != Path::new(super::MOUNT).join("cpuset")
+            {
                 inherit_cpuset(parent)?;
             }
             let above = parent.join(name);
@@ -198,7 +216,10 @@ fn parse(mountinfo: &str, root: &Path) -> Vec<Mounted> {
     for line in mountinfo.lines() {
         let Some((left, right)) = line.split_once(" - ") else { continue };
         let (mut left, mut right) = (left.split(' '), right.split(' '));
-        let (Some(path), Some(kind), Some(options)) = (left.nth(4), right.next(), right.nth(1)) else { continue };
+        let (Some(path), Some(kind), Some(options)) = (left.nth(4), right.next(), right.nth(1))
+        else {
+            continue;
+        };
         let path = PathBuf::from(path);
         if path.parent() != Some(root) || found.iter().any(|m| m.path == path) {
             continue;

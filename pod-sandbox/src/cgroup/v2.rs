@@ -55,7 +55,11 @@ impl Hierarchy {
             .filter(|c| has(&offered, c) && !has(&given, c))
             .map(|c| format!("+{c}"))
             .collect();
-        if missing.is_empty() { Ok(()) } else { write(&dir.join("cgroup.subtree_control"), &missing.join(" ")) }
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            write(&dir.join("cgroup.subtree_control"), &missing.join(" "))
+        }
     }
 
     pub(super) fn limit(&self, path: &Path, resources: &Resources) -> Result<(), CgroupError> {
@@ -64,7 +68,10 @@ impl Hierarchy {
             write(&dir.join("cpu.weight"), &weight(shares).to_string())?;
         }
         if let Some(quota) = resources.cpu_quota {
-            write(&dir.join("cpu.max"), &format!("{quota} {}", resources.cpu_period.unwrap_or(100_000)))?;
+            write(
+                &dir.join("cpu.max"),
+                &format!("{quota} {}", resources.cpu_period.unwrap_or(100_000)),
+            )?;
         }
         if let Some(memory) = resources.memory {
             write(&dir.join("memory.max"), &memory.to_string())?;
@@ -85,7 +92,9 @@ impl Hierarchy {
         let dir = below(&self.mount, path);
         let cgroup = self.open(path)?;
         crate::sys::bpf_load_device_program(&program)
-            .and_then(|program| crate::sys::bpf_attach_device_program(cgroup.as_fd(), program.as_fd()))
+            .and_then(|program| {
+                crate::sys::bpf_attach_device_program(cgroup.as_fd(), program.as_fd())
+            })
             .map_err(failed("attach device rules to", &dir))
     }
 
@@ -97,7 +106,10 @@ impl Hierarchy {
     pub(super) fn usage(&self, path: &Path) -> Usage {
         let file = below(&self.mount, path).join("memory.events");
         let text = fs::read_to_string(file).unwrap_or_default();
-        let count = text.lines().find_map(|l| l.strip_prefix("oom_kill ")).and_then(|n| n.trim().parse().ok());
+        let count = text
+            .lines()
+            .find_map(|l| l.strip_prefix("oom_kill "))
+            .and_then(|n| n.trim().parse().ok());
         Usage { oom_kills: count.unwrap_or(0) }
     }
 
@@ -116,7 +128,8 @@ impl Hierarchy {
 
     pub(super) fn mount_view(&self) -> Result<(), CgroupError> {
         let root = Path::new(super::MOUNT);
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_RDONLY;
+        let flags =
+            MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_RDONLY;
         mount(Some("cgroup2"), root, Some("cgroup2"), flags, None::<&str>)
             .map_err(|e| failed("mount cgroup2 at", root)(e.into()))
     }

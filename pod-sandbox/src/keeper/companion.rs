@@ -1,8 +1,8 @@
 //! The program that the keeper keeps alive.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -25,23 +25,33 @@ pub const GENERATION: &str = "POD_SANDBOX_GENERATION";
 #[derive(Debug)]
 pub(super) struct Companion {
     config: config::Companion,
+    /// The host's mount namespace: the keeper leaves it after the first start.
+    host: OwnedFd,
     pub generation: u64,
     pause: Duration,
-    pub state: State,
+    state: State,
 }
 
 #[derive(Debug)]
-pub(super) enum State {
-    Running { pid: Pid, pidfd: OwnedFd, since: Instant },
-    Waiting { until: Instant },
+enum State {
+    Running {
+        pid: Pid,
+        pidfd: OwnedFd,
+        since: Instant,
+    },
+    Waiting {
+        until: Instant,
+    },
     /// It ended with code 0: its work is done.
     Done,
 }
 
 impl Companion {
-    pub fn new(config: config::Companion) -> Self {
+    /// To be called in the mount namespace in which it shall run.
+    pub fn new(config: config::Companion) -> io::Result<Self> {
+        let host = File::open("/proc/self/ns/mnt")?.into();
         let state = State::Waiting { until: Instant::now() };
-        Self { config, generation: 0, pause: FIRST_PAUSE, state }
+        Ok(Self { config, host, generation: 0, pause: FIRST_PAUSE, state })
     }
 
     /// Starts it when it is time to.
@@ -61,7 +71,8 @@ impl Companion {
     }
 
     fn spawn(&self) -> io::Result<(Pid, OwnedFd)> {
-        let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.config.log)?;
+        let log =
+            OpenOptions::new().create(true).append(true).mode(0o600).open(&self.config.log)?;
         let mut command = Command::new(&self.config.program);
         if let Some((name, args)) = self.config.argv.split_first() {
             command.arg0(name).args(args);
@@ -73,6 +84,7 @@ impl Companion {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
+        sys::enter_mounts(&mut command, self.host.try_clone()?);
         let child = command.spawn()?;
         let pid = Pid::from_raw(child.id() as i32);
         Ok((pid, sys::pidfd_open(pid)?))
@@ -102,6 +114,14 @@ impl Companion {
         match self.state {
             State::Waiting { until } => Some(until),
             State::Running { .. } | State::Done => None,
+        }
+    }
+
+    /// Readable when it has ended.
+    pub fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.state {
+            State::Running { pidfd, .. } => Some(pidfd.as_fd()),
+            State::Waiting { .. } | State::Done => None,
         }
     }
 

@@ -53,24 +53,24 @@ impl Connection {
         !self.unsent.is_empty()
     }
 
-    /// Reads what is there; `Err` when the client is gone.
+    /// Reads some of what is there, so that others have their turn; `Err` when the client is gone.
     pub fn receive(&mut self) -> io::Result<Vec<Request>> {
-        let mut requests = Vec::new();
-        loop {
-            match self.inbox.fill(&self.socket) {
-                Ok(true) => {}
-                Ok(false) if requests.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(false) => break,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => return Err(e),
+        match self.inbox.fill(&self.socket) {
+            Ok(true) => {}
+            Ok(false) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(e)
+                if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) =>
+            {
+                return Ok(Vec::new());
             }
-            while let Some((request, _)) = self.inbox.next()? {
-                requests.push(request);
-            }
-            // No request carries descriptors: none may pile up here.
-            self.inbox.drop_fds();
+            Err(e) => return Err(e),
         }
+        let mut requests = Vec::new();
+        while let Some((request, _)) = self.inbox.next()? {
+            requests.push(request);
+        }
+        // No request carries descriptors: none may pile up here.
+        self.inbox.drop_fds();
         Ok(requests)
     }
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Creating ──created──▶ Created ──start──▶ Starting ──started──▶ Running ──exit──▶ Exited
-//!     └──failed──▶ (gone)   └──exit──▶ Exited    └──failed──▶ Exited with its start error
+//!     └──failed──▶ (gone)   ├──exit──▶ Exited    └──failed──▶ Exited with its start error
+//!                           └──creator dies──▶ Ending ──exit──▶ Exited with its start error
 //! ```
 
 use std::io;
@@ -16,8 +17,10 @@ use nix::unistd::{Pid, pipe2};
 use super::creator::{Creator, Job, remove_files};
 use super::log::{Log, Stream};
 use super::spec::Shared;
+use super::tether::Tether;
 use crate::cgroup::{DeviceRules, Hierarchy};
 use crate::config::ContainerConfig;
+use crate::dirs::LAYER;
 use crate::error::{CgroupError, chain};
 use crate::status::{ContainerState, ContainerStatus, Exit};
 
@@ -36,11 +39,45 @@ pub(super) struct First {
 /// Where a container is in its life.
 #[derive(Debug)]
 pub(super) enum State {
-    Creating { creator: Creator, deadline: Instant },
-    Created { creator: Creator, first: First },
-    Starting { creator: Creator, first: First },
-    Running { first: First, started_at: i64 },
+    /// Without a deadline once that is over.
+    Creating {
+        creator: Creator,
+        deadline: Option<Instant>,
+    },
+    Created {
+        creator: Creator,
+        first: First,
+    },
+    Starting {
+        creator: Creator,
+        first: First,
+    },
+    Running {
+        first: First,
+        started_at: i64,
+    },
+    /// It has been killed before its program could run.
+    Ending {
+        first: First,
+        why: String,
+    },
     Exited(Exit),
+}
+
+impl State {
+    /// What clients are told.
+    pub fn status(&self) -> ContainerState {
+        match self {
+            Self::Creating { .. } => ContainerState::Creating,
+            Self::Created { first, .. }
+            | Self::Starting { first, .. }
+            | Self::Ending { first, .. } => ContainerState::Created { pid: first.pid.as_raw() },
+            Self::Running { first, started_at } => {
+                ContainerState::Running { pid: first.pid.as_raw(), started_at: *started_at }
+            }
+            Self::Exited(exit) => ContainerState::Exited(exit.clone()),
+        }
+    }
 }
 
 /// A container.
@@ -63,6 +100,8 @@ pub(super) struct Container {
 pub(super) enum SpawnError {
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
+    #[error("the writable layer {} is not empty", path.display())]
+    LayerInUse { path: PathBuf },
     #[error("cannot {action}")]
     Io { action: String, source: io::Error },
 }
@@ -82,13 +121,27 @@ impl Container {
         sandbox_cgroup: &Path,
         dir: PathBuf,
         shared: Shared<'_>,
+        tether: &Tether,
     ) -> Result<Self, SpawnError> {
         let cgroup = sandbox_cgroup.join(config.id.as_str());
-        let spawned = Self::try_spawn(&config, hierarchy, &cgroup, &dir, shared);
+        if let Some(layer) = config.rootfs.layer() {
+            claim(layer)?;
+        }
+        let spawned = Self::try_spawn(&config, hierarchy, &cgroup, &dir, shared, tether);
         match spawned {
             Ok((creator, log, streams)) => {
-                let state = State::Creating { creator, deadline: Instant::now() + CREATE_DEADLINE };
-                Ok(Self { config, state, cgroup, dir, log, streams, waiting: Vec::new(), removing: false })
+                let state =
+                    State::Creating { creator, deadline: Some(Instant::now() + CREATE_DEADLINE) };
+                Ok(Self {
+                    config,
+                    state,
+                    cgroup,
+                    dir,
+                    log,
+                    streams,
+                    waiting: Vec::new(),
+                    removing: false,
+                })
             }
             Err(error) => {
                 for left in clean(hierarchy, &cgroup, &dir, &config) {
@@ -105,10 +158,18 @@ impl Container {
         cgroup: &Path,
         dir: &Path,
         shared: Shared<'_>,
+        tether: &Tether,
     ) -> Result<(Creator, Log, [Stream; 2]), SpawnError> {
         for sub in ["rootfs", "engine"] {
             let path = dir.join(sub);
-            std::fs::create_dir_all(&path).map_err(SpawnError::io(format!("make {}", path.display())))?;
+            std::fs::create_dir_all(&path)
+                .map_err(SpawnError::io(format!("make {}", path.display())))?;
+        }
+        if let Some(layer) = config.rootfs.layer() {
+            // For whoever clears away after a dead keeper.
+            let note = dir.join(LAYER);
+            std::fs::write(&note, layer.as_os_str().as_encoded_bytes())
+                .map_err(SpawnError::io(format!("write {}", note.display())))?;
         }
         let log = Log::open(config.log.as_deref()).map_err(SpawnError::io("open the log"))?;
         hierarchy.create(cgroup)?;
@@ -117,7 +178,7 @@ impl Container {
         hierarchy.allow_devices(cgroup, devices)?;
         let (out, stdout) = output_pipe().map_err(SpawnError::io("make a pipe"))?;
         let (err, stderr) = output_pipe().map_err(SpawnError::io("make a pipe"))?;
-        let job = Job { config, shared, hierarchy, cgroup, dir, stdout, stderr };
+        let job = Job { config, shared, hierarchy, cgroup, dir, tether, stdout, stderr };
         let creator = Creator::spawn(job).map_err(SpawnError::io("fork"))?;
         Ok((creator, log, [Stream::new(out, "stdout"), Stream::new(err, "stderr")]))
     }
@@ -125,7 +186,10 @@ impl Container {
     /// Its first process, when it lives.
     pub fn first(&self) -> Option<&First> {
         match &self.state {
-            State::Created { first, .. } | State::Starting { first, .. } | State::Running { first, .. } => Some(first),
+            State::Created { first, .. }
+            | State::Starting { first, .. }
+            | State::Running { first, .. }
+            | State::Ending { first, .. } => Some(first),
             State::Creating { .. } | State::Exited(_) => None,
         }
     }
@@ -133,11 +197,32 @@ impl Container {
     /// Its creator, while it has one.
     pub fn creator(&self) -> Option<&Creator> {
         match &self.state {
-            State::Creating { creator, .. } | State::Created { creator, .. } | State::Starting { creator, .. } => {
-                Some(creator)
-            }
-            State::Running { .. } | State::Exited(_) => None,
+            State::Creating { creator, .. }
+            | State::Created { creator, .. }
+            | State::Starting { creator, .. } => Some(creator),
+            State::Running { .. } | State::Ending { .. } | State::Exited(_) => None,
         }
+    }
+
+    /// When its creation has taken too long.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Creating { deadline, .. } => deadline,
+            _ => None,
+        }
+    }
+
+    /// Whether its creation has just become late, which is told once.
+    pub fn expire(&mut self, now: Instant) -> bool {
+        match &mut self.state {
+            State::Creating { deadline, .. } => deadline.take_if(|at| *at <= now).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether its creation was given up.
+    pub fn is_late(&self) -> bool {
+        matches!(self.state, State::Creating { deadline: None, .. })
     }
 
     /// Whether a process of unknown number may be on its way to become its first.
@@ -147,16 +232,7 @@ impl Container {
 
     /// What clients are told.
     pub fn status(&self) -> ContainerStatus {
-        let state = match &self.state {
-            State::Creating { .. } => ContainerState::Creating,
-            State::Created { first, .. } | State::Starting { first, .. } => {
-                ContainerState::Created { pid: first.pid.as_raw() }
-            }
-            State::Running { first, started_at } => {
-                ContainerState::Running { pid: first.pid.as_raw(), started_at: *started_at }
-            }
-            State::Exited(exit) => ContainerState::Exited(exit.clone()),
-        };
+        let state = self.state.status();
         ContainerStatus { id: self.config.id.clone(), state, log_lines_lost: self.log.lost() }
     }
 
@@ -174,8 +250,26 @@ impl Container {
     }
 }
 
-fn clean(hierarchy: &Hierarchy, cgroup: &Path, dir: &Path, config: &ContainerConfig) -> Vec<String> {
-    let mut errors: Vec<String> = hierarchy.destroy(cgroup).err().map(|e| chain(&e)).into_iter().collect();
+/// Makes sure that a layer, which is removed with its container, has nothing of anybody else in it.
+fn claim(layer: &Path) -> Result<(), SpawnError> {
+    match std::fs::read_dir(layer) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(SpawnError::LayerInUse { path: layer.to_owned() }),
+        },
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(SpawnError::io(format!("read the writable layer {}", layer.display()))(e)),
+    }
+}
+
+fn clean(
+    hierarchy: &Hierarchy,
+    cgroup: &Path,
+    dir: &Path,
+    config: &ContainerConfig,
+) -> Vec<String> {
+    let mut errors: Vec<String> =
+        hierarchy.destroy(cgroup).err().map(|e| chain(&e)).into_iter().collect();
     for (path, error) in remove_files(dir, &config.rootfs) {
         errors.push(format!("cannot remove {}: {error}", path.display()));
     }

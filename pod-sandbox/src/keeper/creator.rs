@@ -6,15 +6,18 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::oci_spec::runtime::Spec;
 use libcontainer::syscall::syscall::SyscallType;
-use libcontainer::workload::{Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError};
+use libcontainer::workload::{
+    Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError,
+};
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 use serde::{Deserialize, Serialize};
@@ -22,11 +25,17 @@ use serde::{Deserialize, Serialize};
 use super::entry::{self, Entry, EntryError};
 use super::rootfs;
 use super::spec::{Shared, spec};
+use super::tether::Tether;
 use super::trace;
 use crate::cgroup::Hierarchy;
 use crate::config::{ContainerConfig, RootFs};
 use crate::error::chain;
 use crate::sys::{self, Fork};
+
+/// Most bytes of a report.
+const LONGEST_REPORT: usize = 16 << 10;
+/// Most of what libcontainer said that is passed on.
+const LONGEST_DETAILS: usize = 4 << 10;
 
 /// What a creator tells the keeper, one packet each.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,6 +48,8 @@ pub(super) enum Report {
     Started,
     /// The program could not be executed; the container's first process has ended.
     StartFailed(EntryError),
+    /// It has ended without a word.
+    Ended,
 }
 
 /// Everything a creator needs; it has its own copy after the fork.
@@ -51,6 +62,7 @@ pub(super) struct Job<'a> {
     pub cgroup: &'a Path,
     /// The container's directory below the sandbox's; exists and is empty.
     pub dir: &'a Path,
+    pub tether: &'a Tether,
     pub stdout: OwnedFd,
     pub stderr: OwnedFd,
 }
@@ -78,16 +90,25 @@ impl Creator {
         }
     }
 
-    /// Becomes readable when there is a report, or when the creator has ended.
-    pub fn channel(&self) -> &OwnedFd {
-        &self.channel
+    /// One of them becomes readable when there is a report or when the creator has ended. The end of the channel alone
+    /// does not tell of that: the container's first process holds a copy until it is started.
+    pub fn sources(&self) -> [BorrowedFd<'_>; 2] {
+        [self.channel.as_fd(), self.pidfd.as_fd()]
     }
 
-    /// The next report; `None` when the creator ended without one.
+    /// The next report, [`Report::Ended`] when there will be none; `None` when there is none yet.
     pub fn report(&self) -> Option<Report> {
-        let mut buffer = vec![0; 64 << 10];
-        let n = recv(self.channel.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT).ok()?;
-        serde_json::from_slice(&buffer[..n]).ok()
+        let ended = self.has_ended();
+        let mut buffer = vec![0; LONGEST_REPORT];
+        match recv(self.channel.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+            Ok(n) if n > 0 => Some(serde_json::from_slice(&buffer[..n]).unwrap_or(Report::Ended)),
+            _ => ended.then_some(Report::Ended),
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        let mut fds = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+        !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
     }
 
     /// Has the container's program executed.
@@ -97,9 +118,16 @@ impl Creator {
     }
 }
 
+impl Drop for Creator {
+    /// What it was for is over. It may wait for a word that cannot come any more.
+    fn drop(&mut self) {
+        let _ = sys::pidfd_signal(self.pidfd.as_fd(), nix::libc::SIGKILL);
+    }
+}
+
 fn tell(channel: &OwnedFd, report: &Report) {
     let mut text = serde_json::to_vec(report).unwrap_or_default();
-    text.truncate(60 << 10);
+    text.truncate(LONGEST_REPORT);
     // A keeper that has gone is told nothing, and this process ends next.
     let _ = send(channel.as_raw_fd(), &text, MsgFlags::MSG_NOSIGNAL);
 }
@@ -111,7 +139,10 @@ fn run(job: &Job<'_>, channel: &OwnedFd) {
         Ok(created) => created,
         Err(error) => {
             let details = traces.map(|t| t.read()).unwrap_or_default();
-            return tell(channel, &Report::CreateFailed(with_details(&chain(error.as_ref()), &details)));
+            return tell(
+                channel,
+                &Report::CreateFailed(with_details(&chain(error.as_ref()), &details)),
+            );
         }
     };
     let pid = container.pid().map_or(0, |p| p.as_raw());
@@ -134,7 +165,7 @@ fn run(job: &Job<'_>, channel: &OwnedFd) {
 fn with_details(error: &str, details: &[String]) -> String {
     let mut text = error.to_owned();
     for line in details.iter().filter(|l| !l.is_empty()) {
-        if !text.contains(line.as_str()) {
+        if !text.contains(line.as_str()) && text.len() + line.len() < LONGEST_DETAILS {
             text.push_str("; ");
             text.push_str(line);
         }
@@ -145,6 +176,8 @@ fn with_details(error: &str, details: &[String]) -> String {
 type Created = (libcontainer::container::Container, OwnedFd);
 
 fn create(job: &Job<'_>) -> Result<Created, Box<dyn std::error::Error>> {
+    sys::set_name(c"pod-creator")?;
+    job.tether.tie()?;
     entry::reset_signals()?;
     nix::sys::stat::umask(nix::sys::stat::Mode::empty());
     job.hierarchy.join(job.cgroup)?;
@@ -159,6 +192,7 @@ fn create(job: &Job<'_>) -> Result<Created, Box<dyn std::error::Error>> {
     let executor = Entering {
         entry: Entry::new(&job.config.process)?,
         hierarchy: job.hierarchy.clone(),
+        tether: job.tether.clone(),
         report: std::rc::Rc::new(write_end),
     };
     let stdin = OwnedFd::from(fs::File::open("/dev/null")?);
@@ -206,6 +240,7 @@ fn hide_cgroups() -> nix::Result<()> {
 struct Entering {
     entry: Entry,
     hierarchy: Hierarchy,
+    tether: Tether,
     report: std::rc::Rc<OwnedFd>,
 }
 
@@ -213,7 +248,7 @@ impl Executor for Entering {
     /// Runs in the container's root with all rights, before the container counts as created.
     fn validate(&self, _: &Spec) -> Result<(), ExecutorValidationError> {
         // Until the program is executed, too, the container must not outlive its keeper.
-        let tied = sys::die_with_parent().map_err(|e| e.to_string());
+        let tied = self.tether.tie().map_err(|e| e.to_string());
         let viewed = || self.hierarchy.mount_view().map_err(|e| chain(&e));
         tied.and_then(|()| viewed()).map_err(|e| {
             tracing::error!("{e}");
@@ -224,13 +259,16 @@ impl Executor for Entering {
     }
 
     /// The environment goes to the program alone; ours is not touched, so that nothing acts on it before.
-    fn setup_envs(&self, _: std::collections::HashMap<String, String>) -> Result<(), ExecutorSetEnvsError> {
+    fn setup_envs(
+        &self,
+        _: std::collections::HashMap<String, String>,
+    ) -> Result<(), ExecutorSetEnvsError> {
         Ok(())
     }
 
     /// Runs when the container is started.
     fn exec(&self, _: &Spec) -> Result<(), ExecutorError> {
-        let error = self.entry.enter(&self.report);
+        let error = self.entry.enter(&self.tether, &self.report);
         // Nothing of the runtime's error handling may run in here any more.
         sys::exit_now(error.code)
     }

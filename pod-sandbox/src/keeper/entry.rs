@@ -9,10 +9,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{Gid, Uid, execve, setgroups, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
 
+use super::tether::Tether;
 use crate::config::{DEFAULT_PATH, Process};
 use crate::error::SeccompError;
 use crate::seccomp;
@@ -62,8 +63,8 @@ impl Entry {
     }
 
     /// Becomes the program. Returns only when that failed; the error is also written to `report`.
-    pub fn enter(&self, report: &OwnedFd) -> EntryError {
-        let error = match self.become_program() {
+    pub fn enter(&self, tether: &Tether, report: &OwnedFd) -> EntryError {
+        let error = match self.become_program(tether) {
             Err(error) => error,
             Ok(never) => match never {},
         };
@@ -72,7 +73,7 @@ impl Entry {
         error
     }
 
-    fn become_program(&self) -> Result<std::convert::Infallible, EntryError> {
+    fn become_program(&self, tether: &Tether) -> Result<std::convert::Infallible, EntryError> {
         reset_signals().map_err(step("reset signals"))?;
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
         sys::close_on_exec_from(3).map_err(step("mark descriptors"))?;
@@ -90,7 +91,7 @@ impl Entry {
         let cwd = &self.process.cwd;
         nix::unistd::chdir(cwd).map_err(step(format_args!("enter directory {}", cwd.display())))?;
         // Last, since a change of user takes it back.
-        sys::die_with_parent().map_err(step("tie to the keeper"))?;
+        tether.tie().map_err(step("tie to the keeper"))?;
         self.execute()
     }
 
@@ -148,15 +149,22 @@ impl Entry {
 
     fn search_path(&self) -> Vec<PathBuf> {
         let path = self.process.env.iter().rev().find_map(|e| e.strip_prefix("PATH="));
-        std::env::split_paths(path.unwrap_or(DEFAULT_PATH)).filter(|dir| !dir.as_os_str().is_empty()).collect()
+        std::env::split_paths(path.unwrap_or(DEFAULT_PATH))
+            .filter(|dir| !dir.as_os_str().is_empty())
+            .collect()
     }
 }
 
 fn explain(program: &str, errno: Errno, searched: bool) -> EntryError {
     let (message, code) = match errno {
-        Errno::ENOENT if searched => (format!("executable file `{program}` not found in $PATH"), 127),
+        Errno::ENOENT if searched => {
+            (format!("executable file `{program}` not found in $PATH"), 127)
+        }
         Errno::ENOENT => (format!("`{program}`: no such file, or its interpreter is missing"), 127),
-        Errno::ENOEXEC => (format!("`{program}`: exec format error (a script without `#!`, or another machine's)"), 126),
+        Errno::ENOEXEC => (
+            format!("`{program}`: exec format error (a script without `#!`, or another machine's)"),
+            126,
+        ),
         Errno::EACCES => (format!("`{program}`: permission denied (not an executable file)"), 126),
         errno => (format!("`{program}`: {}", io::Error::from(errno)), 126),
     };
@@ -166,9 +174,7 @@ fn explain(program: &str, errno: Errno, searched: bool) -> EntryError {
 /// What the keeper blocks or ignores, the program must not.
 pub(super) fn reset_signals() -> nix::Result<()> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-    for signal in Signal::iterator().filter(|s| !matches!(s, Signal::SIGKILL | Signal::SIGSTOP)) {
-        sys::set_default_action(signal)?;
-    }
+    sys::set_default_actions();
     Ok(())
 }
 
@@ -187,7 +193,8 @@ pub(super) fn read_report(report: &OwnedFd) -> Option<EntryError> {
     if text.is_empty() {
         return None;
     }
-    let unreadable = || EntryError { message: String::from_utf8_lossy(&text).into_owned(), code: 128 };
+    let unreadable =
+        || EntryError { message: String::from_utf8_lossy(&text).into_owned(), code: 128 };
     Some(serde_json::from_slice(&text).unwrap_or_else(|_| unreadable()))
 }
 

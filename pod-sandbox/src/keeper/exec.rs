@@ -12,6 +12,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::unistd::{Pid, pipe2, setsid};
 
 use super::entry::{self, Entry, EntryError};
+use super::tether::Tether;
 use crate::cgroup::Hierarchy;
 use crate::config::Process;
 use crate::error::chain;
@@ -42,6 +43,7 @@ impl Entering {
         first: &OwnedFd,
         hierarchy: &Hierarchy,
         cgroup: &Path,
+        tether: &Tether,
         stdin: bool,
     ) -> io::Result<Self> {
         let entry = Entry::new(process).map_err(|e| io::Error::other(chain(&e)))?;
@@ -65,6 +67,7 @@ impl Entering {
             Fork::Child => {
                 drop(pipes);
                 let join = || -> io::Result<()> {
+                    tether.tie()?;
                     hierarchy.join(cgroup).map_err(io::Error::other)?;
                     let _ = std::fs::write("/proc/self/oom_score_adj", oom_score.to_string());
                     setns(first, NAMESPACES)?;
@@ -78,7 +81,7 @@ impl Entering {
                     Ok(Fork::Child) => {
                         let _ = setsid();
                         let error = match entry::set_stdio(&input, &out_end, &err_end) {
-                            Ok(()) => entry.enter(&report_end),
+                            Ok(()) => entry.enter(tether, &report_end),
                             Err(e) => report_error(&report_end, e.into()),
                         };
                         sys::exit_now(error.code);
@@ -95,7 +98,10 @@ impl Entering {
         if let Some(error) = entry::read_report(&self.report) {
             return Err(error);
         }
-        let gone = |e: &dyn std::fmt::Display| EntryError { message: format!("the container has ended: {e}"), code: 128 };
+        let gone = |e: &dyn std::fmt::Display| EntryError {
+            message: format!("the container has ended: {e}"),
+            code: 128,
+        };
         let mut number = [0; 4];
         match nix::unistd::read(&self.pid, &mut number) {
             Ok(4) => {

@@ -146,7 +146,8 @@ impl Log {
     }
 
     fn append(&mut self, fill: impl FnOnce(&mut Vec<u8>, &str)) {
-        let now = DateTime::<Utc>::from(SystemTime::now()).to_rfc3339_opts(SecondsFormat::Nanos, true);
+        let now =
+            DateTime::<Utc>::from(SystemTime::now()).to_rfc3339_opts(SecondsFormat::Nanos, true);
         self.out.clear();
         fill(&mut self.out, &now);
         let Some((path, file)) = &mut self.file else { return };
@@ -276,7 +277,8 @@ mod tests {
         let long = vec![b'x'; MAX_LINE * 2 + 5];
         let got = lines_of(&[&long, b"\nend\n"], &dir);
         let shape: Vec<_> = got.iter().map(|l| (l[7..8].to_owned(), l.len() - 9)).collect();
-        let want = [("P", MAX_LINE), ("P", MAX_LINE), ("F", 5), ("F", 3)].map(|(t, n)| (t.to_owned(), n));
+        let want =
+            [("P", MAX_LINE), ("P", MAX_LINE), ("F", 5), ("F", 3)].map(|(t, n)| (t.to_owned(), n));
         assert_eq!(shape, want);
     }
 
@@ -296,7 +298,10 @@ mod tests {
     #[test]
     fn a_full_disk_counts_lost_lines() {
         let mut log = Log {
-            file: Some(("/dev/full".into(), OpenOptions::new().write(true).open("/dev/full").expect("opens"))),
+            file: Some((
+                "/dev/full".into(),
+                OpenOptions::new().write(true).open("/dev/full").expect("opens"),
+            )),
             ..Log::default()
         };
         log.append(|out, time| {

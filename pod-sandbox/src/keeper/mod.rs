@@ -3,18 +3,23 @@
 //! It holds the sandbox's pause process, the containers' processes, output and exit codes, in a mount namespace of its
 //! own, and answers requests on a unix socket. It outlives whoever made it, and everything in the sandbox ends with it.
 
+mod children;
+mod clients;
 mod companion;
 mod connection;
 mod container;
 mod creator;
 mod entry;
+mod events;
 mod exec;
 mod log;
 mod pause;
+mod requests;
 mod rootfs;
 mod serve;
 mod setup;
 mod spec;
+mod tether;
 mod trace;
 
 pub use companion::GENERATION;

@@ -15,6 +15,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{Gid, Pid, Uid, chdir, pivot_root, setgroups, sethostname, setresgid, setresuid};
 
 use super::entry::{self, EntryError};
+use super::tether::Tether;
 use crate::cgroup::Hierarchy;
 use crate::config::SandboxConfig;
 use crate::sys::{self, Fork};
@@ -36,13 +37,21 @@ impl Pause {
     /// Starts it with new namespaces, in the cgroup `cgroup`, which exists.
     ///
     /// `root` is an empty directory, over which it mounts its own, empty root.
-    pub fn spawn(config: &SandboxConfig, hierarchy: &Hierarchy, cgroup: &Path, root: &Path) -> io::Result<Self> {
+    pub fn spawn(
+        config: &SandboxConfig,
+        hierarchy: &Hierarchy,
+        cgroup: &Path,
+        root: &Path,
+        tether: &Tether,
+    ) -> io::Result<Self> {
         let program = memfd_create("pause", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
         File::from(program.try_clone()?).write_all(PROGRAM)?;
         fcntl(&program, FcntlArg::F_ADD_SEALS(SealFlag::all()))?;
 
-        let mut namespaces =
-            CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWNS;
+        let mut namespaces = CloneFlags::CLONE_NEWNET
+            | CloneFlags::CLONE_NEWIPC
+            | CloneFlags::CLONE_NEWUTS
+            | CloneFlags::CLONE_NEWNS;
         if config.share_pid {
             namespaces |= CloneFlags::CLONE_NEWPID;
         }
@@ -57,9 +66,10 @@ impl Pause {
                 }
             }
             Fork::Child => {
-                let error = become_pause(config, hierarchy, cgroup, root, &program);
+                let error = become_pause(config, hierarchy, cgroup, root, tether, &program);
                 let error = EntryError { message: error.to_string(), code: 128 };
-                let _ = nix::unistd::write(&write_end, &serde_json::to_vec(&error).unwrap_or_default());
+                let _ =
+                    nix::unistd::write(&write_end, &serde_json::to_vec(&error).unwrap_or_default());
                 sys::exit_now(1)
             }
         }
@@ -71,11 +81,12 @@ fn become_pause(
     hierarchy: &Hierarchy,
     cgroup: &Path,
     root: &Path,
+    tether: &Tether,
     program: &OwnedFd,
 ) -> io::Error {
     let prepare = || -> io::Result<()> {
         entry::reset_signals()?;
-        sys::die_with_parent()?;
+        tether.tie()?;
         nix::unistd::setsid()?;
         let null = OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?);
         entry::set_stdio(&null, &null, &null)?;
@@ -93,7 +104,7 @@ fn become_pause(
         let (uid, gid) = (Uid::from_raw(USER), Gid::from_raw(USER));
         setresgid(gid, gid, gid)?;
         setresuid(uid, uid, uid)?;
-        sys::die_with_parent()
+        tether.tie()
     };
     match prepare() {
         Ok(()) => sys::exec_fd(program.as_fd(), &[sys::c_string("pause")], &[]),

@@ -40,7 +40,10 @@ fn failed<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Ro
 /// Makes the root at `target` and returns where it is.
 pub(super) fn assemble(rootfs: &RootFs, target: &Path) -> Result<PathBuf, RootFsError> {
     match rootfs {
-        RootFs::Directory(dir) => return Ok(dir.clone()),
+        RootFs::Directory(dir) => {
+            return fs::canonicalize(dir)
+                .map_err(failed(format!("find the root {}", dir.display())));
+        }
         RootFs::Layers { layer, lower } => overlay(layer, lower, target, &[])?,
         RootFs::Host { layer, mask } => {
             let submounts = submounts(mask)?;
@@ -63,12 +66,18 @@ fn inside(root: &Path, path: &Path) -> PathBuf {
 }
 
 /// Mounts an overlay at `target`; `masked` are emptied when the host's root is below.
-fn overlay(layer: &Path, lower: &[PathBuf], target: &Path, masked: &[&PathBuf]) -> Result<(), RootFsError> {
+fn overlay(
+    layer: &Path,
+    lower: &[PathBuf],
+    target: &Path,
+    masked: &[&PathBuf],
+) -> Result<(), RootFsError> {
     let host = lower == [PathBuf::from("/")];
     let prepare = || -> Result<(PathBuf, PathBuf), RootFsError> {
         let (upper, work) = (layer.join("upper"), layer.join("work"));
-        for dir in [&upper, &work] {
-            make(dir, 0o755)?;
+        // What a container writes is its own; its root, which `upper` becomes, is for all of its users.
+        for (dir, mode) in [(layer, 0o700), (&upper, 0o755), (&work, 0o700)] {
+            make(dir, mode)?;
         }
         if host {
             for (path, mode) in PRIVATE {
@@ -100,7 +109,8 @@ fn mount_overlay(lower: &[PathBuf], upper: &Path, work: &Path, target: &Path) ->
     let options =
         format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), escape(upper), escape(work));
     let flags = MsFlags::empty();
-    mount(Some("overlay"), target, Some("overlay"), flags, Some(options.as_str())).map_err(io::Error::from)
+    mount(Some("overlay"), target, Some("overlay"), flags, Some(options.as_str()))
+        .map_err(io::Error::from)
 }
 
 /// Paths stand between commas and colons in the options of an overlay.
@@ -109,7 +119,11 @@ fn escape(path: &Path) -> String {
 }
 
 fn make(dir: &Path, mode: u32) -> Result<(), RootFsError> {
-    DirBuilder::new().recursive(true).mode(mode).create(dir).map_err(failed(format!("make {}", dir.display())))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(dir)
+        .map_err(failed(format!("make {}", dir.display())))
 }
 
 /// Makes `path` an empty directory in an upper layer, whatever lies below it. Missing on the host: not made at all.
@@ -132,11 +146,13 @@ fn empty_directory(upper: &Path, path: &Path, mode: Option<u32>) -> Result<(), R
                 result.map_err(failed(shown("make")))?;
                 chown(&at, Some(meta.uid()), Some(meta.gid())).map_err(failed(shown("chown")))?;
                 let mode = mode.filter(|_| i + 1 == parts.len()).unwrap_or(meta.mode() & 0o7777);
-                fs::set_permissions(&at, fs::Permissions::from_mode(mode)).map_err(failed(shown("chmod")))?;
+                fs::set_permissions(&at, fs::Permissions::from_mode(mode))
+                    .map_err(failed(shown("chmod")))?;
             }
         }
         if i + 1 == parts.len() {
-            sys::set_xattr(&at, c"trusted.overlay.opaque", b"y").map_err(failed(shown("make opaque")))?;
+            sys::set_xattr(&at, c"trusted.overlay.opaque", b"y")
+                .map_err(failed(shown("make opaque")))?;
         }
     }
     Ok(())
@@ -204,7 +220,9 @@ fn bind_readonly(source: &Path, target: &Path) -> Result<(), RootFsError> {
     let bind = || -> io::Result<()> {
         let target = match place(target) {
             // Something is mounted over a part of the host's tree that the overlay does not show.
-            Err(e) if Errno::from_raw(e.raw_os_error().unwrap_or(0)) == Errno::ENOENT => return Ok(()),
+            Err(e) if Errno::from_raw(e.raw_os_error().unwrap_or(0)) == Errno::ENOENT => {
+                return Ok(());
+            }
             result => result?,
         };
         let at = sys::c_string(source.as_os_str().as_encoded_bytes());

@@ -13,9 +13,12 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
+use super::clients::Clients;
 use super::companion::Companion;
 use super::pause::Pause;
-use super::serve::Keeper;
+use super::serve::{Held, Keeper};
+use super::tether::Tether;
+use super::trace;
 use crate::cgroup::{Hierarchy, KEEPERS};
 use crate::config::SandboxConfig;
 use crate::dirs::SandboxDir;
@@ -45,7 +48,11 @@ fn doing<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Set
 
 /// The role's whole life. Its stdout is a pipe on which it says `ready`, or what went wrong.
 pub(crate) fn main(dir: &Path) -> ! {
+    // Nothing that the caller had open concerns this process or what it starts.
+    let _ = sys::close_from(3);
+    let _ = sys::set_name(c"pod-keeper");
     let Ok(mut ready) = take_ready_pipe() else { sys::exit_now(2) };
+    let _ = trace::log_to_stderr();
     let code = match detach().and_then(|hierarchy| set_up(&SandboxDir::new(dir), hierarchy)) {
         Ok(keeper) => {
             let _ = ready.write_all(READY.as_bytes());
@@ -74,7 +81,9 @@ fn detach() -> Result<Hierarchy, SetupError> {
     let keepers = Path::new(KEEPERS);
     hierarchy.create(keepers)?;
     let target = hierarchy.clone_target(keepers)?;
-    match sys::fork(CloneFlags::empty(), target.as_ref().map(AsFd::as_fd), false).map_err(doing("fork"))? {
+    match sys::fork(CloneFlags::empty(), target.as_ref().map(AsFd::as_fd), false)
+        .map_err(doing("fork"))?
+    {
         Fork::Parent { .. } => sys::exit_now(0),
         Fork::Child => {}
     }
@@ -88,7 +97,8 @@ fn detach() -> Result<Hierarchy, SetupError> {
 
 /// Makes the sandbox; takes back what it made when that fails.
 fn set_up(dir: &SandboxDir, hierarchy: Hierarchy) -> Result<Keeper, SetupError> {
-    let config: SandboxConfig = serde_json::from_slice(&fs::read(dir.config()).map_err(doing("read config.json"))?)?;
+    let config: SandboxConfig =
+        serde_json::from_slice(&fs::read(dir.config()).map_err(doing("read config.json"))?)?;
     let lock = lock(&dir.lock())?;
     let mut mask = SigSet::empty();
     mask.extend([Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);
@@ -97,32 +107,60 @@ fn set_up(dir: &SandboxDir, hierarchy: Hierarchy) -> Result<Keeper, SetupError> 
         .map_err(doing("receive signals"))?;
     let listener = listen(dir)?;
 
+    let tether = Tether::to_this_process().map_err(doing("make a descriptor of this process"))?;
+
     // The companion starts up while the sandbox is made; its first request waits in the socket.
-    let mut companion = config.companion.clone().map(Companion::new);
+    let companion = config.companion.clone().map(Companion::new).transpose();
+    let mut companion = companion.map_err(doing("open the mount namespace"))?;
     if let Some(companion) = &mut companion {
         companion.start_if_due();
     }
-    let made = make_sandbox(dir, &config, &hierarchy);
-    match made {
-        Ok(pause) => Ok(Keeper::new(dir.clone(), config, hierarchy, pause, listener, signals, companion, lock)),
+    match make_sandbox(dir, &config, &hierarchy, &tether) {
+        Ok(pause) => {
+            let held = Held { dir: dir.clone(), config, hierarchy, pause, tether, signals, lock };
+            Ok(Keeper::new(held, Clients::new(listener), companion))
+        }
         Err(error) => {
             if let Some(pid) = companion.as_ref().and_then(Companion::pid) {
                 let _ = nix::sys::signal::kill(pid, Signal::SIGKILL);
-            }
-            if let Err(left) = hierarchy.destroy(&config.cgroup) {
-                tracing::warn!("{}", chain(&left));
             }
             Err(error)
         }
     }
 }
 
-fn make_sandbox(dir: &SandboxDir, config: &SandboxConfig, hierarchy: &Hierarchy) -> Result<Pause, SetupError> {
+/// Makes the cgroup and what is in it; takes them back when that fails.
+fn make_sandbox(
+    dir: &SandboxDir,
+    config: &SandboxConfig,
+    hierarchy: &Hierarchy,
+    tether: &Tether,
+) -> Result<Pause, SetupError> {
+    hierarchy.claim(&config.cgroup)?;
+    let made = fill_sandbox(dir, config, hierarchy, tether);
+    if made.is_err()
+        && let Err(left) = hierarchy.destroy(&config.cgroup)
+    {
+        tracing::warn!("{}", chain(&left));
+    }
+    made
+}
+
+fn fill_sandbox(
+    dir: &SandboxDir,
+    config: &SandboxConfig,
+    hierarchy: &Hierarchy,
+    tether: &Tether,
+) -> Result<Pause, SetupError> {
     unshare(CloneFlags::CLONE_NEWNS).map_err(doing("make a mount namespace"))?;
     let slave = MsFlags::MS_REC | MsFlags::MS_SLAVE;
-    mount(None::<&str>, "/", None::<&str>, slave, None::<&str>).map_err(doing("make mounts one-way"))?;
+    mount(None::<&str>, "/", None::<&str>, slave, None::<&str>)
+        .map_err(doing("make mounts one-way"))?;
     for sub in [dir.shm(), dir.pause_root(), dir.containers()] {
-        fs::DirBuilder::new().mode(0o700).create(&sub).map_err(doing(format!("make {}", sub.display())))?;
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&sub)
+            .map_err(doing(format!("make {}", sub.display())))?;
     }
     mount_tmpfs(&dir.shm(), Some(config.shm_size), 0o1777)?;
     for tmpfs in &config.tmpfs {
@@ -131,7 +169,8 @@ fn make_sandbox(dir: &SandboxDir, config: &SandboxConfig, hierarchy: &Hierarchy)
     let pause_cgroup = config.cgroup.join(PAUSE_CGROUP);
     hierarchy.create(&pause_cgroup)?;
     hierarchy.limit(&config.cgroup, &config.resources)?;
-    Pause::spawn(config, hierarchy, &pause_cgroup, &dir.pause_root()).map_err(doing("start the pause process"))
+    Pause::spawn(config, hierarchy, &pause_cgroup, &dir.pause_root(), tether)
+        .map_err(doing("start the pause process"))
 }
 
 fn mount_tmpfs(path: &Path, size: Option<u64>, mode: u32) -> Result<(), SetupError> {
@@ -147,11 +186,13 @@ fn mount_tmpfs(path: &Path, size: Option<u64>, mode: u32) -> Result<(), SetupErr
 /// Held as long as the keeper lives: whoever can take it knows that the keeper is dead.
 fn lock(path: &PathBuf) -> Result<Flock<File>, SetupError> {
     let file = File::create(path).map_err(doing(format!("make {}", path.display())))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| doing("lock the sandbox")(e))
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|(_, e)| doing("lock the sandbox")(e))
 }
 
 fn listen(dir: &SandboxDir) -> Result<UnixListener, SetupError> {
-    let listener = dir.with_socket_path(|path| UnixListener::bind(path)).map_err(doing("make the socket"))?;
+    let listener =
+        dir.with_socket_path(|path| UnixListener::bind(path)).map_err(doing("make the socket"))?;
     listener.set_nonblocking(true).map_err(doing("listen"))?;
     Ok(listener)
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use libcontainer::oci_spec::OciSpecError;
 use libcontainer::oci_spec::runtime::{
-    LinuxBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, Mount, MountBuilder, ProcessBuilder,
-    RootBuilder, Spec, SpecBuilder,
+    LinuxBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, Mount, MountBuilder,
+    ProcessBuilder, RootBuilder, Spec, SpecBuilder,
 };
 use nix::unistd::Pid;
 
@@ -31,7 +31,8 @@ const MASKED: [&str; 12] = [
 ];
 
 /// What of `/proc` an unprivileged container can only read.
-const READONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const READONLY: [&str; 5] =
+    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// Where a container finds what the sandbox holds.
 #[derive(Debug)]
@@ -47,7 +48,11 @@ pub(super) struct Shared<'a> {
 }
 
 /// The specification for a container whose root lies at `root`.
-pub(super) fn spec(config: &ContainerConfig, root: &Path, shared: &Shared<'_>) -> Result<Spec, OciSpecError> {
+pub(super) fn spec(
+    config: &ContainerConfig,
+    root: &Path,
+    shared: &Shared<'_>,
+) -> Result<Spec, OciSpecError> {
     let process = ProcessBuilder::default()
         .args(config.process.args.clone())
         .env(vec!["PATH=/".to_owned(), "HOME=/".to_owned()])
@@ -63,7 +68,8 @@ pub(super) fn spec(config: &ContainerConfig, root: &Path, shared: &Shared<'_>) -
         .build()?;
     linux.set_resources(None).set_devices(None);
     if !config.privileged {
-        let masked = MASKED.iter().map(|p| (*p).to_owned()).chain(shared.thermal.iter().cloned()).collect();
+        let masked =
+            MASKED.iter().map(|p| (*p).to_owned()).chain(shared.thermal.iter().cloned()).collect();
         linux.set_masked_paths(Some(masked));
         linux.set_readonly_paths(Some(READONLY.map(str::to_owned).to_vec()));
     }
@@ -83,8 +89,11 @@ fn namespaces(shared: &Shared<'_>) -> Result<Vec<LinuxNamespace>, OciSpecError> 
         let path = PathBuf::from(format!("/proc/{}/ns/{name}", shared.pause));
         LinuxNamespaceBuilder::default().typ(kind).path(path).build()
     };
-    let pid =
-        if shared.pid { of_pause(LinuxNamespaceType::Pid, "pid")? } else { own(LinuxNamespaceType::Pid)? };
+    let pid = if shared.pid {
+        of_pause(LinuxNamespaceType::Pid, "pid")?
+    } else {
+        own(LinuxNamespaceType::Pid)?
+    };
     Ok(vec![
         pid,
         of_pause(LinuxNamespaceType::Network, "net")?,
@@ -164,7 +173,10 @@ mod tests {
         assert_eq!(of(LinuxNamespaceType::Pid), None);
         assert_eq!(of(LinuxNamespaceType::Mount), None);
         assert!(linux.resources().is_none() && linux.seccomp().is_none());
-        assert!(linux.cgroups_path().as_ref().is_some_and(|p| p.is_absolute()), "an empty one is the caller's own");
+        assert!(
+            linux.cgroups_path().as_ref().is_some_and(|p| p.is_absolute()),
+            "an empty one is the caller's own"
+        );
     }
 
     #[test]

@@ -1,12 +1,32 @@
-//! Collects what libcontainer traces as errors, since its error values leave the detail out.
+//! What the keeper and its children have to say when nobody listens.
+//!
+//! Warnings of this crate go to the keeper's log. What libcontainer traces as errors is collected in a creator, since
+//! its error values leave the detail out.
 
 use std::fmt::{self, Write};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write as _};
+use std::io::{self, Read, Seek, SeekFrom, Write as _};
+use std::os::fd::AsFd;
+use std::sync::OnceLock;
+use std::time::SystemTime;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Metadata, Subscriber, span};
+
+/// Where this process and those it forks collect errors, once it has begun to.
+static COLLECTED: OnceLock<File> = OnceLock::new();
+
+/// Sends warnings to what is the standard error now, for the rest of this process and those it forks: in there the
+/// standard error becomes the container's.
+pub(super) fn log_to_stderr() -> io::Result<()> {
+    let log = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    // The only subscriber of this program, which does nothing else.
+    let _ = tracing::subscriber::set_global_default(Writer(log));
+    Ok(())
+}
 
 /// The errors traced since [`collect`], by this process and the ones it forked.
 #[derive(Debug)]
@@ -15,9 +35,7 @@ pub(super) struct Traces(File);
 /// Starts collecting, for the rest of this process.
 pub(super) fn collect() -> Option<Traces> {
     let file = File::from(memfd_create("traces", MFdFlags::MFD_CLOEXEC).ok()?);
-    let shared = file.try_clone().ok()?;
-    // A copy of the keeper may have its own subscriber; it is the same process-wide setting, set at most once.
-    let _ = tracing::subscriber::set_global_default(Collector(shared));
+    COLLECTED.set(file.try_clone().ok()?).ok()?;
     Some(Traces(file))
 }
 
@@ -30,11 +48,15 @@ impl Traces {
     }
 }
 
-struct Collector(File);
+struct Writer(File);
 
-impl Subscriber for Collector {
+impl Subscriber for Writer {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::ERROR
+        *metadata.level() <= Level::WARN
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::WARN)
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -47,11 +69,21 @@ impl Subscriber for Collector {
     fn exit(&self, _: &span::Id) {}
 
     fn event(&self, event: &Event<'_>) {
+        let metadata = event.metadata();
         let mut line = Line(String::new());
         event.record(&mut line);
         line.0.retain(|c| c != '\n');
         line.0.push('\n');
-        let _ = (&self.0).write_all(line.0.as_bytes());
+        if let Some(mut collected) = COLLECTED.get().filter(|_| *metadata.level() == Level::ERROR) {
+            let _ = collected.write_all(line.0.as_bytes());
+        }
+        // libcontainer warns of what it is meant to do without.
+        if metadata.target().starts_with(env!("CARGO_CRATE_NAME")) {
+            let now = DateTime::<Utc>::from(SystemTime::now())
+                .to_rfc3339_opts(SecondsFormat::Millis, true);
+            let _ =
+                (&self.0).write_all(format!("{now} {} {}", metadata.level(), line.0).as_bytes());
+        }
     }
 }
 

@@ -34,7 +34,6 @@ struct Arch {
     number: fn(&str) -> Option<u32>,
 }
 
-
 macro_rules! numbers {
     ($name:ident, $module:ident) => {
         fn $name(name: &str) -> Option<u32> {
@@ -146,7 +145,8 @@ fn alternatives_of(alternatives: &Alternatives<'_>, default: Action) -> Vec<Inst
 /// Instructions that go on when the condition holds, and else jump `to_fail` instructions beyond their own end.
 fn test_of(condition: &Condition, to_fail: usize) -> Vec<Instruction> {
     let base = OFFSET_ARGS + u32::from(condition.index) * 8;
-    let (low, high) = if cfg!(target_endian = "little") { (base, base + 4) } else { (base + 4, base) };
+    let (low, high) =
+        if cfg!(target_endian = "little") { (base, base + 4) } else { (base + 4, base) };
     let (value_low, value_high) = (condition.value as u32, (condition.value >> 32) as u32);
     let fail = u8::try_from(to_fail).unwrap_or(u8::MAX);
     match condition.op {
@@ -176,14 +176,24 @@ fn test_of(condition: &Condition, to_fail: usize) -> Vec<Instruction> {
             ins(JUMP_GREATER, 3, 0, value_high),
             ins(JUMP_EQUAL, 0, fail + 2, value_high),
             ins(LOAD, 0, 0, low),
-            ins(if condition.op == Op::Greater { JUMP_GREATER } else { JUMP_GREATER_EQUAL }, 0, fail, value_low),
+            ins(
+                if condition.op == Op::Greater { JUMP_GREATER } else { JUMP_GREATER_EQUAL },
+                0,
+                fail,
+                value_low,
+            ),
         ],
         Op::Less | Op::LessEqual => vec![
             ins(LOAD, 0, 0, high),
             ins(JUMP_GREATER, fail + 3, 0, value_high),
             ins(JUMP_EQUAL, 0, 2, value_high),
             ins(LOAD, 0, 0, low),
-            ins(if condition.op == Op::Less { JUMP_GREATER_EQUAL } else { JUMP_GREATER }, fail, 0, value_low),
+            ins(
+                if condition.op == Op::Less { JUMP_GREATER_EQUAL } else { JUMP_GREATER },
+                fail,
+                0,
+                value_low,
+            ),
         ],
     }
 }
@@ -201,7 +211,11 @@ mod tests {
             OFFSET_ARCH => arch,
             _ => {
                 let arg = args[((offset - OFFSET_ARGS) / 8) as usize];
-                if (offset - OFFSET_ARGS) % 8 == 0 { arg as u32 } else { (arg >> 32) as u32 }
+                if (offset - OFFSET_ARGS).is_multiple_of(8) {
+                    arg as u32
+                } else {
+                    (arg >> 32) as u32
+                }
             }
         };
         let (mut pc, mut a) = (0, 0);
@@ -227,7 +241,8 @@ mod tests {
     #[test]
     fn every_comparison_decides_as_it_says() {
         let values = [0, 1, 7, 8, 9, u64::from(u32::MAX), 1 << 32, (1 << 32) + 8, u64::MAX];
-        let ops: [(Op, fn(u64, u64) -> bool); 6] = [
+        type Holds = fn(u64, u64) -> bool;
+        let ops: [(Op, Holds); 6] = [
             (Op::Equal, |a, b| a == b),
             (Op::NotEqual, |a, b| a != b),
             (Op::Less, |a, b| a < b),
@@ -268,7 +283,9 @@ mod tests {
         for name in ["read", "openat", "execve", "mknodat", "chroot", "socket", "clone"] {
             assert_eq!(decide(name, 0), ALLOW, "{name}");
         }
-        for name in ["mount", "unshare", "setns", "bpf", "kexec_load", "reboot", "keyctl", "io_uring_setup"] {
+        for name in
+            ["mount", "unshare", "setns", "bpf", "kexec_load", "reboot", "keyctl", "io_uring_setup"]
+        {
             assert_eq!(decide(name, 0), 0x0005_0001, "{name}");
         }
         assert_eq!(decide("clone", 0x1000_0000), 0x0005_0001, "a new user namespace");
@@ -282,7 +299,11 @@ mod tests {
         let program = compile(&runtime_default(Capabilities::all())).expect("short enough");
         for name in ["mount", "unshare", "setns", "bpf", "reboot", "clone3"] {
             let number = (ARCHES[0].number)(name).unwrap_or_else(|| panic!("{name}"));
-            assert_eq!(run(&program, ARCHES[0].audit, number, [u64::MAX, 0, 0, 0, 0, 0]), ALLOW, "{name}");
+            assert_eq!(
+                run(&program, ARCHES[0].audit, number, [u64::MAX, 0, 0, 0, 0, 0]),
+                ALLOW,
+                "{name}"
+            );
         }
     }
 }

@@ -115,7 +115,11 @@ pub(crate) fn runtime_default(capabilities: Capabilities) -> Profile {
         // No new namespaces: NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET.
         rules.push(allow("clone", vec![on(Op::MaskedEqual, 0, 0x7e02_0000)]));
         // Its flags lie in memory, where a filter cannot look; libraries fall back to clone on ENOSYS.
-        rules.push(Rule { names: words("clone3"), action: Action::Errno(ENOSYS), conditions: Vec::new() });
+        rules.push(Rule {
+            names: words("clone3"),
+            action: Action::Errno(ENOSYS),
+            conditions: Vec::new(),
+        });
     }
     Profile { default: Action::Errno(EPERM), rules }
 }
@@ -166,16 +170,21 @@ struct FileCondition {
 pub(crate) fn read(path: &Path, capabilities: Capabilities) -> Result<Profile, SeccompError> {
     let context = |source| SeccompError::Read { path: path.to_owned(), source };
     let mut text = String::new();
-    File::open(path).map_err(context)?.take(MAX_PROFILE).read_to_string(&mut text).map_err(context)?;
-    let file: FileProfile =
-        serde_json::from_str(&text).map_err(|source| SeccompError::Parse { path: path.to_owned(), source })?;
+    File::open(path)
+        .map_err(context)?
+        .take(MAX_PROFILE)
+        .read_to_string(&mut text)
+        .map_err(context)?;
+    let file: FileProfile = serde_json::from_str(&text)
+        .map_err(|source| SeccompError::Parse { path: path.to_owned(), source })?;
     let invalid = |what: String| SeccompError::Invalid { path: path.to_owned(), what };
     let mut rules = Vec::new();
     for rule in &file.syscalls {
         if !rule.applies(capabilities) {
             continue;
         }
-        let conditions = rule.args.iter().map(FileCondition::read).collect::<Result<_, _>>().map_err(invalid)?;
+        let conditions =
+            rule.args.iter().map(FileCondition::read).collect::<Result<_, _>>().map_err(invalid)?;
         let action = action(&rule.action, rule.errno_ret).map_err(invalid)?;
         rules.push(Rule { names: rule.names.clone(), action, conditions });
     }
@@ -186,7 +195,9 @@ pub(crate) fn read(path: &Path, capabilities: Capabilities) -> Result<Profile, S
 impl FileRule {
     fn applies(&self, capabilities: Capabilities) -> bool {
         let has = |name: &String| name.parse().is_ok_and(|c: Capability| capabilities.has(c));
-        let here = |arch: &String| arch == std::env::consts::ARCH || (arch == "amd64" && cfg!(target_arch = "x86_64"));
+        let here = |arch: &String| {
+            arch == std::env::consts::ARCH || (arch == "amd64" && cfg!(target_arch = "x86_64"))
+        };
         self.includes.caps.iter().all(has)
             && !self.excludes.caps.iter().any(has)
             && (self.includes.arches.is_empty() || self.includes.arches.iter().any(here))
@@ -210,7 +221,8 @@ impl FileCondition {
             return Err(format!("argument {} does not exist, a system call has 6", self.index));
         }
         // In a masked comparison the first value is the mask and the second is what must come out.
-        let (value, mask) = if op == Op::MaskedEqual { (self.value_two, self.value) } else { (self.value, 0) };
+        let (value, mask) =
+            if op == Op::MaskedEqual { (self.value_two, self.value) } else { (self.value, 0) };
         Ok(Condition { index: self.index, op, value, mask })
     }
 }

@@ -1,0 +1,222 @@
+//! What clients may ask of the keeper.
+
+use std::fs;
+use std::os::fd::AsFd;
+
+use super::clients::Client;
+use super::container::{Container, State};
+use super::exec::Entering;
+use super::serve::{Executed, Keeper};
+use super::spec::Shared;
+use crate::config::{ContainerConfig, ContainerId, Process};
+use crate::error::{RequestError, chain};
+use crate::protocol::{Reply, Request};
+use crate::status::SandboxState;
+use crate::sys;
+
+impl Keeper {
+    pub(super) fn request(&mut self, n: Client, request: Request) {
+        if let Some(fenced) = self.fenced(n, &request) {
+            return self.clients.answer(n, Err(fenced));
+        }
+        match request {
+            Request::Hello { generation } => {
+                if let Some(client) = self.clients.get_mut(n) {
+                    client.generation = Some(generation);
+                }
+                self.clients.answer(n, Ok(Reply::Done));
+            }
+            Request::Status => self.clients.answer(n, Ok(Reply::Status(self.status()))),
+            Request::Watch => {
+                if let Some(client) = self.clients.get_mut(n) {
+                    client.watches = true;
+                }
+                self.clients.answer(n, Ok(Reply::Status(self.status())));
+            }
+            Request::NetworkNamespace => {
+                match fs::File::open(format!("/proc/{}/ns/net", self.pause.pid)) {
+                    Ok(file) => self.clients.reply(n, &Reply::Done, vec![file.into()]),
+                    Err(e) => {
+                        self.clients.answer(n, Err(keeper_error("open the network namespace", &e)))
+                    }
+                }
+            }
+            Request::Create(config) => self.create(n, *config),
+            Request::Start { id } => self.start(n, &id),
+            Request::Signal { id, signal } => {
+                let result = self.signal(&id, signal);
+                self.clients.answer(n, result.map(|()| Reply::Done));
+            }
+            Request::Remove { id } => self.remove(n, &id),
+            Request::Execute { id, args, stdin } => {
+                if let Err(error) = self.execute(n, &id, args, stdin) {
+                    self.clients.answer(n, Err(error));
+                }
+            }
+            Request::Shutdown => self.shut_down(n),
+        }
+    }
+
+    /// Refuses a companion that has been replaced whatever would change something.
+    fn fenced(&self, n: Client, request: &Request) -> Option<RequestError> {
+        let generation = self.clients.generation(n)?;
+        let current = self.companion.as_ref()?.generation;
+        let reads = matches!(request, Request::Hello { .. } | Request::Status | Request::Watch);
+        (generation < current && !reads).then_some(RequestError::Fenced { generation, current })
+    }
+
+    fn create(&mut self, n: Client, config: ContainerConfig) {
+        let id = config.id.clone();
+        let failed = |message| Err(RequestError::Create { id: id.to_string(), message });
+        if let SandboxState::Lost { message } = &self.state {
+            return self.clients.answer(n, failed(format!("the sandbox is over: {message}")));
+        }
+        if self.containers.contains_key(&id) {
+            return self.clients.answer(n, Err(RequestError::Exists { id: id.to_string() }));
+        }
+        let shm = self.dir.shm();
+        let shared = Shared {
+            pause: self.pause.pid,
+            pid: self.config.share_pid,
+            shm: &shm,
+            thermal: &self.thermal,
+        };
+        let dir = self.dir.containers().join(id.as_str());
+        match Container::spawn(
+            config,
+            &self.hierarchy,
+            &self.config.cgroup,
+            dir,
+            shared,
+            &self.tether,
+        ) {
+            Ok(mut container) => {
+                container.waiting.push(n);
+                self.containers.insert(id, container);
+                self.changed = true;
+            }
+            Err(e) => self.clients.answer(n, failed(chain(&e))),
+        }
+    }
+
+    fn start(&mut self, n: Client, id: &ContainerId) {
+        let Some(mut container) = self.containers.remove(id) else {
+            return self.clients.answer(n, Err(not_found(id)));
+        };
+        let refused;
+        (container.state, refused) = match container.state {
+            State::Created { creator, first } => match creator.start() {
+                Ok(()) => (State::Starting { creator, first }, None),
+                Err(e) => {
+                    let error = RequestError::Start { id: id.to_string(), message: e.to_string() };
+                    (State::Created { creator, first }, Some(error))
+                }
+            },
+            state => {
+                let error = wrong_state(id, &state, "start");
+                (state, Some(error))
+            }
+        };
+        match refused {
+            Some(error) => self.clients.answer(n, Err(error)),
+            None => container.waiting.push(n),
+        }
+        self.containers.insert(id.clone(), container);
+    }
+
+    fn signal(&mut self, id: &ContainerId, signal: i32) -> Result<(), RequestError> {
+        let container = self.containers.get(id).ok_or_else(|| not_found(id))?;
+        let first = container.first().ok_or_else(|| wrong_state(id, &container.state, "signal"))?;
+        match sys::pidfd_signal(first.pidfd.as_fd(), signal) {
+            // It has ended, and the news of it is on its way.
+            Err(e) if e.raw_os_error() == Some(nix::libc::ESRCH) => Ok(()),
+            result => result.map_err(|e| keeper_error("send the signal", &e)),
+        }
+    }
+
+    fn remove(&mut self, n: Client, id: &ContainerId) {
+        let Some(container) = self.containers.get_mut(id) else {
+            return self.clients.answer(n, Ok(Reply::Removed { errors: Vec::new() }));
+        };
+        container.waiting.push(n);
+        container.removing = true;
+        if let State::Exited(_) = container.state {
+            return self.finish_removal(id);
+        }
+        self.kill(id);
+    }
+
+    fn execute(
+        &mut self,
+        n: Client,
+        id: &ContainerId,
+        args: Vec<String>,
+        stdin: bool,
+    ) -> Result<(), RequestError> {
+        let container = self.containers.get(id).ok_or_else(|| not_found(id))?;
+        let State::Running { first, .. } = &container.state else {
+            return Err(wrong_state(id, &container.state, "execute in"));
+        };
+        let process = Process { args, ..container.config.process.clone() };
+        let entering = Entering::spawn(
+            &process,
+            &first.pidfd,
+            &self.hierarchy,
+            &container.cgroup,
+            &self.tether,
+            stdin,
+        )
+        .map_err(|e| RequestError::Exec {
+            id: id.to_string(),
+            message: chain(&e),
+            code: 128,
+        })?;
+        self.executions += 1;
+        self.executed.insert(
+            self.executions,
+            Executed::Entering { entering, container: id.clone(), client: n },
+        );
+        Ok(())
+    }
+
+    /// Ends everything and removes what was made, going on when a step fails.
+    fn shut_down(&mut self, n: Client) {
+        let creators = self.containers.values().filter_map(Container::creator);
+        for creator in creators {
+            let _ = sys::pidfd_signal(creator.pidfd.as_fd(), nix::libc::SIGKILL);
+        }
+        let mut errors: Vec<String> = Vec::new();
+        if let Err(error) = self.hierarchy.destroy(&self.config.cgroup) {
+            errors.push(chain(&error));
+        }
+        for container in self.containers.values_mut() {
+            container.drain(&mut self.buffer);
+            errors.extend(container.clean(&self.hierarchy));
+        }
+        for path in self.config.tmpfs.iter().map(|t| t.path.clone()).chain([self.dir.shm()]) {
+            if let Err(e) = nix::mount::umount2(&path, nix::mount::MntFlags::MNT_DETACH) {
+                errors.push(format!("cannot unmount {}: {e}", path.display()));
+            }
+        }
+        if let Err(e) = fs::remove_dir_all(self.dir.path()) {
+            errors.push(format!("cannot remove {}: {e}", self.dir.path().display()));
+        }
+        self.ended = Some(i32::from(!errors.is_empty()));
+        if let Err(error) = self.clients.last_words(n, &Reply::Removed { errors }) {
+            tracing::debug!(%error, "whoever asked for the end does not wait for it");
+        }
+    }
+}
+
+fn keeper_error(action: &str, error: &dyn std::error::Error) -> RequestError {
+    RequestError::Keeper { message: format!("cannot {action}: {}", chain(error)) }
+}
+
+fn not_found(id: &ContainerId) -> RequestError {
+    RequestError::NotFound { id: id.to_string() }
+}
+
+fn wrong_state(id: &ContainerId, state: &State, action: &str) -> RequestError {
+    let state = state.status().name().to_owned();
+    RequestError::WrongState { id: id.to_string(), state, action: action.to_owned() }
+}
