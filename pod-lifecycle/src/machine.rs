@@ -219,7 +219,7 @@ impl PodMachine {
         }
     }
 
-    fn start_failed(
+    pub(crate) fn start_failed(
         &mut self,
         index: usize,
         attempt: u32,

@@ -77,6 +77,13 @@ pub enum ObservedState {
         /// Its termination message.
         message: Option<String>,
     },
+    /// It was made, and its program could not be executed: a run with the reason `StartError`.
+    StartError {
+        /// Why, for people.
+        message: String,
+        /// When.
+        at: Time,
+    },
 }
 
 impl PodMachine {
@@ -123,7 +130,7 @@ impl PodMachine {
                 PodState::Initializing | PodState::Running | PodState::Terminating { .. },
                 ObservedSandbox::Absent | ObservedSandbox::Lost,
             ) => {
-                self.note_exits(&observed.containers);
+                self.note_exits(&observed.containers, actions);
                 self.sandbox_lost(
                     now,
                     "the sandbox was gone when the engine came back".to_owned(),
@@ -131,7 +138,7 @@ impl PodMachine {
                 );
             }
             (PodState::RemovingSandbox { .. }, _) => {
-                self.note_exits(&observed.containers);
+                self.note_exits(&observed.containers, actions);
                 actions.push(Action::RemoveSandbox);
             }
             (PodState::Finished { .. }, _) => {}
@@ -144,7 +151,7 @@ impl PodMachine {
         now: Time,
         actions: &mut Vec<Action>,
     ) {
-        self.note_exits(observed);
+        self.note_exits(observed, actions);
         for index in 0..self.state.containers.len() {
             let record = &self.state.containers[index];
             let Some(attempt) = record.live_attempt() else { continue };
@@ -155,7 +162,12 @@ impl PodMachine {
                     self.there(index, Instance { attempt, id, image_id, started_at }, actions);
                 }
                 // One that ended has been noted, and is not alive any more.
-                None | Some(ObservedState::Created | ObservedState::Exited { .. }) => {
+                None
+                | Some(
+                    ObservedState::Created
+                    | ObservedState::Exited { .. }
+                    | ObservedState::StartError { .. },
+                ) => {
                     self.not_there(index, attempt, now, actions);
                 }
             }
@@ -163,7 +175,7 @@ impl PodMachine {
     }
 
     /// Every end that was seen, also of containers that had been given up as lost.
-    fn note_exits(&mut self, observed: &[ObservedContainer]) {
+    fn note_exits(&mut self, observed: &[ObservedContainer], actions: &mut Vec<Action>) {
         for ObservedContainer { name, attempt, state } in observed {
             match state {
                 ObservedState::Exited { id, image_id, exit, started_at, finished_at, message } => {
@@ -174,6 +186,12 @@ impl PodMachine {
                     }
                     let span = Span { started_at, finished_at: *finished_at };
                     self.exited(name, *attempt, *exit, span, message.clone());
+                }
+                ObservedState::StartError { message, at } => {
+                    if let Some(index) = self.live(name, *attempt) {
+                        let reason = "StartError".to_owned();
+                        self.start_failed(index, *attempt, reason, message.clone(), *at, actions);
+                    }
                 }
                 ObservedState::Created | ObservedState::Running { .. } => {}
             }

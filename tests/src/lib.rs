@@ -1,1 +1,195 @@
-//! End-to-end tests of the pod crates.
+//! What the end-to-end tests share: a runtime of their own, and the check that nothing is left of it.
+//!
+//! Every test has its own root directory, whose name shows up in the arguments of every helper process, in the mounts of
+//! every container and in the paths of every file, and every pod its own uid, which shows up in its cgroups. So what a
+//! test left behind is found whatever else runs on the machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use pod_runtime::{LogOptions, Pod, PodHandle, Runtime, ValidPod};
+
+/// How long anything in a test may take.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A runtime in a directory of its own. Dropping it fails the test when anything is left.
+#[derive(Debug)]
+pub struct Host {
+    root: PathBuf,
+    helper: PathBuf,
+    uids: Mutex<Vec<String>>,
+}
+
+impl Host {
+    /// `test` names the directory; `helper` is the program for the pods' processes.
+    pub fn new(test: &str, helper: &str) -> Self {
+        assert!(nix::unistd::geteuid().is_root(), "these tests need root: run them with sudo");
+        let root = std::env::temp_dir().join(format!("pod-{test}-{}", std::process::id()));
+        fs::create_dir_all(&root).expect("the test's directory can be made");
+        let root = fs::canonicalize(root).expect("it is there");
+        Self { root, helper: helper.into(), uids: Mutex::default() }
+    }
+
+    /// The test's directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A file or directory of the test's own, beside those of the runtime.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join("own").join(name)
+    }
+
+    /// As [`path`](Self::path), made as a directory.
+    pub fn dir(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(&path).expect("a directory can be made");
+        path
+    }
+
+    /// The runtime.
+    pub fn runtime(&self) -> Runtime {
+        Runtime::open(self.root.join("pods")).expect("opens").with_helper(&self.helper)
+    }
+
+    /// Runs a manifest.
+    pub async fn run(&self, manifest: &str) -> PodHandle {
+        let pod = self.runtime().run(pod(manifest)).await.expect("the pod is taken on");
+        self.note(&pod);
+        pod
+    }
+
+    /// Remembers a pod for the check at the end.
+    pub fn note(&self, pod: &PodHandle) {
+        self.uids.lock().expect("not poisoned").push(pod.uid().to_owned());
+    }
+
+    /// Everything that is left of the test's pods.
+    pub fn leftovers(&self) -> Vec<String> {
+        let uids = self.uids.lock().expect("not poisoned").clone();
+        let mut found = processes(&self.root, &uids);
+        found.extend(cgroups(&uids));
+        found.extend(files(&self.root.join("pods")));
+        found
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // The reason for the failure is worth more than what it left; that is for the eye.
+            return;
+        }
+        let left = wait_until_empty(|| self.leftovers());
+        assert!(left.is_empty(), "left behind:\n{}", left.join("\n"));
+        fs::remove_dir_all(&self.root).expect("the test's directory can be removed");
+    }
+}
+
+/// A process that has been killed is visible until it is reaped, so the last look counts.
+fn wait_until_empty(look: impl Fn() -> Vec<String>) -> Vec<String> {
+    let end = std::time::Instant::now() + Duration::from_secs(5);
+    loop {
+        let left = look();
+        if left.is_empty() || std::time::Instant::now() > end {
+            return left;
+        }
+        std::thread::yield_now();
+    }
+}
+
+/// Processes whose arguments, mounts or cgroups name the test; zombies do not count, they hold nothing.
+fn processes(root: &Path, uids: &[String]) -> Vec<String> {
+    let root = root.to_string_lossy();
+    let own = std::process::id().to_string();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Ok(pid) = entry.file_name().into_string() else { continue };
+        if !pid.bytes().all(|b| b.is_ascii_digit()) || pid == own {
+            continue;
+        }
+        let read = |name: &str| String::from_utf8_lossy(&fs::read(entry.path().join(name)).unwrap_or_default()).into_owned();
+        let command = read("cmdline").replace('\0', " ");
+        if command.starts_with("pod-") && command.contains(&*root) {
+            found.push(format!("process {pid}: {command}"));
+        }
+        if read("mountinfo").lines().any(|line| line.contains(&format!("{root}/pods"))) {
+            found.push(format!("mounts of process {pid}: {command}"));
+        }
+        let cgroup = read("cgroup");
+        if uids.iter().any(|uid| cgroup.contains(uid)) {
+            found.push(format!("process {pid} in a cgroup of the pod: {command}"));
+        }
+    }
+    found
+}
+
+/// Cgroups of the test's pods in any hierarchy.
+fn cgroups(uids: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut dirs = vec![PathBuf::from("/sys/fs/cgroup")];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+            if !entry.file_type().is_ok_and(|t| t.is_dir()) {
+                continue;
+            }
+            let path = entry.path();
+            if uids.iter().any(|uid| path.to_string_lossy().contains(uid)) {
+                found.push(format!("cgroup {}", path.display()));
+            } else {
+                dirs.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Files below a directory; empty directories may stay.
+fn files(dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|t| t.is_dir()) {
+            found.extend(files(&entry.path()));
+        } else {
+            found.push(format!("file {}", entry.path().display()));
+        }
+    }
+    found
+}
+
+/// A manifest, checked.
+pub fn pod(manifest: &str) -> ValidPod {
+    let parsed = Pod::from_yaml(manifest).unwrap_or_else(|faults| panic!("{faults}"));
+    parsed.validate().unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+/// The manifest of a pod on the host's own root, from its name and the lines of its spec.
+pub fn manifest(name: &str, spec: &str) -> String {
+    format!("apiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\nspec:\n{spec}")
+}
+
+/// All that a container has written.
+pub async fn log(pod: &PodHandle, container: &str) -> String {
+    let mut lines = pod.logs(container, LogOptions::default()).expect("has a log");
+    let mut text = String::new();
+    while let Some(line) = lines.next().await.expect("can be read") {
+        text.push_str(&String::from_utf8_lossy(&line.text));
+        text.push('\n');
+    }
+    text
+}
+
+/// What a program executed in a container writes, and its exit code.
+pub async fn exec(pod: &PodHandle, container: &str, script: &str) -> (String, i32) {
+    let exec = pod.exec(container, ["sh", "-c", script]).await.expect("can be executed");
+    let output = exec.output().await.expect("ends");
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    (text, output.exit.code)
+}
+
+/// Waits for something of a test, no longer than [`DEADLINE`].
+pub async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, what).await.expect("in time")
+}

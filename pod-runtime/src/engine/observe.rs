@@ -1,6 +1,6 @@
 //! What the sandbox shows, in the machine's words.
 
-use pod_lifecycle::{Event, Exit, MachineState, Observed, ObservedContainer, ObservedSandbox, ObservedState};
+use pod_lifecycle::{Event, Exit, Observed, ObservedContainer, ObservedSandbox, ObservedState};
 use pod_sandbox::{ContainerState, SandboxState, SandboxStatus};
 use pod_spec::{Time, ValidPod};
 
@@ -13,7 +13,7 @@ pub(crate) fn full_id(pod: &ValidPod, container: &str, attempt: u32) -> String {
 }
 
 /// Everything that is there, for a machine that goes on.
-pub(crate) fn observed(pod: &ValidPod, status: &SandboxStatus, _saved: &MachineState) -> Observed {
+pub(crate) fn observed(pod: &ValidPod, status: &SandboxStatus) -> Observed {
     let sandbox = match &status.state {
         SandboxState::Ready { .. } => ObservedSandbox::Ready { pod_ip: None, host_ip: None },
         SandboxState::Lost { .. } => ObservedSandbox::Lost,
@@ -26,13 +26,19 @@ pub(crate) fn observed(pod: &ValidPod, status: &SandboxStatus, _saved: &MachineS
             ContainerState::Running { started_at, .. } => {
                 ObservedState::Running { id, image_id, started_at: Time::from_nanos(*started_at) }
             }
-            ContainerState::Exited(exit) => ObservedState::Exited {
-                id,
-                image_id,
-                exit: exit_of(exit),
-                started_at: started_at(exit),
-                finished_at: Time::from_nanos(exit.finished_at),
-                message: exit.start_error.clone(),
+            ContainerState::Exited(exit) => match &exit.start_error {
+                Some(message) => ObservedState::StartError {
+                    message: message.clone(),
+                    at: Time::from_nanos(exit.finished_at),
+                },
+                None => ObservedState::Exited {
+                    id,
+                    image_id,
+                    exit: exit_of(exit),
+                    started_at: started_at(exit),
+                    finished_at: Time::from_nanos(exit.finished_at),
+                    message: None,
+                },
             },
         };
         Some(ObservedContainer { name: name.to_owned(), attempt, state })
@@ -41,8 +47,7 @@ pub(crate) fn observed(pod: &ValidPod, status: &SandboxStatus, _saved: &MachineS
 }
 
 /// What the machine is told of a change.
-pub(super) fn events(pod: &ValidPod, before: Option<&SandboxStatus>, now: &SandboxStatus) -> Vec<Event> {
-    let _ = pod;
+pub(super) fn events(before: Option<&SandboxStatus>, now: &SandboxStatus) -> Vec<Event> {
     let mut events = Vec::new();
     for container in &now.containers {
         let ContainerState::Exited(exit) = &container.state else { continue };
@@ -74,8 +79,7 @@ pub(super) fn events(pod: &ValidPod, before: Option<&SandboxStatus>, now: &Sandb
 }
 
 fn exit_of(exit: &pod_sandbox::Exit) -> Exit {
-    let code = if exit.start_error.is_some() { 128 } else { exit.code };
-    Exit { code, signal: exit.signal, oom_killed: exit.oom_killed }
+    Exit { code: exit.code, signal: exit.signal, oom_killed: exit.oom_killed }
 }
 
 fn started_at(exit: &pod_sandbox::Exit) -> Time {

@@ -1,0 +1,5 @@
+//! The program that the tests' pods have for keeper and engine, since a test harness has its own `main`.
+
+fn main() {
+    pod_runtime::init();
+}
