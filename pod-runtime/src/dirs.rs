@@ -147,6 +147,11 @@ impl PodDirs {
         self.data.join("layers").join(format!("{container}.{attempt}"))
     }
 
+    /// The file in which one instance may say why it ended.
+    pub fn termination_log(&self, container: &str, attempt: u32) -> PathBuf {
+        self.data.join("termination").join(format!("{container}.{attempt}"))
+    }
+
     /// A file that all containers of the pod are given.
     pub fn file(&self, name: &str) -> PathBuf {
         self.data.join(name)

@@ -123,7 +123,7 @@ impl PodHandle {
         let alive = sandboxes.sandbox(&id).is_ok();
         let observed = match (&journal, written) {
             (Some(journal), Some(status)) if alive && journal.revision <= saved.revision => return Ok(status),
-            (Some(journal), _) => observe::observed(&self.pod, journal),
+            (Some(journal), _) => observe::observed(&plan, journal),
             (None, _) => Observed { sandbox: ObservedSandbox::Lost, containers: Vec::new() },
         };
         let observed = if alive { observed } else { Observed { sandbox: ObservedSandbox::Lost, ..observed } };

@@ -46,6 +46,7 @@ mod removal;
 mod resources;
 mod runtime;
 mod store;
+mod termination;
 
 pub use changes::Changes;
 pub use dirs::SYSTEM;

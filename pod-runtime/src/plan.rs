@@ -211,7 +211,7 @@ impl PodPlan {
             self.process(container, image, privileged)?,
         );
         config.readonly_rootfs = context.is_some_and(|c| c.read_only_root_filesystem == Some(true));
-        config.mounts = self.mounts(container, volumes)?;
+        config.mounts = self.mounts(container, attempt, volumes)?;
         config.resources = resources::of_container(&container.resources);
         config.privileged = privileged;
         config.log = Some(self.dirs.log(&container.name, attempt));
@@ -278,7 +278,7 @@ impl PodPlan {
         own.or(of_pod).map_or(Seccomp::RuntimeDefault, seccomp)
     }
 
-    fn mounts(&self, container: &Container, volumes: &VolumePaths) -> Result<Vec<Mount>, ConfigError> {
+    fn mounts(&self, container: &Container, attempt: u32, volumes: &VolumePaths) -> Result<Vec<Mount>, ConfigError> {
         let mut mounts = Vec::new();
         for mount in &container.volume_mounts {
             let Some(source) = volumes.get(&mount.name).cloned() else {
@@ -287,11 +287,17 @@ impl PodPlan {
             let destination = PathBuf::from("/").join(&mount.mount_path);
             mounts.push(Mount { source, destination, readonly: mount.read_only == Some(true) });
         }
-        for (file, at) in [("hosts", "/etc/hosts"), ("hostname", "/etc/hostname"), ("resolv.conf", "/etc/resolv.conf")] {
+        let given = [
+            (self.dirs.file("hosts"), "/etc/hosts"),
+            (self.dirs.file("hostname"), "/etc/hostname"),
+            (self.dirs.file("resolv.conf"), "/etc/resolv.conf"),
+            (self.dirs.termination_log(&container.name, attempt), "/dev/termination-log"),
+        ];
+        for (source, at) in given {
             let destination = PathBuf::from(at);
             // A container that mounts something there itself keeps it (b179).
             if !mounts.iter().any(|m| m.destination == destination) {
-                mounts.push(Mount { source: self.dirs.file(file), destination, readonly: false });
+                mounts.push(Mount { source, destination, readonly: false });
             }
         }
         // What lies deeper is mounted later, or it would be hidden.

@@ -213,3 +213,22 @@ async fn a_volume_that_cannot_be_prepared_leaves_nothing() {
     assert!(text.contains("hostPath type check failed: /etc/hostname is not a directory"), "{text}");
     assert!(host.runtime().list(None).expect("lists").is_empty());
 }
+
+#[tokio::test]
+async fn b198_b203_a_container_says_why_it_ended() {
+    let host = host("message");
+    let spec = "
+  restartPolicy: Never
+  containers:
+  - {name: says, image: pod.local/host, command: [sh, -c, 'printf DONE > /dev/termination-log'], securityContext: {runAsUser: 10000}}
+  - {name: long, image: pod.local/host, command: [sh, -c, 'head -c 5000 /dev/zero | tr \\0 x > /dev/termination-log; exit 1']}
+  - {name: none, image: pod.local/host, command: ['true']}
+";
+    let pod = host.run(&manifest("message", spec)).await;
+    let status = soon(pod.wait_finished()).await.expect("ends");
+    let message = |n: usize| status.container_statuses[n].state.terminated.as_ref().and_then(|t| t.message.clone());
+    assert_eq!(message(0).as_deref(), Some("DONE"));
+    assert_eq!(message(1).map(|m| m.len()), Some(4096));
+    assert_eq!(message(2), None);
+    soon(pod.stop()).await.expect("is removed");
+}

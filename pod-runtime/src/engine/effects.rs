@@ -18,6 +18,7 @@ use super::now;
 use super::observe::full_id;
 use crate::error::chain;
 use crate::plan::{PodPlan, VolumePaths, container_id};
+use crate::termination;
 use crate::readable::{ReadError, Readable};
 
 const SIGTERM: i32 = nix::libc::SIGTERM;
@@ -169,6 +170,7 @@ impl Shared {
         }
         // A start that was cut short may have left this very instance.
         self.remove(name, attempt).await.map_err(|e| creating(&e))?;
+        termination::prepare(&self.plan.dirs, name, attempt).map_err(|e| creating(&e))?;
         let call = self.sandbox.begin_create(&config).map_err(|e| creating(&e))?;
         finish(call).await.map_err(|e| creating(&e))?;
         self.link_log(name, attempt);
@@ -219,7 +221,6 @@ impl Shared {
     fn log_link(&self, name: &str, attempt: u32) -> std::path::PathBuf {
         let pod = &self.plan.pod;
         let id = full_id(pod, name, attempt);
-        let id = id.trim_start_matches("pod://");
         let mut link = format!("{}_{}_{name}-{id}", pod.name(), pod.namespace());
         link.truncate(255 - ".log".len());
         self.plan.dirs.links().join(format!("{link}.log"))

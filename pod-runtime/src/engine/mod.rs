@@ -133,7 +133,7 @@ impl Engine {
             }
             Some(saved) => {
                 tracing::info!(generation, "taking the pod over");
-                let observed = observe::observed(&plan.pod, &first);
+                let observed = observe::observed(&plan, &first);
                 let (machine, actions) = PodMachine::resume(plan.lifecycle(), saved.machine.clone(), observed, now);
                 (machine, actions, saved)
             }
@@ -159,7 +159,7 @@ impl Engine {
         while !self.machine.is_finished() {
             match self.next().await? {
                 Input::Sandbox(status) => {
-                    let events = observe::events(self.seen.as_ref(), &status);
+                    let events = observe::events(&self.plan.dirs, self.seen.as_ref(), &status);
                     self.saved.revision = status.revision;
                     self.seen = Some(*status);
                     for event in events {

@@ -4,16 +4,19 @@ use pod_lifecycle::{Event, Exit, Observed, ObservedContainer, ObservedSandbox, O
 use pod_sandbox::{ContainerState, SandboxState, SandboxStatus};
 use pod_spec::{Time, ValidPod};
 
-use crate::plan::instance;
+use crate::dirs::PodDirs;
+use crate::plan::{PodPlan, instance};
+use crate::termination;
 
-/// How a container's instance is named in a status: `pod://<uid>-<container>-<attempt>`.
+/// The id of a container's instance, unlike any other's: `<uid>-<container>-<attempt>`. A status shows `pod://` before it.
 pub(crate) fn full_id(pod: &ValidPod, container: &str, attempt: u32) -> String {
     let uid = pod.metadata().uid.as_deref().unwrap_or_default();
-    format!("pod://{uid}-{container}-{attempt}")
+    format!("{uid}-{container}-{attempt}")
 }
 
 /// Everything that is there, for a machine that goes on.
-pub(crate) fn observed(pod: &ValidPod, status: &SandboxStatus) -> Observed {
+pub(crate) fn observed(plan: &PodPlan, status: &SandboxStatus) -> Observed {
+    let pod = &plan.pod;
     let sandbox = match &status.state {
         SandboxState::Ready { .. } => ObservedSandbox::Ready { pod_ip: None, host_ip: None },
         SandboxState::Lost { .. } => ObservedSandbox::Lost,
@@ -37,7 +40,7 @@ pub(crate) fn observed(pod: &ValidPod, status: &SandboxStatus) -> Observed {
                     exit: exit_of(exit),
                     started_at: started_at(exit),
                     finished_at: Time::from_nanos(exit.finished_at),
-                    message: None,
+                    message: termination::message(&plan.dirs, name, attempt),
                 },
             },
         };
@@ -47,7 +50,7 @@ pub(crate) fn observed(pod: &ValidPod, status: &SandboxStatus) -> Observed {
 }
 
 /// What the machine is told of a change.
-pub(super) fn events(before: Option<&SandboxStatus>, now: &SandboxStatus) -> Vec<Event> {
+pub(super) fn events(dirs: &PodDirs, before: Option<&SandboxStatus>, now: &SandboxStatus) -> Vec<Event> {
     let mut events = Vec::new();
     for container in &now.containers {
         let ContainerState::Exited(exit) = &container.state else { continue };
@@ -66,7 +69,7 @@ pub(super) fn events(before: Option<&SandboxStatus>, now: &SandboxStatus) -> Vec
             exit: exit_of(exit),
             started_at: started_at(exit),
             finished_at: Time::from_nanos(exit.finished_at),
-            message: None,
+            message: termination::message(dirs, name, attempt),
         });
     }
     let was_lost = before.is_some_and(|b| matches!(b.state, SandboxState::Lost { .. }));
