@@ -199,7 +199,9 @@ pub enum WaitFor {
 
 impl WaitFor {
     fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || "this is neither `condition=NAME`, such as `condition=Ready`, nor `delete`".to_owned();
+        let wrong = || {
+            "this is neither `condition=NAME`, such as `condition=Ready`, nor `delete`".to_owned()
+        };
         match text.split_once('=') {
             None if text == "delete" => Ok(Self::Delete),
             Some(("condition", condition)) => {

@@ -31,14 +31,21 @@ pub enum CliError {
     /// A pod of this name runs another manifest.
     #[error(
         "pod `{name}` exists already with another manifest, and a pod is not changed in place: \
-         delete it first (pod delete -n {namespace} {name})"
+         delete it first (pod delete {})",
+        located(namespace, name)
     )]
     Differs { namespace: String, name: String },
     /// A pod of this name is on its way out.
-    #[error("pod `{name}` is being deleted: try again when it is gone (pod wait --for=delete -n {namespace} {name})")]
+    #[error(
+        "pod `{name}` is being deleted: try again when it is gone (pod wait --for=delete {})",
+        located(namespace, name)
+    )]
     Terminating { namespace: String, name: String },
     /// The pod is there, but does not come up.
-    #[error("{source}; it is kept, see `pod logs -n {namespace} {name}` and `pod delete -n {namespace} {name}`")]
+    #[error(
+        "{source}; it is kept: see `pod logs {0} -c CONTAINER`, and `pod delete {0}`",
+        located(namespace, name)
+    )]
     KeptUnready { namespace: String, name: String, source: RuntimeError },
     /// Waiting took too long.
     #[error("timed out after {after} waiting for {condition} on pod/{name}")]
@@ -93,16 +100,27 @@ impl CliError {
             Self::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
             Self::Manifest { rendered } => output::message(rendered.trim_end()),
             error => {
-                let hint = if needs_root(error) { ": run this as root (for example with sudo)" } else { "" };
+                let hint = if needs_root(error) {
+                    ": run this as root (for example with sudo)"
+                } else {
+                    ""
+                };
                 output::message(&format!("error: {}{hint}", chain(error)));
             }
         }
     }
 }
 
+/// How the command line names a pod.
+fn located(namespace: &str, name: &str) -> String {
+    if namespace == "default" { name.to_owned() } else { format!("-n {namespace} {name}") }
+}
+
 fn runtime_code(error: &RuntimeError) -> u8 {
     match error {
-        RuntimeError::NotRoot | RuntimeError::Sandbox(SandboxError::Privilege { .. }) => exit::PRIVILEGE,
+        RuntimeError::NotRoot | RuntimeError::Sandbox(SandboxError::Privilege { .. }) => {
+            exit::PRIVILEGE
+        }
         RuntimeError::Exists { .. } => exit::EXISTS,
         RuntimeError::NotFound { .. } | RuntimeError::NoContainer { .. } => exit::NOT_FOUND,
         RuntimeError::Manifest(_) => exit::MANIFEST,
@@ -117,7 +135,8 @@ fn runtime_code(error: &RuntimeError) -> u8 {
 /// Whether a file was refused to a user that is not root.
 fn is_denied(error: &RuntimeError) -> bool {
     let source = match error {
-        RuntimeError::Io { source, .. } | RuntimeError::Sandbox(SandboxError::Io { source, .. }) => source,
+        RuntimeError::Io { source, .. }
+        | RuntimeError::Sandbox(SandboxError::Io { source, .. }) => source,
         _ => return false,
     };
     source.kind() == io::ErrorKind::PermissionDenied && !nix::unistd::geteuid().is_root()
@@ -152,7 +171,10 @@ mod tests {
         let namespace = || "default".to_owned();
         let cases: Vec<(CliError, u8)> = vec![
             (RuntimeError::NotRoot.into(), exit::PRIVILEGE),
-            (RuntimeError::NotFound { namespace: namespace(), name: name() }.into(), exit::NOT_FOUND),
+            (
+                RuntimeError::NotFound { namespace: namespace(), name: name() }.into(),
+                exit::NOT_FOUND,
+            ),
             (RuntimeError::Exists { namespace: namespace(), name: name() }.into(), exit::EXISTS),
             (CliError::Differs { namespace: namespace(), name: name() }, exit::EXISTS),
             (CliError::Usage("x".to_owned()), exit::USAGE),
@@ -167,7 +189,8 @@ mod tests {
     }
 
     fn exec_error(code: i32) -> RuntimeError {
-        let error = RequestError::Exec { id: "a".to_owned(), message: "no such file".to_owned(), code };
+        let error =
+            RequestError::Exec { id: "a".to_owned(), message: "no such file".to_owned(), code };
         SandboxError::Request(error).into()
     }
 

@@ -40,7 +40,8 @@ fn read(file: &str) -> Result<(String, String), CliError> {
         fs::read(file)
     };
     let text = bytes.and_then(|bytes| {
-        String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
+        String::from_utf8(bytes)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
     });
     match text {
         Ok(text) => Ok((text, shown.to_owned())),

@@ -36,7 +36,8 @@ pub fn yaml_list<'a>(pods: impl Iterator<Item = &'a Value>) -> Result<String, Cl
             items.push('\n');
         }
     }
-    let items = if items.is_empty() { "items: []\n".to_owned() } else { format!("items:\n{items}") };
+    let items =
+        if items.is_empty() { "items: []\n".to_owned() } else { format!("items:\n{items}") };
     Ok(format!("apiVersion: v1\n{items}kind: List\nmetadata:\n  resourceVersion: \"\"\n"))
 }
 
@@ -69,8 +70,12 @@ mod tests {
         let pods = [pod("a"), pod("b")];
         let text = yaml_list(pods.iter()).unwrap();
         let first = text.split("\n- ").nth(1).unwrap();
-        let alone: String = first.lines().map(|l| format!("{}\n", l.strip_prefix("  ").unwrap_or(l))).collect();
+        let alone: String =
+            first.lines().map(|l| format!("{}\n", l.strip_prefix("  ").unwrap_or(l))).collect();
         assert_eq!(alone, yaml(&pods[0]).unwrap());
-        assert_eq!(yaml_list([].iter()).unwrap(), "apiVersion: v1\nitems: []\nkind: List\nmetadata:\n  resourceVersion: \"\"\n");
+        assert_eq!(
+            yaml_list([].iter()).unwrap(),
+            "apiVersion: v1\nitems: []\nkind: List\nmetadata:\n  resourceVersion: \"\"\n"
+        );
     }
 }

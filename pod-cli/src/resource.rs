@@ -33,13 +33,19 @@ pub fn targets(words: &[String]) -> Result<Targets, CliError> {
 pub fn name(word: &str) -> Result<String, CliError> {
     let name = match word.split_once('/') {
         Some((kind, name)) if TYPE.contains(&kind) => name,
-        Some((kind, _)) => return Err(CliError::Usage(format!("there is no resource type `{kind}`, only `pod`: pod/NAME"))),
+        Some((kind, _)) => {
+            return Err(CliError::Usage(format!(
+                "there is no resource type `{kind}`, only `pod`: pod/NAME"
+            )));
+        }
         None => word,
     };
     if is_subdomain(name) {
         return Ok(name.to_owned());
     }
-    Err(CliError::Usage(format!("`{name}` is no name of a pod: lower-case letters, digits, `-` and `.`")))
+    Err(CliError::Usage(format!(
+        "`{name}` is no name of a pod: lower-case letters, digits, `-` and `.`"
+    )))
 }
 
 /// Checks a namespace's name, for the command line.
@@ -85,7 +91,16 @@ mod tests {
 
     #[test]
     fn what_names_no_pod_is_refused() {
-        for words in [&["svc/a"][..], &["pod/"], &["pod/a/b"], &[".."], &["A"], &["pods", "a_b"], &["-a"], &["a..b"]] {
+        for words in [
+            &["svc/a"][..],
+            &["pod/"],
+            &["pod/a/b"],
+            &[".."],
+            &["A"],
+            &["pods", "a_b"],
+            &["-a"],
+            &["a..b"],
+        ] {
             assert_eq!(read(words), None, "{words:?}");
         }
         assert!(namespace("team-a").is_ok());

@@ -84,7 +84,14 @@ mod tests {
 
     #[test]
     fn spans_are_read() {
-        for (text, millis) in [("30s", 30_000), ("30", 30_000), ("1m30s", 90_000), ("500ms", 500), ("1h", 3_600_000), ("0", 0)] {
+        for (text, millis) in [
+            ("30s", 30_000),
+            ("30", 30_000),
+            ("1m30s", 90_000),
+            ("500ms", 500),
+            ("1h", 3_600_000),
+            ("0", 0),
+        ] {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for text in ["", "s", "-1s", "1d", "1.5s", "1s2", "ms", "99999999999s", "1é"] {

@@ -2,7 +2,9 @@
 
 use pod_runtime::{PodStatus, ValidPod};
 use pod_spec::Time;
-use pod_spec::status::{ConditionStatus, ContainerState, ContainerStateTerminated, ContainerStatus};
+use pod_spec::status::{
+    ConditionStatus, ContainerState, ContainerStateTerminated, ContainerStatus,
+};
 
 use crate::span;
 
@@ -22,8 +24,13 @@ pub struct Summary {
 impl Summary {
     /// The columns of a pod, `deleted` being whether its deletion is under way.
     pub fn new(pod: &ValidPod, status: &PodStatus, deleted: bool, now: Time) -> Self {
-        let sidecars: Vec<&str> =
-            pod.spec().init_containers.iter().filter(|c| c.is_sidecar()).map(|c| c.name.as_str()).collect();
+        let sidecars: Vec<&str> = pod
+            .spec()
+            .init_containers
+            .iter()
+            .filter(|c| c.is_sidecar())
+            .map(|c| c.name.as_str())
+            .collect();
         let is_sidecar = |c: &ContainerStatus| sidecars.contains(&c.name.as_str());
         let total = sidecars.len() + pod.spec().containers.len();
         let init_total = pod.spec().init_containers.len();
@@ -67,7 +74,12 @@ impl Summary {
         if deleted && !status.phase.is_terminal() {
             word = "Terminating".to_owned();
         }
-        Self { ready: format!("{ready}/{total}"), status: word, restarts: restarts.words(now), age: age(pod, now) }
+        Self {
+            ready: format!("{ready}/{total}"),
+            status: word,
+            restarts: restarts.words(now),
+            age: age(pod, now),
+        }
     }
 }
 
@@ -94,7 +106,9 @@ impl Restarts {
 
     fn words(&self, now: Time) -> String {
         match self.last {
-            Some(last) if self.count > 0 => format!("{} ({} ago)", self.count, span::age(now.since(last))),
+            Some(last) if self.count > 0 => {
+                format!("{} ({} ago)", self.count, span::age(now.since(last)))
+            }
             _ => self.count.to_string(),
         }
     }
@@ -114,7 +128,8 @@ fn init_word(state: &ContainerState, index: usize, total: usize) -> Option<Strin
 
 /// What a main container says about the pod; `None` when it runs.
 fn main_word(state: &ContainerState) -> Option<String> {
-    let waiting = state.waiting.as_ref().and_then(|w| w.reason.as_deref()).filter(|r| !r.is_empty());
+    let waiting =
+        state.waiting.as_ref().and_then(|w| w.reason.as_deref()).filter(|r| !r.is_empty());
     match (waiting, &state.terminated) {
         (Some(reason), _) => Some(reason.to_owned()),
         (None, Some(ended)) => Some(ended_word(ended)),
@@ -168,7 +183,12 @@ mod tests {
             let list = names.iter().zip(states);
             list.map(|(name, mut state)| {
                 state["name"] = json!(name);
-                for (key, value) in [("ready", json!(false)), ("restartCount", json!(0)), ("image", json!("")), ("imageID", json!(""))] {
+                for (key, value) in [
+                    ("ready", json!(false)),
+                    ("restartCount", json!(0)),
+                    ("image", json!("")),
+                    ("imageID", json!("")),
+                ] {
                     if state.get(key).is_none() {
                         state[key] = value;
                     }
@@ -215,7 +235,10 @@ mod tests {
             ([ended(1, "Error"), waiting("PodInitializing")], "Init:Error"),
             ([ended(9, ""), waiting("PodInitializing")], "Init:ExitCode:9"),
             ([waiting("CrashLoopBackOff"), waiting("PodInitializing")], "Init:CrashLoopBackOff"),
-            ([waiting("CreateContainerConfigError"), waiting("")], "Init:CreateContainerConfigError"),
+            (
+                [waiting("CreateContainerConfigError"), waiting("")],
+                "Init:CreateContainerConfigError",
+            ),
         ];
         for (init, word) in cases {
             assert_eq!(words(&summary(init, rest(), pending())), ("0/3", word));
@@ -227,18 +250,24 @@ mod tests {
     #[test]
     fn a_running_pod_says_what_its_worst_container_does() {
         let init = || [ended(0, "Completed"), running()];
-        let ready = || json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
+        let ready =
+            || json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
         let cases = [
             ([running(), running()], "3/3", "Running"),
             ([running(), ended(0, "Completed")], "2/3", "Running"),
             ([running(), ended(2, "Error")], "2/3", "Error"),
             ([waiting("CrashLoopBackOff"), running()], "2/3", "CrashLoopBackOff"),
-            ([json!({"state": {"terminated": {"exitCode": 137, "signal": 9}}}), running()], "2/3", "Signal:9"),
+            (
+                [json!({"state": {"terminated": {"exitCode": 137, "signal": 9}}}), running()],
+                "2/3",
+                "Signal:9",
+            ),
         ];
         for (main, number, word) in cases {
             assert_eq!(words(&summary(init(), main, ready())), (number, word));
         }
-        let unready = summary(init(), [running(), ended(0, "Completed")], json!({"phase": "Running"}));
+        let unready =
+            summary(init(), [running(), ended(0, "Completed")], json!({"phase": "Running"}));
         assert_eq!(words(&unready), ("2/3", "NotReady"));
     }
 
@@ -250,22 +279,38 @@ mod tests {
         assert_eq!(words(&over), ("0/3", "Completed"));
         let over = summary(init(), done(), json!({"phase": "Succeeded", "deleted": true}));
         assert_eq!(words(&over), ("0/3", "Completed"));
-        let going = summary([ended(0, "Completed"), running()], [running(), running()], json!({"phase": "Running", "deleted": true}));
+        let going = summary(
+            [ended(0, "Completed"), running()],
+            [running(), running()],
+            json!({"phase": "Running", "deleted": true}),
+        );
         assert_eq!(words(&going), ("3/3", "Terminating"));
-        let early = summary([json!({}), json!({})], [json!({}), json!({})], json!({"phase": "Failed", "reason": "SandboxLost"}));
+        let early = summary(
+            [json!({}), json!({})],
+            [json!({}), json!({})],
+            json!({"phase": "Failed", "reason": "SandboxLost"}),
+        );
         assert_eq!(words(&early), ("0/3", "Init:0/2"));
     }
 
     #[test]
     fn restarts_are_counted_with_the_last_of_them() {
-        let at = |ago: u64| Time::from_nanos(NOW.as_nanos() - i64::try_from(Duration::from_secs(ago).as_nanos()).unwrap());
+        let at = |ago: u64| {
+            Time::from_nanos(
+                NOW.as_nanos() - i64::try_from(Duration::from_secs(ago).as_nanos()).unwrap(),
+            )
+        };
         let restarted = |count: u32, ago: u64| {
             let last = json!({"terminated": {"exitCode": 1, "finishedAt": at(ago)}});
             json!({"state": {"running": {}}, "ready": true, "started": true, "restartCount": count, "lastState": last})
         };
         let mut init = ended(0, "Completed");
         init["restartCount"] = json!(7);
-        let running_pod = summary([init, restarted(1, 90)], [restarted(2, 5), running()], json!({"phase": "Running"}));
+        let running_pod = summary(
+            [init, restarted(1, 90)],
+            [restarted(2, 5), running()],
+            json!({"phase": "Running"}),
+        );
         assert_eq!(running_pod.restarts, "3 (5s ago)");
         assert_eq!(running_pod.age, "2m5s");
         let fresh = summary([json!({}), json!({})], [json!({}), json!({})], json!({}));

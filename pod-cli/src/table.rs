@@ -8,13 +8,20 @@ const GAP: usize = 3;
 /// The rows as text. An empty heading leaves the headings out.
 pub fn render(heading: &[&str], rows: &[Vec<String>]) -> String {
     let heading = heading.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
-    let all: Vec<&Vec<String>> = [&heading].into_iter().filter(|h| !h.is_empty()).chain(rows).collect();
+    let all: Vec<&Vec<String>> =
+        [&heading].into_iter().filter(|h| !h.is_empty()).chain(rows).collect();
     let columns = all.iter().map(|row| row.len()).max().unwrap_or(0);
-    let width = |column: usize| all.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max();
+    let width = |column: usize| {
+        all.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max()
+    };
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     let mut out = String::new();
     for row in all {
-        let line: String = row.iter().zip(&widths).map(|(cell, w)| format!("{cell:<width$}", width = w + GAP)).collect();
+        let line: String = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, w)| format!("{cell:<width$}", width = w + GAP))
+            .collect();
         out.push_str(line.trim_end());
         out.push('\n');
     }

@@ -23,7 +23,12 @@ pub fn run(globals: &Globals, args: &Delete) -> Result<u8, CliError> {
 }
 
 /// Deletes them all at the same time. What fails is reported; the code is that of the first failure.
-async fn delete(runtime: &Runtime, namespace: &str, names: &[String], args: &Delete) -> Result<u8, CliError> {
+async fn delete(
+    runtime: &Runtime,
+    namespace: &str,
+    names: &[String],
+    args: &Delete,
+) -> Result<u8, CliError> {
     let mut first = None;
     let mut failed = |error: CliError| {
         if !(args.ignore_not_found && error.is_not_found()) {
@@ -48,7 +53,12 @@ async fn delete(runtime: &Runtime, namespace: &str, names: &[String], args: &Del
     Ok(first.unwrap_or(exit::OK))
 }
 
-async fn begin(runtime: &Runtime, namespace: &str, name: &str, args: &Delete) -> Result<PodHandle, CliError> {
+async fn begin(
+    runtime: &Runtime,
+    namespace: &str,
+    name: &str,
+    args: &Delete,
+) -> Result<PodHandle, CliError> {
     let pod = runtime.pod(namespace, name)?;
     pod.delete(grace(args)).await?;
     Ok(pod)

@@ -35,50 +35,58 @@ pub fn run(globals: &Globals, args: Exec) -> Result<u8, CliError> {
     Ok(u8::try_from(exit.code).unwrap_or(exit::FAILED))
 }
 
+/// One of the program's outputs.
+struct Pipe {
+    source: File,
+    is_stderr: bool,
+}
+
 /// Passes the program's output on until it has ended and all that it wrote is through. What it left running may hold
 /// the pipes open for good, and is not waited for.
 fn copy_output(stdout: OwnedFd, stderr: OwnedFd, ended: &ExitCall) -> io::Result<()> {
-    let mut pipes = [(Some(File::from(stdout)), false), (Some(File::from(stderr)), true)];
+    let mut pipes = vec![
+        Pipe { source: stdout.into(), is_stderr: false },
+        Pipe { source: stderr.into(), is_stderr: true },
+    ];
     let mut over = false;
     loop {
-        let [out, err] = &pipes;
-        let open: Vec<usize> = [out, err].iter().enumerate().filter(|(_, p)| p.0.is_some()).map(|(i, _)| i).collect();
+        let sources = pipes.iter().map(|pipe| pipe.source.as_fd());
         let mut fds: Vec<PollFd<'_>> =
-            [out, err].into_iter().filter_map(|p| p.0.as_ref()).map(|f| PollFd::new(f.as_fd(), PollFlags::POLLIN)).collect();
-        if !over {
-            fds.push(PollFd::new(ended.as_fd(), PollFlags::POLLIN));
-        }
-        let timeout = if over { PollTimeout::ZERO } else { PollTimeout::NONE };
-        match poll(&mut fds, timeout) {
+            sources.chain([ended.as_fd()]).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        match poll(&mut fds, if over { PollTimeout::ZERO } else { PollTimeout::NONE }) {
             Err(Errno::EINTR) => continue,
             result => result?,
         };
-        let is_ready = |fd: &PollFd<'_>| fd.any() == Some(true);
-        let ready: Vec<usize> = open.iter().zip(&fds).filter(|(_, fd)| is_ready(fd)).map(|(i, _)| *i).collect();
-        if over && ready.is_empty() {
+        let mut ready: Vec<bool> = fds.iter().map(|fd| fd.any() == Some(true)).collect();
+        drop(fds);
+        let ends = ready.pop() == Some(true);
+        if over && !ready.contains(&true) {
             return Ok(());
         }
-        over = over || fds.last().is_some_and(is_ready) && fds.len() > open.len();
-        drop(fds);
-        for i in ready {
-            let (pipe, is_stderr) = &mut pipes[i];
-            if !pass_on(pipe.as_mut(), *is_stderr)? {
-                *pipe = None;
+        over = ends;
+        let mut open = Vec::new();
+        for (mut pipe, ready) in pipes.into_iter().zip(ready) {
+            if !ready || pass_on(&mut pipe)? {
+                open.push(pipe);
             }
         }
+        pipes = open;
     }
 }
 
 /// Passes one chunk on; `false` at the end, or when nobody reads ours any more: the program is told so by a broken pipe.
-fn pass_on(pipe: Option<&mut File>, is_stderr: bool) -> io::Result<bool> {
-    let Some(pipe) = pipe else { return Ok(false) };
+fn pass_on(pipe: &mut Pipe) -> io::Result<bool> {
     let mut chunk = [0; 16 << 10];
-    let n = match pipe.read(&mut chunk) {
+    let n = match pipe.source.read(&mut chunk) {
         Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(true),
         result => result?,
     };
     let write = |out: &mut dyn Write| out.write_all(&chunk[..n]).and_then(|()| out.flush());
-    let written = if is_stderr { write(&mut io::stderr().lock()) } else { write(&mut io::stdout().lock()) };
+    let written = if pipe.is_stderr {
+        write(&mut io::stderr().lock())
+    } else {
+        write(&mut io::stdout().lock())
+    };
     match written {
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         result => result.map(|()| n > 0),

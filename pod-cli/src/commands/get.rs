@@ -22,7 +22,9 @@ pub fn run(globals: &Globals, args: &Get) -> Result<u8, CliError> {
     let Targets { typed, names } = resource::targets(&args.targets)?;
     if !typed {
         let word = args.targets.first().map_or("", String::as_str);
-        return Err(CliError::Usage(format!("there is no resource type `{word}`: write `pod get pods {word}`")));
+        return Err(CliError::Usage(format!(
+            "there is no resource type `{word}`: write `pod get pods {word}`"
+        )));
     }
     if args.all_namespaces && !names.is_empty() {
         let message = "a pod is not looked for by name in all namespaces: leave -A or the name out";
@@ -58,7 +60,9 @@ fn all(runtime: &Runtime, namespace: Option<&str>) -> Result<Vec<Found>, CliErro
 fn named(runtime: &Runtime, namespace: &str, names: &[String]) -> (Vec<Found>, Option<u8>) {
     let (mut found, mut failed) = (Vec::new(), None);
     for name in names {
-        let pod = runtime.pod(namespace, name).and_then(|h| Ok(Found { pod: h.pod().clone(), object: h.object()? }));
+        let pod = runtime
+            .pod(namespace, name)
+            .and_then(|h| Ok(Found { pod: h.pod().clone(), object: h.object()? }));
         match pod.map_err(CliError::from) {
             Ok(pod) => found.push(pod),
             Err(error) => {
@@ -70,7 +74,12 @@ fn named(runtime: &Runtime, namespace: &str, names: &[String]) -> (Vec<Found>, O
     (found, failed)
 }
 
-fn show(args: &Get, found: &[Found], namespace: Option<&str>, single: bool) -> Result<(), CliError> {
+fn show(
+    args: &Get,
+    found: &[Found],
+    namespace: Option<&str>,
+    single: bool,
+) -> Result<(), CliError> {
     let objects = || found.iter().map(|f| &f.object);
     match (args.output, found) {
         (Some(Format::Json), [one]) if single => output::data(object::json(&one.object)),
@@ -108,11 +117,17 @@ fn rows(args: &Get, found: &[Found]) -> Result<String, CliError> {
     }
     let mut rows = Vec::new();
     for Found { pod, object } in found {
-        let status: PodStatus =
-            serde_json::from_value(object["status"].clone()).map_err(CliError::io("read the pod's status"))?;
+        let status: PodStatus = serde_json::from_value(object["status"].clone())
+            .map_err(CliError::io("read the pod's status"))?;
         let deleted = object["metadata"].get("deletionTimestamp").is_some();
         let summary = Summary::new(pod, &status, deleted, now);
-        let mut row = vec![pod.name().to_owned(), summary.ready, summary.status, summary.restarts, summary.age];
+        let mut row = vec![
+            pod.name().to_owned(),
+            summary.ready,
+            summary.status,
+            summary.restarts,
+            summary.age,
+        ];
         if args.all_namespaces {
             row.insert(0, pod.namespace().to_owned());
         }

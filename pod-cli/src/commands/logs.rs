@@ -14,7 +14,11 @@ use crate::{event_loop, exit, output, resource};
 pub fn run(globals: &Globals, args: &Logs) -> Result<u8, CliError> {
     let pod = globals.runtime()?.pod(globals.namespace(), &resource::name(&args.pod)?)?;
     let container = args.container.clone().unwrap_or_else(|| default_container(&pod));
-    let options = LogOptions { follow: args.follow, previous: args.previous, tail: usize::try_from(args.tail).ok() };
+    let options = LogOptions {
+        follow: args.follow,
+        previous: args.previous,
+        tail: usize::try_from(args.tail).ok(),
+    };
     event_loop::block_on(async {
         let mut stream = pod.logs(&container, options)?;
         copy(&mut stream, args.timestamps).await
@@ -30,7 +34,10 @@ pub fn default_container(pod: &PodHandle) -> String {
     let chosen = names.next().unwrap_or_default().to_owned();
     let others: Vec<&str> = names.collect();
     if !others.is_empty() {
-        output::message(&format!("Defaulted container \"{chosen}\" out of: {chosen}, {}", others.join(", ")));
+        output::message(&format!(
+            "Defaulted container \"{chosen}\" out of: {chosen}, {}",
+            others.join(", ")
+        ));
     }
     chosen
 }

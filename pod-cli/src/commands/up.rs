@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use pod_runtime::{
-    Changes, LogLine, LogOptions, OutputStream, PodHandle, PodStatus, Runtime, RuntimeError, ValidPod,
+    Changes, LogLine, LogOptions, OutputStream, PodHandle, PodPhase, PodStatus, Runtime,
+    RuntimeError, ValidPod,
 };
 use tokio::task::JoinSet;
 
@@ -103,27 +104,23 @@ impl<'a> Session<'a> {
     /// Tells what happens until the pod is over or shall be.
     async fn watch(&mut self) -> Result<End, CliError> {
         let mut begun = false;
-        let handle = self.handle.clone();
-        let begin = handle.wait_running();
-        tokio::pin!(begin);
         loop {
             tokio::select! {
                 biased;
                 () = self.signals.next() => return Ok(End::Stop),
-                () = self.voice.closed() => return Ok(End::Stop),
-                result = &mut begin, if !begun => match result {
-                    Err(error) if start::is_hopeless(&error) => return Err(error.into()),
-                    // Whatever else it says will be seen from the status.
-                    _ => begun = true,
-                },
-                status = self.changes.next() => match status? {
-                    None => return Ok(End::Gone),
-                    Some(status) if status.phase.is_terminal() => {
+                () = self.printer.unread() => return Ok(End::Stop),
+                status = self.changes.next() => {
+                    let Some(status) = status? else { return Ok(End::Gone) };
+                    if !begun && let Some(error) = start::hopeless(self.handle.name(), &status) {
+                        return Err(error.into());
+                    }
+                    begun = begun || status.phase == PodPhase::Running;
+                    if status.phase.is_terminal() {
                         self.last = status;
                         return Ok(End::Over);
                     }
-                    Some(status) => self.see(status),
-                },
+                    self.see(status);
+                }
             }
         }
     }
@@ -138,7 +135,8 @@ impl<'a> Session<'a> {
         self.narrator.stopping = true;
         let grace = self.handle.pod().spec().termination_grace_period_seconds.unwrap_or_default();
         let name = self.handle.name();
-        self.voice.messages(vec![format!("pod/{name} stopping, within {grace}s; once more to kill it")]);
+        self.voice
+            .messages(vec![format!("pod/{name} stopping, within {grace}s; once more to kill it")]);
         match self.handle.delete(None).await {
             Err(RuntimeError::NotFound { .. }) => return Ok(()),
             result => result?,
@@ -181,8 +179,14 @@ impl<'a> Session<'a> {
 }
 
 /// Shows what a container writes, over restarts, until it has ended for good.
-async fn follow(handle: PodHandle, container: String, prefix: String, voice: Voice) -> Result<(), RuntimeError> {
-    let mut stream = handle.logs(&container, LogOptions { follow: true, ..LogOptions::default() })?;
+async fn follow(
+    handle: PodHandle,
+    container: String,
+    prefix: String,
+    voice: Voice,
+) -> Result<(), RuntimeError> {
+    let mut stream =
+        handle.logs(&container, LogOptions { follow: true, ..LogOptions::default() })?;
     let prefix: Rc<str> = prefix.into();
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     while let Some(line) = stream.next().await? {

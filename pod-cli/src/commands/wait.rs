@@ -5,12 +5,14 @@ use pod_spec::status::ConditionStatus;
 
 use crate::args::{Globals, Wait, WaitFor};
 use crate::error::CliError;
-use crate::{event_loop, exit, output, resource, span};
+use crate::{event_loop, exit, output, resource};
 
 pub fn run(globals: &Globals, args: &Wait) -> Result<u8, CliError> {
     let names = resource::targets(&args.targets)?.names;
     if names.is_empty() {
-        return Err(CliError::Usage("which pods? Name them: `pod wait --for=… pod/NAME`".to_owned()));
+        return Err(CliError::Usage(
+            "which pods? Name them: `pod wait --for=… pod/NAME`".to_owned(),
+        ));
     }
     let runtime = globals.runtime()?;
     event_loop::block_on(async {
@@ -38,7 +40,7 @@ async fn wait(runtime: &Runtime, namespace: &str, name: &str, args: &Wait) -> Re
         Err(_) => Err(CliError::TimedOut {
             name: name.to_owned(),
             condition: words(&args.what),
-            after: span::age(args.timeout),
+            after: format!("{:?}", args.timeout),
         }),
     }
 }

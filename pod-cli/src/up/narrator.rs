@@ -30,7 +30,8 @@ struct Known {
 
 impl Narrator {
     pub fn new(pod: &ValidPod) -> Self {
-        let sidecars = pod.spec().init_containers.iter().filter(|c| c.is_sidecar()).map(|c| c.name.clone());
+        let sidecars =
+            pod.spec().init_containers.iter().filter(|c| c.is_sidecar()).map(|c| c.name.clone());
         Self {
             pod: pod.name().to_owned(),
             sidecars: sidecars.collect(),
@@ -48,7 +49,11 @@ impl Narrator {
         }
         if self.phase != Some(status.phase) {
             self.phase = Some(status.phase);
-            let why: Vec<&str> = [&status.reason, &status.message].into_iter().flatten().map(String::as_str).collect();
+            let why: Vec<&str> = [&status.reason, &status.message]
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .collect();
             let why = if why.is_empty() { String::new() } else { format!(": {}", why.join(": ")) };
             news.push(format!("pod/{} {}{why}", self.pod, status.phase.as_str()));
         }
@@ -59,21 +64,24 @@ impl Narrator {
         let name = &container.name;
         let quiet = self.stopping || self.sidecars.contains(name);
         let known = self.containers.entry(name.clone()).or_default();
-        for ended in [&container.last_state, &container.state].into_iter().filter_map(|s| s.terminated.as_ref()) {
-            if ended.finished_at <= known.ended {
-                continue;
+        for state in [&container.last_state, &container.state] {
+            if let Some(ended) = state.terminated.as_ref().filter(|t| t.finished_at > known.ended) {
+                known.ended = ended.finished_at;
+                if ended.exit_code != 0 && !(quiet && ended.exit_code == TERMINATED) {
+                    news.push(format!("container {name}: {}", ending(ended)));
+                }
             }
-            known.ended = ended.finished_at;
-            if ended.exit_code != 0 && !(quiet && ended.exit_code == TERMINATED) {
-                news.push(format!("container {name}: {}", ending(ended)));
+            // The restart lies between the last end and what is now.
+            if container.restart_count > known.restarts {
+                known.restarts = container.restart_count;
+                news.push(format!("container {name}: restart {}", container.restart_count));
             }
-        }
-        if container.restart_count > known.restarts {
-            known.restarts = container.restart_count;
-            news.push(format!("container {name}: restart {}", container.restart_count));
         }
         let waiting = container.state.waiting.as_ref().and_then(|w| {
-            let reason = w.reason.as_deref().filter(|r| !["PodInitializing", "ContainerCreating", ""].contains(r))?;
+            let reason = w
+                .reason
+                .as_deref()
+                .filter(|r| !["PodInitializing", "ContainerCreating", ""].contains(r))?;
             Some(match &w.message {
                 Some(message) => format!("{reason}: {message}"),
                 None => reason.to_owned(),
@@ -88,8 +96,12 @@ impl Narrator {
 
 fn ending(ended: &ContainerStateTerminated) -> String {
     match (ended.reason.as_deref(), &ended.message) {
-        (Some(reason @ ("StartError" | "ContainerCannotRun")), Some(message)) => format!("{reason}: {message}"),
-        (Some(reason), _) if reason != "Error" => format!("ended with code {} ({reason})", ended.exit_code),
+        (Some(reason @ ("StartError" | "ContainerCannotRun")), Some(message)) => {
+            format!("{reason}: {message}")
+        }
+        (Some(reason), _) if reason != "Error" => {
+            format!("ended with code {} ({reason})", ended.exit_code)
+        }
         _ => format!("ended with code {}", ended.exit_code),
     }
 }
@@ -113,7 +125,8 @@ mod tests {
     }
 
     fn status(phase: &str, app: Value) -> PodStatus {
-        let mut container = json!({"name": "app", "ready": false, "restartCount": 0, "image": "", "imageID": ""});
+        let mut container =
+            json!({"name": "app", "ready": false, "restartCount": 0, "image": "", "imageID": ""});
         for (key, value) in app.as_object().unwrap() {
             container[key] = value.clone();
         }
@@ -128,12 +141,16 @@ mod tests {
     #[test]
     fn each_thing_is_said_once() {
         let mut narrator = narrator();
-        let starting = status("Pending", json!({"state": {"waiting": {"reason": "PodInitializing"}}}));
+        let starting =
+            status("Pending", json!({"state": {"waiting": {"reason": "PodInitializing"}}}));
         assert_eq!(narrator.see(&starting), ["pod/web Pending"]);
         assert_eq!(narrator.see(&starting), Vec::<String>::new());
         let running = status("Running", json!({"state": {"running": {}}}));
         assert_eq!(narrator.see(&running), ["pod/web Running"]);
-        assert_eq!(narrator.see(&status("Running", json!({"state": ended(3, 1)}))), ["container app: ended with code 3"]);
+        assert_eq!(
+            narrator.see(&status("Running", json!({"state": ended(3, 1)}))),
+            ["container app: ended with code 3"]
+        );
         let again = json!({"state": {"running": {}}, "lastState": ended(3, 1), "restartCount": 1});
         assert_eq!(narrator.see(&status("Running", again)), ["container app: restart 1"]);
     }
@@ -143,9 +160,15 @@ mod tests {
         let mut narrator = narrator();
         narrator.see(&status("Running", json!({"state": {"running": {}}})));
         let waiting = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}});
-        let news = narrator.see(&status("Running", json!({"state": waiting, "lastState": ended(1, 9), "restartCount": 1})));
-        let want =
-            ["container app: ended with code 1", "container app: restart 1", "container app: CrashLoopBackOff: back-off 10s"];
+        let news = narrator.see(&status(
+            "Running",
+            json!({"state": waiting, "lastState": ended(1, 9), "restartCount": 1}),
+        ));
+        let want = [
+            "container app: ended with code 1",
+            "container app: restart 1",
+            "container app: CrashLoopBackOff: back-off 10s",
+        ];
         assert_eq!(news, want);
     }
 
@@ -154,7 +177,13 @@ mod tests {
         let mut narrator = narrator();
         narrator.see(&status("Running", json!({"state": {"running": {}}})));
         narrator.stopping = true;
-        assert_eq!(narrator.see(&status("Running", json!({"state": ended(143, 5)}))), Vec::<String>::new());
-        assert_eq!(narrator.see(&status("Running", json!({"state": ended(137, 6)}))), ["container app: ended with code 137"]);
+        assert_eq!(
+            narrator.see(&status("Running", json!({"state": ended(143, 5)}))),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            narrator.see(&status("Running", json!({"state": ended(137, 6)}))),
+            ["container app: ended with code 137"]
+        );
     }
 }

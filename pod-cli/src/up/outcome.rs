@@ -14,13 +14,20 @@ pub fn exit_code(pod: &ValidPod, status: &PodStatus, stopped: bool) -> u8 {
     if status.phase == PodPhase::Succeeded {
         return exit::OK;
     }
-    let sidecars: Vec<&str> =
-        pod.spec().init_containers.iter().filter(|c| c.is_sidecar()).map(|c| c.name.as_str()).collect();
+    let sidecars: Vec<&str> = pod
+        .spec()
+        .init_containers
+        .iter()
+        .filter(|c| c.is_sidecar())
+        .map(|c| c.name.as_str())
+        .collect();
     let all = status.init_container_statuses.iter().chain(&status.container_statuses);
-    let ended = all.filter(|c| !sidecars.contains(&c.name.as_str())).filter_map(|c| match &c.state.terminated {
-        // One that waits to be started again has failed as much as one that is not.
-        None if c.state.waiting.is_some() => c.last_state.terminated.as_ref(),
-        ended => ended.as_ref(),
+    let ended = all.filter(|c| !sidecars.contains(&c.name.as_str())).filter_map(|c| {
+        match &c.state.terminated {
+            // One that waits to be started again has failed as much as one that is not.
+            None if c.state.waiting.is_some() => c.last_state.terminated.as_ref(),
+            ended => ended.as_ref(),
+        }
     });
     let failed = ended.filter(|t| t.exit_code != 0 && !(stopped && t.exit_code == TERMINATED));
     match failed.min_by_key(|t| t.finished_at) {

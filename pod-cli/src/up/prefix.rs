@@ -42,6 +42,9 @@ mod tests {
     fn names_are_padded_and_coloured() {
         let names = ["app", "prepare"];
         assert_eq!(Prefixes::with_colour(&names, false).of(0, "app"), "app     | ");
-        assert_eq!(Prefixes::with_colour(&names, true).of(7, "prepare"), "\x1b[33mprepare |\x1b[0m ");
+        assert_eq!(
+            Prefixes::with_colour(&names, true).of(7, "prepare"),
+            "\x1b[33mprepare |\x1b[0m "
+        );
     }
 }

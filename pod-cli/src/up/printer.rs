@@ -1,8 +1,11 @@
 //! Writes to the terminal from a thread of its own, so that a reader that stands still does not keep signals waiting.
 
 use std::io::{self, BufWriter, Write};
+use std::os::fd::AsFd;
 use std::thread;
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::sync::{mpsc, oneshot};
 
 /// How many pieces may wait to be written before whoever produces them waits too.
@@ -16,6 +19,8 @@ enum Piece {
 /// The thread that writes.
 pub struct Printer {
     done: oneshot::Receiver<()>,
+    /// Tells that nobody reads standard output any more.
+    unread: oneshot::Receiver<()>,
 }
 
 /// A way to the printer.
@@ -27,11 +32,21 @@ impl Printer {
         let (sender, receiver) = mpsc::channel(WAITING);
         let (finished, done) = oneshot::channel();
         thread::spawn(move || {
-            // An error says that nobody reads us any more; the voices learn that from the closed channel.
+            // An error says that nobody reads us any more, which is noticed elsewhere.
             let _ = print(receiver);
             let _ = finished.send(());
         });
-        (Self { done }, Voice(sender))
+        let (left, unread) = oneshot::channel();
+        thread::spawn(move || {
+            wait_unread();
+            let _ = left.send(());
+        });
+        (Self { done, unread }, Voice(sender))
+    }
+
+    /// Waits until nobody reads standard output any more. A file is always read.
+    pub async fn unread(&mut self) {
+        let _ = (&mut self.unread).await;
     }
 
     /// Waits until everything is written, once all voices are gone.
@@ -55,10 +70,17 @@ impl Voice {
             }
         });
     }
+}
 
-    /// Waits until standard output is closed.
-    pub async fn closed(&self) {
-        self.0.closed().await;
+/// Waits until the reader of standard output is gone, which a pipe and a terminal tell and a file never does.
+fn wait_unread() {
+    let out = io::stdout();
+    loop {
+        let mut fds = [PollFd::new(out.as_fd(), PollFlags::empty())];
+        match poll(&mut fds, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            Err(_) | Ok(_) => return,
+        }
     }
 }
 

@@ -1,0 +1,173 @@
+//! Pods in the background: apply, get, logs, wait, delete.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use crate::host::{Host, end, eventually, read_until, script, server};
+
+#[test]
+fn a_pod_is_made_once() {
+    let host = Host::new();
+    let first = host.pod_on("apply", &server());
+    assert_eq!((first.code, first.out.as_str(), first.err.as_str()), (0, "pod/web created\n", ""));
+    let again = host.pod_on("apply", &server());
+    assert_eq!((again.code, again.out.as_str()), (0, "pod/web unchanged\n"));
+    let other = host.pod_on("apply", &server().replace("hello", "good day"));
+    assert_eq!(other.code, 5, "{other:?}");
+    assert!(other.err.contains("delete it first (pod delete web)"), "{}", other.err);
+    assert_eq!(host.pod_on("up", &server()).code, 5);
+
+    let table = host.pod("get pods");
+    let lines: Vec<&str> = table.out.lines().collect();
+    assert_eq!(lines[0], "NAME   READY   STATUS    RESTARTS   AGE");
+    assert!(lines[1].starts_with("web    1/1     Running   0          "), "{}", table.out);
+    assert_eq!(host.pod("get pod/web -o name").out, "pod/web\n");
+    assert!(host.pod("get po web -o wide").out.contains("IP       NODE"));
+
+    let gone = host.pod("delete web");
+    assert_eq!((gone.code, gone.out.as_str()), (0, "pod \"web\" deleted\n"));
+    let none = host.pod("get pods");
+    assert_eq!((none.code, none.out.as_str()), (0, ""));
+    assert_eq!(none.err, "No resources found in default namespace.\n");
+}
+
+#[test]
+fn objects_are_whole() {
+    let host = Host::new();
+    assert_eq!(host.pod_with_input("apply -f -", server().as_bytes()).code, 0);
+    let one: serde_json::Value =
+        serde_json::from_str(&host.pod("get pods web -o json").out).expect("it is JSON");
+    assert_eq!((&one["kind"], &one["status"]["phase"]), (&"Pod".into(), &"Running".into()));
+    let list: serde_json::Value =
+        serde_json::from_str(&host.pod("get pods -o json").out).expect("it is JSON");
+    assert_eq!((&list["kind"], &list["items"][0]), (&"List".into(), &one));
+    let yaml = host.pod("get pods web -o yaml").out;
+    assert!(
+        yaml.starts_with("apiVersion: v1\nkind: Pod\n") && yaml.contains("\n  phase: Running\n"),
+        "{yaml}"
+    );
+    // What was shown is a manifest again, and the same one.
+    let again = host.pod_on("apply", &yaml);
+    assert_eq!(again.out, "pod/web unchanged\n", "{}", again.err);
+    let file = host.manifest(&server());
+    assert_eq!(host.pod(&format!("delete -f {file}")).out, "pod \"web\" deleted\n");
+    assert_eq!(host.pod("get pods -o json").out.matches("items").count(), 1);
+}
+
+#[test]
+fn two_namespaces_are_two_worlds() {
+    let host = Host::new();
+    let file = host.manifest(&server());
+    for namespace in ["ours", "theirs"] {
+        assert_eq!(host.pod(&format!("-n {namespace} apply -f {file}")).code, 0);
+    }
+    let all = host.pod("get pods -A --no-headers").out;
+    let names: Vec<Vec<&str>> =
+        all.lines().map(|l| l.split_whitespace().take(2).collect()).collect();
+    assert_eq!(names, [["ours", "web"], ["theirs", "web"]]);
+    assert_eq!(host.pod("delete web -n ours").code, 0);
+    assert_eq!(host.pod("get pods -n theirs --no-headers").out.lines().count(), 1);
+    assert_eq!(host.pod("delete -n theirs pod/web --force").code, 0);
+}
+
+#[test]
+fn logs_are_shown_and_followed() {
+    let host = Host::new();
+    let pod =
+        script("echo one; echo two >&2; printf three; read -r _ < /fifo/go; echo four", "Never")
+            .replace("command:", "volumeMounts: [{name: fifo, mountPath: /fifo}], command:");
+    let dir = host.path("fifo");
+    std::fs::create_dir(&dir).expect("a directory can be made");
+    nix::unistd::mkfifo(&dir.join("go"), nix::sys::stat::Mode::S_IRWXU)
+        .expect("a pipe can be made");
+    let volume =
+        format!("volumes: [{{name: fifo, hostPath: {{path: {}}}}}]\n  containers:", dir.display());
+    assert_eq!(host.pod_on("apply", &pod.replace("containers:", &volume)).code, 0);
+
+    let mut command = host.command(["logs", "-f", "web"]);
+    let mut follower =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut lines = BufReader::new(follower.stdout.take().expect("it is piped")).lines();
+    read_until(&mut lines, |line| line == "two");
+    assert_eq!(host.pod("logs web --tail 1 --tail 2").code, 2);
+    std::fs::write(dir.join("go"), "\n").expect("the pod reads it");
+    read_until(&mut lines, |line| line == "threefour");
+    assert_eq!(end(follower).code, 0);
+
+    assert_eq!(host.pod("logs web").out, "one\ntwo\nthreefour\n");
+    let stamped = host.pod("logs web --tail 1 --timestamps").out;
+    assert!(stamped.starts_with("20") && stamped.contains("Z "), "{stamped}");
+    assert_eq!(host.pod("logs web -c other").code, 4);
+    assert_eq!(host.pod("logs web --previous").code, 1);
+    assert!(host.pod("get pods --no-headers").out.contains("Completed"));
+    assert_eq!(host.pod("delete web").code, 0);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let host = Host::new();
+    assert_eq!(host.pod_on("apply", &script("seq 200000", "Never")).code, 0);
+    let mut child = host
+        .command(["logs", "-f", "web"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    drop(child.stdout.take());
+    let ran = end(child);
+    assert_eq!(ran.err, "");
+    assert_eq!(host.pod("delete web").code, 0);
+}
+
+#[test]
+fn an_init_container_that_fails_is_told() {
+    let host = Host::new();
+    let init = "initContainers: [{name: first, image: pod.local/host, command: [sh, -c, exit 3]}]\n  containers:";
+    let ran = host.pod_on("apply", &server().replace("containers:", init));
+    assert_eq!((ran.code, ran.out.as_str()), (1, "pod/web created\n"), "{ran:?}");
+    assert!(
+        ran.err.contains("container `first`") && ran.err.contains("exit code 3"),
+        "{}",
+        ran.err
+    );
+    assert!(host.pod("get pods").out.contains("Init:CrashLoopBackOff"));
+    assert_eq!(host.pod("delete web").code, 0);
+}
+
+#[test]
+fn conditions_are_waited_for() {
+    let host = Host::new();
+    assert_eq!(host.pod_on("apply", &server()).code, 0);
+    let ready = host.pod("wait --for=condition=Ready pod/web --timeout=30s");
+    assert_eq!((ready.code, ready.out.as_str()), (0, "pod/web condition met\n"));
+    let never = host.pod("wait --for=condition=Ready=false pod/web --timeout=100ms");
+    assert_eq!(never.code, 1, "{never:?}");
+    assert!(never.err.contains("timed out after 100ms"), "{}", never.err);
+    assert_eq!(host.pod("delete web --wait=false").code, 0);
+    assert_eq!(host.pod("wait --for=delete web").code, 0);
+}
+
+#[test]
+fn a_pod_on_its_way_out_says_so() {
+    let host = Host::new();
+    let slow =
+        script("trap 'read -r _ < /fifo/go; exit 0' TERM; echo up; sleep 1000 & wait", "Always")
+            .replace("Seconds: 2", "Seconds: 60")
+            .replace("command:", "volumeMounts: [{name: fifo, mountPath: /fifo}], command:");
+    let dir = host.path("fifo");
+    std::fs::create_dir(&dir).expect("a directory can be made");
+    nix::unistd::mkfifo(&dir.join("go"), nix::sys::stat::Mode::S_IRWXU)
+        .expect("a pipe can be made");
+    let volume =
+        format!("volumes: [{{name: fifo, hostPath: {{path: {}}}}}]\n  containers:", dir.display());
+    let slow = slow.replace("containers:", &volume);
+    assert_eq!(host.pod_on("apply", &slow).code, 0);
+    eventually("it has set its trap", || host.pod("logs web").out == "up\n");
+    assert_eq!(host.pod("delete web --wait=false").code, 0);
+    assert!(host.pod("get pods").out.contains("Terminating"));
+    let again = host.pod_on("apply", &slow);
+    assert_eq!(again.code, 5, "{again:?}");
+    assert!(again.err.contains("is being deleted"), "{}", again.err);
+    std::fs::write(dir.join("go"), "\n").expect("the pod reads it");
+    assert_eq!(host.pod("wait --for=delete web").code, 0);
+}

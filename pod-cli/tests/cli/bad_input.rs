@@ -1,0 +1,184 @@
+//! Bad input: one clear message, the documented exit code, and nothing left.
+
+use std::os::unix::process::CommandExt;
+
+use crate::host::{Host, Ran, run, script, server};
+
+/// `apply` and `up` refuse the manifest with this code and these words, and leave nothing.
+fn refused(manifest: &str, code: i32, words: &[&str]) {
+    for command in ["apply", "up"] {
+        let host = Host::new();
+        let ran = host.pod_on(command, manifest);
+        assert_eq!(ran.code, code, "{command}: {ran:?}");
+        assert_eq!(ran.out, "", "{command}");
+        assert_eq!(ran.err.matches("error: ").count(), 1, "{command}: {}", ran.err);
+        for word in words {
+            assert!(ran.err.contains(word), "{command} says {:?}, not {word:?}", ran.err);
+        }
+        assert_eq!(host.pod("get pods -A").err, "No resources found\n");
+    }
+}
+
+fn with(line: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: Pod
+metadata: {{name: web}}
+spec:
+  restartPolicy: Never
+  {line}
+"
+    )
+}
+
+#[test]
+fn what_is_no_pod() {
+    refused("kind: Deployment\napiVersion: apps/v1\n", 3, &["Deployment", "pod.yaml:1:7"]);
+    refused("just text\n", 3, &["kind: Pod"]);
+}
+
+#[test]
+fn an_empty_file() {
+    refused("", 3, &["holds nothing", "pod.yaml"]);
+}
+
+#[test]
+fn an_unknown_field() {
+    let line = "containers: [{name: a, image: pod.local/host, comand: [ls]}]";
+    refused(&with(line), 3, &["unknown field `comand`", "pod.yaml:6", "did you mean `command`?"]);
+}
+
+#[test]
+fn a_container_name_that_is_taken() {
+    let line = "containers: [{name: a, image: pod.local/host}, {name: a, image: pod.local/host}]";
+    refused(&with(line), 3, &["`a`", "spec.containers[1].name"]);
+}
+
+#[test]
+fn a_mount_without_its_volume() {
+    let line =
+        "containers: [{name: a, image: pod.local/host, volumeMounts: [{name: x, mountPath: /x}]}]";
+    refused(&with(line), 3, &["`x`", "spec.containers[0].volumeMounts[0].name"]);
+}
+
+#[test]
+fn a_host_path_of_the_wrong_type() {
+    let line = "volumes: [{name: h, hostPath: {path: /etc/passwd, type: Directory}}]\n  \
+                containers: [{name: a, image: pod.local/host, volumeMounts: [{name: h, mountPath: /x}]}]";
+    refused(&with(line), 1, &["hostPath type check failed: /etc/passwd is not a directory"]);
+}
+
+#[test]
+fn a_command_that_is_not_there() {
+    for policy in ["Never", "OnFailure", "Always"] {
+        let manifest = script("", policy).replace("[sh, -c, \"\"]", "[no-such-program]");
+        refused(&manifest, 1, &["container `app`", "StartError", "`no-such-program` not found"]);
+    }
+}
+
+#[test]
+fn an_image_that_cannot_be_had() {
+    let manifest = script("true", "Never");
+    refused(
+        &manifest.replace("pod.local/host", "nginx"),
+        1,
+        &["container `app`", "\"nginx\"", "pod.local/host"],
+    );
+    refused(&manifest.replace("pod.local/host", "a:::b"), 1, &["InvalidImageName", "a:::b"]);
+}
+
+#[test]
+fn a_user_that_is_not_allowed() {
+    let line = "securityContext: {runAsNonRoot: true}\n  containers: [{name: a, image: pod.local/host, command: [ls]}]";
+    refused(&with(line), 1, &["runAsNonRoot", "set `runAsUser`"]);
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let host = Host::new();
+    for command in ["apply", "up", "delete"] {
+        let ran = host.pod(&format!("{command} -f /no/such.yaml"));
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert_eq!(
+            ran.err,
+            "error: cannot read the manifest /no/such.yaml: No such file or directory (os error 2)\n"
+        );
+    }
+}
+
+#[test]
+fn a_namespace_that_contradicts_the_manifest() {
+    let host = Host::new();
+    let file = host.manifest(&server().replace("{name: web}", "{name: web, namespace: ours}"));
+    let ran = host.pod(&format!("apply -n theirs -f {file}"));
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("namespace `ours`") && ran.err.contains("`theirs`"), "{}", ran.err);
+}
+
+#[test]
+fn a_pod_that_is_not_there() {
+    let host = Host::new();
+    for line in [
+        "get pods web",
+        "logs web",
+        "exec web -- ls",
+        "delete web",
+        "wait --for=condition=Ready pod/web",
+    ] {
+        let ran = host.pod(line);
+        assert_eq!(ran.code, 4, "{line}: {ran:?}");
+        assert_eq!(ran.err, "error: there is no pod `web` in namespace `default`\n", "{line}");
+    }
+    assert_eq!(host.pod("delete web --ignore-not-found").code, 0);
+    assert_eq!(host.pod("wait --for=delete pod/web").code, 0);
+}
+
+#[test]
+fn names_that_lead_elsewhere() {
+    let host = Host::new();
+    for line in [
+        "get pods ../../etc",
+        "logs ..",
+        "delete web/..",
+        "get pods -n ../x",
+        "get pods svc/web",
+        "get nodes",
+    ] {
+        let ran = host.pod(line);
+        assert_eq!(ran.code, 2, "{line}: {ran:?}");
+    }
+}
+
+#[test]
+fn somebody_who_is_not_root() {
+    let host = Host::new();
+    let file = host.manifest(&server());
+    let as_nobody = |line: &str| -> Ran {
+        let mut command = host.command(line.split_whitespace());
+        // The test's own directory belongs to root alone.
+        run(command.env("POD_ROOT", "/tmp/pod-of-nobody").uid(65534).gid(65534), b"")
+    };
+    let text = std::fs::read(&file).expect("it is there");
+    for verb in ["apply", "up"] {
+        let mut command = host.command([verb, "-f", "-"]);
+        command
+            .env("POD_ROOT", "/tmp/pod-of-nobody")
+            .uid(65534)
+            .gid(65534)
+            .stdin(std::process::Stdio::piped());
+        let ran = run(&mut command, &text);
+        assert_eq!(ran.code, 6, "{ran:?}");
+        assert_eq!(
+            ran.err,
+            "error: running a pod needs root: run this as root (for example with sudo)\n"
+        );
+    }
+    assert_eq!(as_nobody("version").code, 0);
+    // What another's pods do is not told.
+    assert_eq!(host.pod_on("apply", &server()).code, 0);
+    let mut command = host.command(["get", "pods"]);
+    let ran = run(command.uid(65534).gid(65534), b"");
+    assert_eq!(ran.code, 6, "{ran:?}");
+    assert!(ran.err.contains("run this as root"), "{}", ran.err);
+    assert_eq!(host.pod("delete web").code, 0);
+}

@@ -1,0 +1,149 @@
+//! Pods in the foreground.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::host::{Host, end, eventually, read_until, script, server};
+
+const WHOLE: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  restartPolicy: Never
+  terminationGracePeriodSeconds: 2
+  volumes: [{name: data, emptyDir: {}}]
+  initContainers:
+  - name: prepare
+    image: pod.local/host
+    command: [sh, -c, 'echo prepared > /data/file; mkfifo /data/log']
+    volumeMounts: [{name: data, mountPath: /data}]
+  - name: log
+    image: pod.local/host
+    restartPolicy: Always
+    command: [sh, -c, 'trap exit TERM; cat /data/log; echo read > /data/read; sleep 1000 & wait']
+    volumeMounts: [{name: data, mountPath: /data}]
+  containers:
+  - name: app
+    image: pod.local/host
+    command: [sh, -c, 'cat /data/file; echo one > /data/log; until [ -s /data/read ]; do :; done; exit ${CODE:-0}']
+    volumeMounts: [{name: data, mountPath: /data}]
+";
+
+fn start(host: &Host, manifest: &str) -> Child {
+    let file = host.manifest(manifest);
+    let mut command = host.command(["up", "-f", &file]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(child.id()).expect("it is a process id")), signal)
+        .expect("it runs");
+}
+
+/// Waits until the pod has written a line.
+fn wait_for(child: &mut Child, wanted: &str) {
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    read_until(&mut lines, |line| line == wanted);
+    // Somebody has to go on reading.
+    std::thread::spawn(move || lines.count());
+}
+
+#[test]
+fn a_whole_pod_is_shown_to_its_end() {
+    let host = Host::new();
+    let ran = host.pod_on("up", WHOLE);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let mut lines: Vec<&str> = ran.out.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["app     | prepared", "log     | one"]);
+    let phases: Vec<&str> = ran.err.lines().filter(|line| line.starts_with("pod/web ")).collect();
+    assert_eq!(phases, ["pod/web Pending", "pod/web Running", "pod/web Succeeded"], "{}", ran.err);
+}
+
+#[test]
+fn the_code_is_that_of_the_first_failure() {
+    let host = Host::new();
+    let ran = host.pod_on("up", &script("exit 5", "Never"));
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(ran.err.contains("container app: ended with code 5"), "{}", ran.err);
+    let init = "initContainers: [{name: first, image: pod.local/host, command: [sh, -c, exit 3]}]\n  containers:";
+    let ran = host.pod_on("up", &script("exit 5", "Never").replace("containers:", init));
+    assert_eq!(ran.code, 3, "{ran:?}");
+}
+
+#[test]
+fn a_pod_can_be_kept() {
+    let host = Host::new();
+    let file = host.manifest(&script("echo hello; exit 5", "Never"));
+    assert_eq!(host.pod(&format!("up --keep -f {file}")).code, 5);
+    assert_eq!(host.pod("logs web").out, "hello\n");
+    assert!(host.pod("get pods").out.contains("Error"));
+    assert_eq!(host.pod("delete web").code, 0);
+}
+
+#[test]
+fn a_signal_stops_the_pod_gracefully() {
+    for wanted in [Signal::SIGINT, Signal::SIGTERM] {
+        let host = Host::new();
+        let mut child = start(&host, &server());
+        wait_for(&mut child, "app | hello");
+        assert_eq!(host.pod("wait --for=condition=Ready web").code, 0);
+        signal(&child, wanted);
+        let ran = end(child);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+}
+
+#[test]
+fn a_second_signal_kills() {
+    let host = Host::new();
+    let stubborn =
+        script("trap 'echo no' TERM; echo hello; while :; do sleep 1000 & wait; done", "Always");
+    let mut child = start(&host, &stubborn.replace("Seconds: 2", "Seconds: 1000"));
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    read_until(&mut lines, |line| line == "app | hello");
+    signal(&child, Signal::SIGINT);
+    read_until(&mut lines, |line| line == "app | no");
+    std::thread::spawn(move || lines.count());
+    signal(&child, Signal::SIGINT);
+    let ran = end(child);
+    assert_eq!(ran.code, 137, "{ran:?}");
+}
+
+#[test]
+fn a_pod_that_nobody_watches_any_more_is_stopped() {
+    let host = Host::new();
+    let mut child = start(&host, &server());
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    read_until(&mut lines, |line| line == "app | hello");
+    drop(lines);
+    assert_eq!(end(child).code, 0);
+}
+
+#[test]
+fn a_pod_that_is_deleted_meanwhile_ends() {
+    let host = Host::new();
+    let mut child = start(&host, &server());
+    wait_for(&mut child, "app | hello");
+    assert_eq!(host.pod("delete web").code, 0);
+    assert_eq!(end(child).code, 0);
+}
+
+#[test]
+fn restarts_are_told() {
+    let host = Host::new();
+    let mut child = start(&host, &script("echo hello; exit 4", "Always"));
+    let mut messages = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    read_until(&mut messages, |line| line == "container app: ended with code 4");
+    read_until(&mut messages, |line| line.starts_with("container app: CrashLoopBackOff: "));
+    eventually("it is shown", || host.pod("get pods").out.contains("CrashLoopBackOff"));
+    signal(&child, Signal::SIGTERM);
+    std::thread::spawn(move || messages.count());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("app | hello\napp | hello\n"));
+}

@@ -1,0 +1,9 @@
+//! Runs the `pod` command as a user does, each test in a root directory of its own, of which nothing may be left.
+//!
+//! They need root, and containers run on this machine's own root file system.
+
+mod background;
+mod bad_input;
+mod exec;
+mod foreground;
+mod host;
