@@ -15,6 +15,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{Pid, pipe2};
 
 use super::creator::{Creator, Job, remove_files};
+use super::entry::Entry;
 use super::log::{Log, Stream};
 use super::spec::Shared;
 use super::tether::Tether;
@@ -22,6 +23,7 @@ use crate::cgroup::{DeviceRules, Hierarchy};
 use crate::config::ContainerConfig;
 use crate::dirs::LAYER;
 use crate::error::{CgroupError, chain};
+use crate::seccomp::Filter;
 use crate::status::{ContainerState, ContainerStatus, Exit};
 
 /// A creation that takes longer is given up (the kubelet's request timeout).
@@ -113,30 +115,36 @@ impl SpawnError {
     }
 }
 
+/// Where a container comes to be.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub hierarchy: &'a Hierarchy,
+    pub sandbox_cgroup: &'a Path,
+    /// Its directory, which does not exist yet.
+    pub dir: PathBuf,
+    pub shared: Shared<'a>,
+    pub tether: &'a Tether,
+}
+
 impl Container {
     /// Begins to create one; nothing is left when that fails.
     pub fn spawn(
         config: ContainerConfig,
-        hierarchy: &Hierarchy,
-        sandbox_cgroup: &Path,
-        dir: PathBuf,
-        shared: Shared<'_>,
-        tether: &Tether,
+        filter: Option<Filter>,
+        place: Place<'_>,
     ) -> Result<Self, SpawnError> {
-        let cgroup = sandbox_cgroup.join(config.id.as_str());
+        let cgroup = place.sandbox_cgroup.join(config.id.as_str());
         if let Some(layer) = config.rootfs.layer() {
             claim(layer)?;
         }
-        let spawned = Self::try_spawn(&config, hierarchy, &cgroup, &dir, shared, tether);
-        match spawned {
+        match Self::try_spawn(&config, filter, &cgroup, &place) {
             Ok((creator, log, streams)) => {
-                let state =
-                    State::Creating { creator, deadline: Some(Instant::now() + CREATE_DEADLINE) };
+                let deadline = Some(Instant::now() + CREATE_DEADLINE);
                 Ok(Self {
                     config,
-                    state,
+                    state: State::Creating { creator, deadline },
                     cgroup,
-                    dir,
+                    dir: place.dir,
                     log,
                     streams,
                     waiting: Vec::new(),
@@ -144,7 +152,7 @@ impl Container {
                 })
             }
             Err(error) => {
-                for left in clean(hierarchy, &cgroup, &dir, &config) {
+                for left in clean(place.hierarchy, &cgroup, &place.dir, &config) {
                     tracing::warn!("{left}");
                 }
                 Err(error)
@@ -154,12 +162,11 @@ impl Container {
 
     fn try_spawn(
         config: &ContainerConfig,
-        hierarchy: &Hierarchy,
+        filter: Option<Filter>,
         cgroup: &Path,
-        dir: &Path,
-        shared: Shared<'_>,
-        tether: &Tether,
+        place: &Place<'_>,
     ) -> Result<(Creator, Log, [Stream; 2]), SpawnError> {
+        let Place { hierarchy, dir, shared, tether, .. } = place;
         for sub in ["rootfs", "engine"] {
             let path = dir.join(sub);
             std::fs::create_dir_all(&path)
@@ -178,7 +185,8 @@ impl Container {
         hierarchy.allow_devices(cgroup, devices)?;
         let (out, stdout) = output_pipe().map_err(SpawnError::io("make a pipe"))?;
         let (err, stderr) = output_pipe().map_err(SpawnError::io("make a pipe"))?;
-        let job = Job { config, shared, hierarchy, cgroup, dir, tether, stdout, stderr };
+        let entry = Entry::new(&config.process, filter);
+        let job = Job { config, entry, shared, hierarchy, cgroup, dir, tether, stdout, stderr };
         let creator = Creator::spawn(job).map_err(SpawnError::io("fork"))?;
         Ok((creator, log, [Stream::new(out, "stdout"), Stream::new(err, "stderr")]))
     }

@@ -56,7 +56,8 @@ pub(super) enum Report {
 #[derive(Debug)]
 pub(super) struct Job<'a> {
     pub config: &'a ContainerConfig,
-    pub shared: Shared<'a>,
+    pub entry: Entry,
+    pub shared: &'a Shared<'a>,
     pub hierarchy: &'a Hierarchy,
     /// The container's own cgroup, which exists.
     pub cgroup: &'a Path,
@@ -186,11 +187,11 @@ fn create(job: &Job<'_>) -> Result<Created, Box<dyn std::error::Error>> {
     let root = rootfs::assemble(&job.config.rootfs, &job.dir.join("rootfs"))?;
     hide_cgroups()?;
 
-    let spec = spec(job.config, &root, &job.shared)?;
+    let spec = spec(job.config, &root, job.shared)?;
     spec.save(job.dir.join("config.json"))?;
     let (report, write_end) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
     let executor = Entering {
-        entry: Entry::new(&job.config.process)?,
+        entry: job.entry.clone(),
         hierarchy: job.hierarchy.clone(),
         tether: job.tether.clone(),
         report: std::rc::Rc::new(write_end),

@@ -15,9 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use super::tether::Tether;
 use crate::config::{DEFAULT_PATH, Process};
-use crate::error::SeccompError;
-use crate::seccomp;
-use crate::sys::{self, Instruction};
+use crate::seccomp::Filter;
+use crate::sys;
 
 /// A process that is ready to be entered: all that can fail early has been done.
 #[derive(Debug, Clone)]
@@ -25,7 +24,7 @@ pub(super) struct Entry {
     process: Process,
     argv: Vec<CString>,
     env: Vec<CString>,
-    filter: Option<Vec<Instruction>>,
+    filter: Option<Filter>,
 }
 
 /// Why a program did not run, sent from the process that should have become it.
@@ -42,18 +41,23 @@ fn step<E: Into<io::Error>>(what: impl fmt::Display) -> impl FnOnce(E) -> EntryE
 }
 
 impl Entry {
-    pub fn new(process: &Process) -> Result<Self, SeccompError> {
+    pub fn new(process: &Process, filter: Option<Filter>) -> Self {
         let mut env: Vec<CString> = process.env.iter().map(sys::c_string).collect();
         if !process.env.iter().any(|e| e.starts_with("HOME=")) {
             let home = if process.uid == 0 { "HOME=/root" } else { "HOME=/" };
             env.push(sys::c_string(home));
         }
-        Ok(Self {
+        Self {
             argv: process.args.iter().map(sys::c_string).collect(),
             env,
-            filter: seccomp::filter_for(process)?,
+            filter,
             process: process.clone(),
-        })
+        }
+    }
+
+    /// Its rank for the out-of-memory killer.
+    pub fn oom_score(&self) -> i32 {
+        self.process.oom_score_adj
     }
 
     /// What needs the rights of root and may be done before the process is told to start.
@@ -96,7 +100,7 @@ impl Entry {
     }
 
     fn load_filter(&self) -> Result<(), EntryError> {
-        let load = |filter: &Vec<Instruction>| sys::load_filter(filter);
+        let load = |filter: &Filter| sys::load_filter(filter);
         self.filter.as_ref().map_or(Ok(()), load).map_err(step("load the seccomp filter"))
     }
 

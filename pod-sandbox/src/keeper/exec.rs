@@ -14,8 +14,6 @@ use nix::unistd::{Pid, pipe2, setsid};
 use super::entry::{self, Entry, EntryError};
 use super::tether::Tether;
 use crate::cgroup::Hierarchy;
-use crate::config::Process;
-use crate::error::chain;
 use crate::sys::{self, Fork};
 
 /// The namespaces of a container.
@@ -39,14 +37,13 @@ pub(super) struct Entering {
 impl Entering {
     /// Forks the helper. `first` is the descriptor of the container's first process.
     pub fn spawn(
-        process: &Process,
+        entry: &Entry,
         first: &OwnedFd,
         hierarchy: &Hierarchy,
         cgroup: &Path,
         tether: &Tether,
         stdin: bool,
     ) -> io::Result<Self> {
-        let entry = Entry::new(process).map_err(|e| io::Error::other(chain(&e)))?;
         let (report, report_end) = pipe2(OFlag::O_CLOEXEC)?;
         let (pid, pid_end) = pipe2(OFlag::O_CLOEXEC)?;
         let (out, out_end) = pipe2(OFlag::O_CLOEXEC)?;
@@ -61,7 +58,7 @@ impl Entering {
         };
         pipes.extend([out, err]);
         let target = hierarchy.clone_target(cgroup).map_err(io::Error::other)?;
-        let oom_score = process.oom_score_adj;
+        let oom_score = entry.oom_score();
         match sys::fork(CloneFlags::empty(), target.as_ref().map(AsFd::as_fd), false)? {
             Fork::Parent { .. } => Ok(Self { report, pid, pipes }),
             Fork::Child => {

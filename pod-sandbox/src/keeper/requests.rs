@@ -4,7 +4,8 @@ use std::fs;
 use std::os::fd::AsFd;
 
 use super::clients::Client;
-use super::container::{Container, State};
+use super::container::{Container, Place, State};
+use super::entry::Entry;
 use super::exec::Entering;
 use super::serve::{Executed, Keeper};
 use super::spec::Shared;
@@ -74,6 +75,10 @@ impl Keeper {
         if self.containers.contains_key(&id) {
             return self.clients.answer(n, Err(RequestError::Exists { id: id.to_string() }));
         }
+        let filter = match self.filters.of(&config.process) {
+            Ok(filter) => filter,
+            Err(e) => return self.clients.answer(n, failed(chain(&e))),
+        };
         let shm = self.dir.shm();
         let shared = Shared {
             pause: self.pause.pid,
@@ -81,15 +86,14 @@ impl Keeper {
             shm: &shm,
             thermal: &self.thermal,
         };
-        let dir = self.dir.containers().join(id.as_str());
-        match Container::spawn(
-            config,
-            &self.hierarchy,
-            &self.config.cgroup,
-            dir,
+        let place = Place {
+            hierarchy: &self.hierarchy,
+            sandbox_cgroup: &self.config.cgroup,
+            dir: self.dir.containers().join(id.as_str()),
             shared,
-            &self.tether,
-        ) {
+            tether: &self.tether,
+        };
+        match Container::spawn(config, filter, place) {
             Ok(mut container) => {
                 container.waiting.push(n);
                 self.containers.insert(id, container);
@@ -157,20 +161,14 @@ impl Keeper {
         let State::Running { first, .. } = &container.state else {
             return Err(wrong_state(id, &container.state, "execute in"));
         };
+        let failed = |message| RequestError::Exec { id: id.to_string(), message, code: 128 };
         let process = Process { args, ..container.config.process.clone() };
-        let entering = Entering::spawn(
-            &process,
-            &first.pidfd,
-            &self.hierarchy,
-            &container.cgroup,
-            &self.tether,
-            stdin,
-        )
-        .map_err(|e| RequestError::Exec {
-            id: id.to_string(),
-            message: chain(&e),
-            code: 128,
-        })?;
+        let filter = self.filters.of(&process).map_err(|e| failed(chain(&e)))?;
+        let entry = Entry::new(&process, filter);
+        let (hierarchy, tether) = (&self.hierarchy, &self.tether);
+        let entering =
+            Entering::spawn(&entry, &first.pidfd, hierarchy, &container.cgroup, tether, stdin)
+                .map_err(|e| failed(chain(&e)))?;
         self.executions += 1;
         self.executed.insert(
             self.executions,

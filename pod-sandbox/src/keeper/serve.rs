@@ -26,6 +26,7 @@ use crate::cgroup::Hierarchy;
 use crate::config::{ContainerId, SandboxConfig};
 use crate::dirs::SandboxDir;
 use crate::protocol::Reply;
+use crate::seccomp::Filters;
 use crate::status::{SandboxState, SandboxStatus};
 
 /// Room for what a container writes at once; shared by all of them.
@@ -77,6 +78,7 @@ pub(super) struct Keeper {
     pub clients: Clients,
     pub companion: Option<Companion>,
     pub containers: BTreeMap<ContainerId, Container>,
+    pub filters: Filters,
     pub executed: BTreeMap<usize, Executed>,
     /// How many there were: their names.
     pub executions: usize,
@@ -105,6 +107,7 @@ impl Keeper {
             clients,
             companion,
             containers: BTreeMap::new(),
+            filters: Filters::default(),
             executed: BTreeMap::new(),
             executions: 0,
             changed: true,

@@ -6,16 +6,60 @@
 mod compile;
 mod profile;
 
+use std::rc::Rc;
+
+use crate::capability::Capabilities;
 use crate::config::{Process, Seccomp};
 use crate::error::SeccompError;
 use crate::sys::Instruction;
 
-/// The filter program for a process, `None` when it is unconfined.
-pub(crate) fn filter_for(process: &Process) -> Result<Option<Vec<Instruction>>, SeccompError> {
-    let profile = match &process.seccomp {
-        Seccomp::Unconfined => return Ok(None),
-        Seccomp::RuntimeDefault => profile::runtime_default(process.capabilities),
-        Seccomp::Profile(path) => profile::read(path, process.capabilities)?,
-    };
-    compile::compile(&profile).map(Some)
+/// A compiled program.
+pub(crate) type Filter = Rc<[Instruction]>;
+
+/// The filters that have been compiled so far.
+#[derive(Debug, Default)]
+pub(crate) struct Filters {
+    /// Of the default profile, which depends on the capabilities alone.
+    defaults: Vec<(Capabilities, Filter)>,
+}
+
+impl Filters {
+    /// The filter for a process, `None` when it is unconfined.
+    pub fn of(&mut self, process: &Process) -> Result<Option<Filter>, SeccompError> {
+        let capabilities = process.capabilities;
+        let profile = match &process.seccomp {
+            Seccomp::Unconfined => return Ok(None),
+            // A file may be another one the next time.
+            Seccomp::Profile(path) => profile::read(path, capabilities)?,
+            Seccomp::RuntimeDefault => {
+                if let Some((_, filter)) = self.defaults.iter().find(|(c, _)| *c == capabilities) {
+                    return Ok(Some(Rc::clone(filter)));
+                }
+                profile::runtime_default(capabilities)
+            }
+        };
+        let filter = Filter::from(compile::compile(&profile)?);
+        if process.seccomp == Seccomp::RuntimeDefault {
+            self.defaults.push((capabilities, Rc::clone(&filter)));
+        }
+        Ok(Some(filter))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_filter_is_compiled_once_for_each_set_of_capabilities() {
+        let mut filters = Filters::default();
+        let mut process = Process::new(["true"]);
+        let mut of = |process: &Process| filters.of(process).expect("compiles").expect("a filter");
+        let first = of(&process);
+        assert!(Rc::ptr_eq(&first, &of(&process)));
+        process.capabilities = Capabilities::all();
+        assert!(!Rc::ptr_eq(&first, &of(&process)) && first != of(&process));
+        process.seccomp = Seccomp::Unconfined;
+        assert_eq!(filters.of(&process).expect("nothing to do"), None);
+    }
 }
