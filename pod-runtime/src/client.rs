@@ -48,8 +48,9 @@ async fn request(
     let dir = File::open(state.path())?;
     let socket = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), StateDir::SOCKET);
     let stream = UnixStream::connect(socket).await?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(io::Error::other)?;
     let body = Full::new(Bytes::from(serde_json::to_vec(body)?));
     let request = Request::builder()
         .method(method)
@@ -61,7 +62,10 @@ async fn request(
     let exchange = async {
         let response = sender.send_request(request).await.map_err(io::Error::other)?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await.map_err(io::Error::other)?;
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(io::Error::other)?;
         Ok((status, body.to_bytes()))
     };
     tokio::pin!(connection);

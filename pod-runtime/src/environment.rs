@@ -12,7 +12,12 @@ pub(crate) struct Facts {
 }
 
 /// The variables of a container: the image's, then its own, in which `$(NAME)` stands for an earlier one of its own.
-pub(crate) fn variables(pod: &ValidPod, container: &Container, image: &[String], facts: &Facts) -> Environment {
+pub(crate) fn variables(
+    pod: &ValidPod,
+    container: &Container,
+    image: &[String],
+    facts: &Facts,
+) -> Environment {
     let mut own = Vec::new();
     let mut known = BTreeMap::new();
     for variable in &container.env {
@@ -35,7 +40,11 @@ impl Environment {
     /// `NAME=value`, one for each name, the last one said.
     pub fn list(&self) -> Vec<String> {
         let mut list: Vec<(String, String)> = Vec::new();
-        let image = self.image.iter().filter_map(|e| e.split_once('=')).map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let image = self
+            .image
+            .iter()
+            .filter_map(|e| e.split_once('='))
+            .map(|(n, v)| (n.to_owned(), v.to_owned()));
         for (name, value) in image.chain(self.own.iter().cloned()) {
             match list.iter_mut().find(|(n, _)| *n == name) {
                 Some(entry) => entry.1 = value,
@@ -51,9 +60,15 @@ impl Environment {
     }
 }
 
-fn value(pod: &ValidPod, variable: &EnvVar, known: &BTreeMap<String, String>, facts: &Facts) -> String {
+fn value(
+    pod: &ValidPod,
+    variable: &EnvVar,
+    known: &BTreeMap<String, String>,
+    facts: &Facts,
+) -> String {
     let text = variable.value.as_deref().unwrap_or_default();
-    let field = variable.value_from.as_ref().and_then(|s| s.field_ref.as_ref()).and_then(|f| f.field());
+    let field =
+        variable.value_from.as_ref().and_then(|s| s.field_ref.as_ref()).and_then(|f| f.field());
     match field {
         Some(field) if text.is_empty() => of_field(pod, field, facts),
         _ => expand(text, known),
@@ -111,7 +126,8 @@ mod tests {
 
     #[test]
     fn b149_references_are_replaced_as_the_kubelet_does() {
-        let known = BTreeMap::from([("A".to_owned(), "1".to_owned()), ("B".to_owned(), "$(A)".to_owned())]);
+        let known =
+            BTreeMap::from([("A".to_owned(), "1".to_owned()), ("B".to_owned(), "$(A)".to_owned())]);
         for (text, want) in [
             ("x$(A)y", "x1y"),
             ("$(B)", "$(A)"),
@@ -134,7 +150,12 @@ mod tests {
                     - {name: APP, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['app']\"}}}\n    - {name: HOME, value: /h}\n";
         let pod = pod_spec::Pod::from_yaml(text).expect("parses").validate().expect("valid");
         let facts = Facts { node: "n".into() };
-        let env = variables(&pod, &pod.spec().containers[0], &["PATH=/bin".into(), "HOME=/root".into()], &facts);
+        let env = variables(
+            &pod,
+            &pod.spec().containers[0],
+            &["PATH=/bin".into(), "HOME=/root".into()],
+            &facts,
+        );
         let want = ["PATH=/bin", "HOME=/h", "ONE=a", "TWO=ab$(PATH)", "NAME=p", "APP=web"];
         assert_eq!(env.list(), want);
         assert_eq!(env.expand_all(&["$(TWO)".into(), "$(PATH)".into()]), ["ab$(PATH)", "$(PATH)"]);

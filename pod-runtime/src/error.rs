@@ -23,7 +23,9 @@ pub enum ConfigError {
         container: String,
     },
     /// It must not run as root, but its image does.
-    #[error("container has runAsNonRoot and image will run as root (container `{container}`): set `runAsUser`")]
+    #[error(
+        "container has runAsNonRoot and image will run as root (container `{container}`): set `runAsUser`"
+    )]
     RootByImage {
         /// The container.
         container: String,

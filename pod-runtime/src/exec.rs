@@ -41,9 +41,11 @@ impl Exec {
     pub async fn output(mut self) -> Result<Output, RuntimeError> {
         drop(self.0.stdin.take());
         let (_, stdout, stderr, exit) = self.into_parts();
-        let (stdout, stderr) = tokio::try_join!(read(stdout), read(stderr)).map_err(RuntimeError::io("read its output"))?;
+        let (stdout, stderr) = tokio::try_join!(read(stdout), read(stderr))
+            .map_err(RuntimeError::io("read its output"))?;
         let exit = tokio::task::spawn_blocking(move || exit.wait()).await;
-        let exit = exit.map_err(|e| RuntimeError::io("wait for its end")(io::Error::other(e)))??;
+        let exit =
+            exit.map_err(|e| RuntimeError::io("wait for its end")(io::Error::other(e)))??;
         Ok(Output { stdout, stderr, exit })
     }
 

@@ -8,8 +8,9 @@ use pod_spec::status::ContainerStatus;
 use pod_spec::{PodPhase, PodStatus, ValidPod};
 
 use crate::changes::Changes;
+use crate::clock::now;
 use crate::dirs::{Dirs, StateDir};
-use crate::engine::{now, observe};
+use crate::engine::observe;
 use crate::error::RuntimeError;
 use crate::exec::Exec;
 use crate::logs::{LogOptions, LogStream};
@@ -83,7 +84,10 @@ impl PodHandle {
     }
 
     fn gone(&self) -> RuntimeError {
-        RuntimeError::NotFound { namespace: self.namespace().to_owned(), name: self.name().to_owned() }
+        RuntimeError::NotFound {
+            namespace: self.namespace().to_owned(),
+            name: self.name().to_owned(),
+        }
     }
 
     /// What the engine last saved; an error when the pod is gone or another one has its name.
@@ -122,11 +126,14 @@ impl PodHandle {
         let journal = sandboxes.journal(&id)?;
         let alive = sandboxes.sandbox(&id).is_ok();
         let observed = match (&journal, written) {
-            (Some(journal), Some(status)) if alive && journal.revision <= saved.revision => return Ok(status),
+            (Some(journal), Some(status)) if alive && journal.revision <= saved.revision => {
+                return Ok(status);
+            }
             (Some(journal), _) => observe::observed(&plan, journal),
             (None, _) => Observed { sandbox: ObservedSandbox::Lost, containers: Vec::new() },
         };
-        let observed = if alive { observed } else { Observed { sandbox: ObservedSandbox::Lost, ..observed } };
+        let observed =
+            if alive { observed } else { Observed { sandbox: ObservedSandbox::Lost, ..observed } };
         let (machine, _) = PodMachine::resume(plan.lifecycle(), saved.machine, observed, now());
         Ok(machine.status())
     }
@@ -210,11 +217,18 @@ impl PodHandle {
     /// Refuses to wait on when waiting is of no use.
     fn check_progress(&self, status: &PodStatus) -> Result<(), RuntimeError> {
         let failed = |reason: &str, what: String| {
-            Err(RuntimeError::NotReached { pod: self.name().to_owned(), reason: reason.to_owned(), what })
+            Err(RuntimeError::NotReached {
+                pod: self.name().to_owned(),
+                reason: reason.to_owned(),
+                what,
+            })
         };
         let all = status.init_container_statuses.iter().chain(&status.container_statuses);
         if let Some((container, reason, message)) = all.filter_map(stuck).next() {
-            return failed(&reason, format!("cannot start: container `{container}`: {reason}: {message}"));
+            return failed(
+                &reason,
+                format!("cannot start: container `{container}`: {reason}: {message}"),
+            );
         }
         if status.phase == PodPhase::Failed {
             let reason = status.reason.clone().unwrap_or_else(|| "Failed".to_owned());
@@ -270,11 +284,18 @@ impl PodHandle {
         self.execute(container, args.into_iter().map(Into::into).collect(), true).await
     }
 
-    async fn execute(&self, container: &str, args: Vec<String>, stdin: bool) -> Result<Exec, RuntimeError> {
+    async fn execute(
+        &self,
+        container: &str,
+        args: Vec<String>,
+        stdin: bool,
+    ) -> Result<Exec, RuntimeError> {
         self.known(container)?;
         let (pod, container) = (self.clone(), container.to_owned());
-        let executing = tokio::task::spawn_blocking(move || pod.execute_now(&container, args, stdin)).await;
-        let executing = executing.map_err(|e| RuntimeError::io("execute")(std::io::Error::other(e)))?;
+        let executing =
+            tokio::task::spawn_blocking(move || pod.execute_now(&container, args, stdin)).await;
+        let executing =
+            executing.map_err(|e| RuntimeError::io("execute")(std::io::Error::other(e)))?;
         executing.map(Exec::new)
     }
 
@@ -299,13 +320,20 @@ impl PodHandle {
             Err(error) => return Err(error.into()),
         };
         let status = sandbox.status()?;
-        let instances = status.containers.iter().filter(|c| instance(&c.id).is_some_and(|(name, _)| name == container));
+        let instances = status
+            .containers
+            .iter()
+            .filter(|c| instance(&c.id).is_some_and(|(name, _)| name == container));
         let newest = instances.max_by_key(|c| instance(&c.id).map(|(_, attempt)| attempt));
         match newest {
-            Some(c) if matches!(c.state, ContainerState::Running { .. }) => match sandbox.exec(&c.id, args, stdin) {
-                Err(SandboxError::Request(RequestError::WrongState { state, .. })) => Err(not_running(&state)),
-                result => Ok(result?),
-            },
+            Some(c) if matches!(c.state, ContainerState::Running { .. }) => {
+                match sandbox.exec(&c.id, args, stdin) {
+                    Err(SandboxError::Request(RequestError::WrongState { state, .. })) => {
+                        Err(not_running(&state))
+                    }
+                    result => Ok(result?),
+                }
+            }
             Some(c) => Err(not_running(c.state.name())),
             None => Err(not_running("it has not been started")),
         }
@@ -375,7 +403,10 @@ fn is_ready(status: &PodStatus) -> bool {
 /// Why a container does not start: its name, the reason, and for people.
 fn stuck(container: &ContainerStatus) -> Option<(String, String, String)> {
     let is_stuck = |reason: &Option<String>| reason.as_deref().is_some_and(|r| STUCK.contains(&r));
-    let ended = [&container.state, &container.last_state].into_iter().filter_map(|s| s.terminated.as_ref()).next();
+    let ended = [&container.state, &container.last_state]
+        .into_iter()
+        .filter_map(|s| s.terminated.as_ref())
+        .next();
     let last = ended.map(|t| match &t.message {
         Some(message) => message.clone(),
         None => format!("its last run ended with exit code {}", t.exit_code),

@@ -30,6 +30,7 @@
 
 mod changes;
 mod client;
+mod clock;
 mod dirs;
 mod engine;
 mod environment;

@@ -34,7 +34,7 @@ impl Subscriber for Stderr {
     fn exit(&self, _: &span::Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = Line(format!("{} {}:", crate::engine::now(), event.metadata().level()));
+        let mut line = Line(format!("{} {}:", crate::clock::now(), event.metadata().level()));
         event.record(&mut line);
         line.0.push('\n');
         let _ = std::io::stderr().write_all(line.0.as_bytes());

@@ -81,7 +81,11 @@ pub struct LogStream {
 }
 
 impl LogStream {
-    pub(crate) fn open(pod: PodHandle, container: &str, options: LogOptions) -> Result<Self, RuntimeError> {
+    pub(crate) fn open(
+        pod: PodHandle,
+        container: &str,
+        options: LogOptions,
+    ) -> Result<Self, RuntimeError> {
         let dir = pod.plan().dirs.container_logs(container);
         let context = || RuntimeError::io(format!("read the log of container `{container}`"));
         let changed = if options.follow {
@@ -131,7 +135,8 @@ impl LogStream {
             if let Some(line) = self.lines.pop_front() {
                 return Ok(Some(line));
             }
-            let context = RuntimeError::io(format!("read the log of container `{}`", self.container));
+            let context =
+                RuntimeError::io(format!("read the log of container `{}`", self.container));
             if self.read().map_err(context)? {
                 continue;
             }
@@ -141,7 +146,8 @@ impl LogStream {
             }
             self.ended = has_ended(&self.pod, &self.container)?;
             if !self.ended {
-                let woken = tokio::time::timeout(std::time::Duration::from_secs(2), changed.next()).await;
+                let woken =
+                    tokio::time::timeout(std::time::Duration::from_secs(2), changed.next()).await;
                 if let Ok(result) = woken {
                     result.map_err(RuntimeError::io("watch the logs"))?;
                 }
@@ -205,7 +211,8 @@ impl LogStream {
         if !self.options.follow || self.options.previous {
             return Ok(None);
         }
-        let Some(attempt) = attempts(&self.dir).into_iter().filter(|n| *n > self.attempt).min() else {
+        let Some(attempt) = attempts(&self.dir).into_iter().filter(|n| *n > self.attempt).min()
+        else {
             return Ok(None);
         };
         self.attempt = attempt;
@@ -256,15 +263,17 @@ fn has_ended(pod: &PodHandle, container: &str) -> Result<bool, RuntimeError> {
         return Ok(true);
     }
     let spec = pod.pod().spec();
-    let policy = spec.restart_policy.clone().unwrap_or_default();
-    let ended = |c: &pod_spec::status::ContainerStatus| c.state.terminated.as_ref().map(|t| t.exit_code);
+    let policy = spec.restart_policy.unwrap_or_default();
+    let ended =
+        |c: &pod_spec::status::ContainerStatus| c.state.terminated.as_ref().map(|t| t.exit_code);
     if let Some(init) = status.init_container_statuses.iter().find(|c| c.name == container) {
         let sidecar = spec.init_containers.iter().any(|c| c.name == container && c.is_sidecar());
         return Ok(!sidecar && ended(init) == Some(0));
     }
     let main = status.container_statuses.iter().find(|c| c.name == container);
     Ok(match (main.and_then(ended), policy) {
-        (Some(_), pod_spec::RestartPolicy::Never) | (Some(0), pod_spec::RestartPolicy::OnFailure) => true,
+        (Some(_), pod_spec::RestartPolicy::Never)
+        | (Some(0), pod_spec::RestartPolicy::OnFailure) => true,
         (Some(_) | None, _) => false,
     })
 }
@@ -276,7 +285,10 @@ mod tests {
     #[test]
     fn lines_of_the_cri_format_are_read() {
         let line = LogLine::parse(b"2026-01-02T03:04:05.000000006Z stderr P a b").expect("a line");
-        assert_eq!((line.stream, line.partial, line.text.as_slice()), (OutputStream::Stderr, true, &b"a b"[..]));
+        assert_eq!(
+            (line.stream, line.partial, line.text.as_slice()),
+            (OutputStream::Stderr, true, &b"a b"[..])
+        );
         assert_eq!(LogLine::parse(b"t stdout F").expect("an empty line").text, b"");
         assert_eq!(LogLine::parse(b"t stdlog F x"), None);
         assert_eq!(LogLine::parse(b""), None);

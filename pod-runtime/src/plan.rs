@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 
 use pod_images::{Image, RootSource};
 use pod_lifecycle::{
-    Backoff, ContainerKind, ContainerRules, GraceSeconds, LifecycleTable, PodIdentity, RestartPolicy,
+    Backoff, ContainerKind, ContainerRules, GraceSeconds, LifecycleTable, PodIdentity,
+    RestartPolicy,
 };
 use pod_sandbox::{
-    CGROUP_ROOT, Capabilities, Capability, Companion, ContainerConfig, ContainerId, Mount, Process, RootFs,
-    SandboxConfig, SandboxId, Seccomp, Tmpfs,
+    CGROUP_ROOT, Capabilities, Capability, Companion, ContainerConfig, ContainerId, Mount, Process,
+    RootFs, SandboxConfig, SandboxId, Seccomp, Tmpfs,
 };
 use pod_spec::{
-    Container, EmptyDirVolumeSource, HostPathType, PodSpec, QosClass, SeccompProfile, SeccompProfileType, ValidPod,
-    VolumeSource,
+    Container, EmptyDirVolumeSource, HostPathType, PodSpec, QosClass, SeccompProfile,
+    SeccompProfileType, ValidPod, VolumeSource,
 };
 use pod_volumes::{HostPathKind, Medium, MountSource, Prepared, Source, VolumeSpec};
 
@@ -52,7 +53,9 @@ pub(crate) type VolumePaths = BTreeMap<String, PathBuf>;
 /// The paths of prepared volumes.
 pub(crate) fn volume_paths(volumes: &[Prepared]) -> VolumePaths {
     let path = |v: &Prepared| match &v.source {
-        MountSource::Path(path) | MountSource::Tmpfs { path, .. } => Some((v.name.clone(), path.clone())),
+        MountSource::Path(path) | MountSource::Tmpfs { path, .. } => {
+            Some((v.name.clone(), path.clone()))
+        }
         _ => None,
     };
     volumes.iter().filter_map(path).collect()
@@ -68,7 +71,10 @@ fn uid(pod: &ValidPod) -> &str {
 }
 
 /// The id of one instance of a container in its sandbox.
-pub(crate) fn container_id(container: &str, attempt: u32) -> Result<ContainerId, pod_sandbox::ConfigError> {
+pub(crate) fn container_id(
+    container: &str,
+    attempt: u32,
+) -> Result<ContainerId, pod_sandbox::ConfigError> {
     ContainerId::new(format!("{container}.{attempt}"))
 }
 
@@ -91,7 +97,11 @@ impl PodPlan {
     /// What the state machine has to know.
     pub fn lifecycle(&self) -> LifecycleTable {
         let spec = self.spec();
-        let rules = |c: &Container, kind| ContainerRules { name: c.name.clone(), kind, image: c.image.clone() };
+        let rules = |c: &Container, kind| ContainerRules {
+            name: c.name.clone(),
+            kind,
+            image: c.image.clone(),
+        };
         let init = spec.init_containers.iter().map(|c| {
             rules(c, if c.is_sidecar() { ContainerKind::Sidecar } else { ContainerKind::Init })
         });
@@ -108,7 +118,9 @@ impl PodPlan {
                 Some(pod_spec::RestartPolicy::Never) => RestartPolicy::Never,
                 Some(pod_spec::RestartPolicy::Always) | None => RestartPolicy::Always,
             },
-            grace: spec.termination_grace_period_seconds.map_or(GraceSeconds::DEFAULT, GraceSeconds::from_spec),
+            grace: spec
+                .termination_grace_period_seconds
+                .map_or(GraceSeconds::DEFAULT, GraceSeconds::from_spec),
             backoff: Backoff::default(),
             qos_class: self.pod.qos_class(),
             observed_generation: None,
@@ -117,7 +129,11 @@ impl PodPlan {
 
     /// The volumes to prepare.
     pub fn volumes(&self) -> Vec<VolumeSpec> {
-        self.spec().volumes.iter().map(|v| VolumeSpec { name: v.name.clone(), source: source(&v.source) }).collect()
+        self.spec()
+            .volumes
+            .iter()
+            .map(|v| VolumeSpec { name: v.name.clone(), source: source(&v.source) })
+            .collect()
     }
 
     /// The sandbox to make, with `engine` beside it.
@@ -158,7 +174,8 @@ impl PodPlan {
 
     /// The host name: as said, else the pod's name; 63 bytes at most, ending in a letter or digit.
     pub fn hostname(&self) -> String {
-        let name = self.spec().hostname.as_deref().filter(|h| !h.is_empty()).unwrap_or(self.pod.name());
+        let name =
+            self.spec().hostname.as_deref().filter(|h| !h.is_empty()).unwrap_or(self.pod.name());
         let cut: String = name.chars().take(63).collect();
         cut.trim_end_matches(['-', '.']).to_owned()
     }
@@ -218,7 +235,12 @@ impl PodPlan {
         Ok(config)
     }
 
-    fn process(&self, container: &Container, image: &Image, privileged: bool) -> Result<Process, ConfigError> {
+    fn process(
+        &self,
+        container: &Container,
+        image: &Image,
+        privileged: bool,
+    ) -> Result<Process, ConfigError> {
         let facts = Facts { node: self.machine.node.clone() };
         let environment = environment::variables(&self.pod, container, &image.config.env, &facts);
         let command = environment.expand_all(&container.command);
@@ -234,12 +256,18 @@ impl PodPlan {
         }
         let mut process = Process::new(argv);
         process.env = env;
-        let cwd = container.working_dir.as_deref().filter(|d| !d.is_empty()).unwrap_or(&image.config.working_dir);
+        let cwd = container
+            .working_dir
+            .as_deref()
+            .filter(|d| !d.is_empty())
+            .unwrap_or(&image.config.working_dir);
         process.cwd = PathBuf::from(if cwd.is_empty() { "/" } else { cwd });
         self.identity(container, image, &mut process)?;
         let context = container.security_context.as_ref();
-        process.no_new_privileges = context.is_some_and(|c| c.allow_privilege_escalation == Some(false));
-        process.capabilities = if privileged { Capabilities::all() } else { capabilities(container)? };
+        process.no_new_privileges =
+            context.is_some_and(|c| c.allow_privilege_escalation == Some(false));
+        process.capabilities =
+            if privileged { Capabilities::all() } else { capabilities(container)? };
         process.seccomp = if privileged { Seccomp::Unconfined } else { self.seccomp(container) };
         process.oom_score_adj =
             resources::oom_score(self.spec(), self.pod.qos_class(), container, self.machine.memory);
@@ -247,7 +275,12 @@ impl PodPlan {
     }
 
     /// User and groups: the container's, else the pod's, else the image's.
-    fn identity(&self, container: &Container, image: &Image, process: &mut Process) -> Result<(), ConfigError> {
+    fn identity(
+        &self,
+        container: &Container,
+        image: &Image,
+        process: &mut Process,
+    ) -> Result<(), ConfigError> {
         let own = container.security_context.as_ref();
         let of_pod = self.spec().security_context.as_ref();
         let either = |a: Option<i64>, b: Option<i64>| a.or(b).and_then(|n| u32::try_from(n).ok());
@@ -278,7 +311,12 @@ impl PodPlan {
         own.or(of_pod).map_or(Seccomp::RuntimeDefault, seccomp)
     }
 
-    fn mounts(&self, container: &Container, attempt: u32, volumes: &VolumePaths) -> Result<Vec<Mount>, ConfigError> {
+    fn mounts(
+        &self,
+        container: &Container,
+        attempt: u32,
+        volumes: &VolumePaths,
+    ) -> Result<Vec<Mount>, ConfigError> {
         let mut mounts = Vec::new();
         for mount in &container.volume_mounts {
             let Some(source) = volumes.get(&mount.name).cloned() else {
@@ -311,7 +349,7 @@ fn source(source: &VolumeSource) -> Source {
         VolumeSource::EmptyDir(dir) => empty_dir(dir),
         VolumeSource::HostPath(host) => Source::HostPath {
             path: PathBuf::from(&host.path),
-            kind: match host.kind.clone().unwrap_or_default() {
+            kind: match host.kind.unwrap_or_default() {
                 HostPathType::DirectoryOrCreate => HostPathKind::DirectoryOrCreate,
                 HostPathType::Directory => HostPathKind::Directory,
                 HostPathType::FileOrCreate => HostPathKind::FileOrCreate,
@@ -329,16 +367,22 @@ fn source(source: &VolumeSource) -> Source {
 fn empty_dir(dir: &EmptyDirVolumeSource) -> Source {
     Source::EmptyDir {
         medium: if dir.is_memory() { Medium::Memory } else { Medium::Disk },
-        size_limit: dir.size_limit.as_ref().map(|q| u64::try_from(q.value()).unwrap_or(0)).filter(|n| *n > 0),
+        size_limit: dir
+            .size_limit
+            .as_ref()
+            .map(|q| u64::try_from(q.value()).unwrap_or(0))
+            .filter(|n| *n > 0),
     }
 }
 
 fn capabilities(container: &Container) -> Result<Capabilities, ConfigError> {
     let mut set = Capabilities::default();
-    let Some(change) = container.security_context.as_ref().and_then(|c| c.capabilities.as_ref()) else {
+    let Some(change) = container.security_context.as_ref().and_then(|c| c.capabilities.as_ref())
+    else {
         return Ok(set);
     };
-    let is_all = |name: &String| name.eq_ignore_ascii_case("ALL") || name.eq_ignore_ascii_case("CAP_ALL");
+    let is_all =
+        |name: &String| name.eq_ignore_ascii_case("ALL") || name.eq_ignore_ascii_case("CAP_ALL");
     if change.add.iter().any(is_all) {
         set = Capabilities::all();
     }
@@ -358,9 +402,10 @@ fn capabilities(container: &Container) -> Result<Capabilities, ConfigError> {
 fn seccomp(profile: &SeccompProfile) -> Seccomp {
     match profile.kind {
         SeccompProfileType::Unconfined => Seccomp::Unconfined,
-        SeccompProfileType::Localhost => {
-            Seccomp::Profile(Path::new(SECCOMP_PROFILES).join(profile.localhost_profile.as_deref().unwrap_or_default()))
-        }
+        SeccompProfileType::Localhost => Seccomp::Profile(
+            Path::new(SECCOMP_PROFILES)
+                .join(profile.localhost_profile.as_deref().unwrap_or_default()),
+        ),
         SeccompProfileType::RuntimeDefault => Seccomp::RuntimeDefault,
     }
 }
@@ -385,8 +430,11 @@ mod tests {
 
     fn instance_of(spec: &str) -> Result<ContainerConfig, ConfigError> {
         let plan = plan(spec);
-        let volumes: VolumePaths =
-            plan.volumes().iter().map(|v| (v.name.clone(), format!("/v/{}", v.name).into())).collect();
+        let volumes: VolumePaths = plan
+            .volumes()
+            .iter()
+            .map(|v| (v.name.clone(), format!("/v/{}", v.name).into()))
+            .collect();
         plan.instance(&plan.pod.spec().containers[0], 3, &image(), &volumes)
     }
 
@@ -404,7 +452,8 @@ mod tests {
         assert_eq!(p.args, ["cat", "/d/x"]);
         assert_eq!(p.capabilities.bits(), 1 << 13);
         assert!(p.no_new_privileges);
-        let mount = config.mounts.iter().find(|m| m.destination == Path::new("/d/e")).expect("mounted");
+        let mount =
+            config.mounts.iter().find(|m| m.destination == Path::new("/d/e")).expect("mounted");
         assert!(mount.readonly);
         assert_eq!(instance(&config.id), Some(("a", 3)));
     }
@@ -428,15 +477,20 @@ mod tests {
              command: [x], volumeMounts: [{name: h, mountPath: /etc/hosts}]}",
         )
         .expect("can be made");
-        let hosts: Vec<_> = config.mounts.iter().filter(|m| m.destination == Path::new("/etc/hosts")).collect();
+        let hosts: Vec<_> =
+            config.mounts.iter().filter(|m| m.destination == Path::new("/etc/hosts")).collect();
         assert_eq!(hosts.len(), 1);
         assert_eq!(hosts[0].source, Path::new("/v/h"));
     }
 
     #[test]
     fn b178_host_aliases_follow_the_managed_lines() {
-        let plan = plan("  hostAliases: [{ip: 1.2.3.4, hostnames: [a, b]}]\n  containers: [{name: a, image: x}]");
-        assert!(plan.hosts().starts_with("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"));
+        let plan = plan(
+            "  hostAliases: [{ip: 1.2.3.4, hostnames: [a, b]}]\n  containers: [{name: a, image: x}]",
+        );
+        assert!(
+            plan.hosts().starts_with("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n")
+        );
         assert!(plan.hosts().ends_with("\n# Entries added by HostAliases.\n1.2.3.4\ta\tb\n"));
     }
 
@@ -444,7 +498,8 @@ mod tests {
     fn b218_the_pods_cgroup_follows_its_rank() {
         let best = plan("  containers: [{name: a, image: x}]");
         assert_eq!(best.cgroup(), Path::new("/pod/besteffort/podu1"));
-        let sure = plan("  containers: [{name: a, image: x, resources: {limits: {cpu: 1, memory: 1Mi}}}]");
+        let sure =
+            plan("  containers: [{name: a, image: x, resources: {limits: {cpu: 1, memory: 1Mi}}}]");
         assert_eq!(sure.cgroup(), Path::new("/pod/podu1"));
     }
 

@@ -88,7 +88,11 @@ pub(crate) fn bury(dirs: &Dirs, pod: &ValidPod) -> Result<(), RuntimeError> {
         errors.push(chain(&e));
     }
     errors.extend(remove_files(&plan));
-    if errors.is_empty() { Ok(()) } else { Err(RuntimeError::Teardown { pod: pod.name().to_owned(), errors }) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(RuntimeError::Teardown { pod: pod.name().to_owned(), errors })
+    }
 }
 
 /// Waits for whoever else removes the pod; `None` when it is gone then.
@@ -98,6 +102,7 @@ fn lock(state: &StateDir) -> Result<Option<Flock<File>>, RuntimeError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(RuntimeError::io("lock the pod")(e)),
     };
-    let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, e)| RuntimeError::io("lock the pod")(e))?;
+    let lock = Flock::lock(file, FlockArg::LockExclusive)
+        .map_err(|(_, e)| RuntimeError::io("lock the pod")(e))?;
     Ok(state.path().exists().then_some(lock))
 }

@@ -41,8 +41,12 @@ pub(crate) fn of_container(resources: &ResourceRequirements) -> Resources {
 pub(crate) fn of_pod(spec: &PodSpec) -> Resources {
     let request = |c: &Container| milli_cpu(&c.resources.requests).unwrap_or(0);
     let limits = |of: fn(&ResourceRequirements) -> Option<u64>| -> Option<u64> {
-        let all: Option<Vec<u64>> =
-            spec.init_containers.iter().chain(&spec.containers).map(|c| of(&c.resources).filter(|v| *v > 0)).collect();
+        let all: Option<Vec<u64>> = spec
+            .init_containers
+            .iter()
+            .chain(&spec.containers)
+            .map(|c| of(&c.resources).filter(|v| *v > 0))
+            .collect();
         all.map(|_| together(spec, &|c| of(&c.resources).unwrap_or(0)))
     };
     Resources {
@@ -71,7 +75,12 @@ fn together(spec: &PodSpec, of: &dyn Fn(&Container) -> u64) -> u64 {
 }
 
 /// The rank of a container for the out-of-memory killer.
-pub(crate) fn oom_score(spec: &PodSpec, qos: QosClass, container: &Container, machine_memory: u64) -> i32 {
+pub(crate) fn oom_score(
+    spec: &PodSpec,
+    qos: QosClass,
+    container: &Container,
+    machine_memory: u64,
+) -> i32 {
     let own = score(qos, container, machine_memory);
     if container.is_sidecar() {
         // A sidecar must not die before the containers it serves (b100).
@@ -88,7 +97,8 @@ fn score(qos: QosClass, container: &Container, machine_memory: u64) -> i32 {
         QosClass::BestEffort => 1000,
         QosClass::Burstable => {
             let request = memory(&container.resources.requests).unwrap_or(0);
-            let share = (1000 * u128::from(request)).checked_div(u128::from(machine_memory)).unwrap_or(0);
+            let share =
+                (1000 * u128::from(request)).checked_div(u128::from(machine_memory)).unwrap_or(0);
             (1000 - i32::try_from(share).unwrap_or(1000)).clamp(3, 999)
         }
     }
@@ -100,7 +110,10 @@ mod tests {
 
     fn pod(text: &str) -> pod_spec::ValidPod {
         let head = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n";
-        pod_spec::Pod::from_yaml(&format!("{head}{text}")).expect("parses").validate().expect("valid")
+        pod_spec::Pod::from_yaml(&format!("{head}{text}"))
+            .expect("parses")
+            .validate()
+            .expect("valid")
     }
 
     #[test]
@@ -108,14 +121,19 @@ mod tests {
         let pod = pod("  containers: [{name: a, image: x, resources: {requests: {cpu: 250m}, \
                        limits: {cpu: 500m, memory: 64Mi}}}]");
         let r = of_container(&pod.spec().containers[0].resources);
-        assert_eq!((r.cpu_shares, r.cpu_quota, r.memory), (Some(256), Some(50_000), Some(64 << 20)));
+        assert_eq!(
+            (r.cpu_shares, r.cpu_quota, r.memory),
+            (Some(256), Some(50_000), Some(64 << 20))
+        );
         assert_eq!((shares(0), shares(1), shares(1_000_000)), (2, 2, 262_144));
         assert_eq!((quota(0), quota(5)), (None, Some(1000)));
     }
 
     #[test]
     fn the_pod_is_limited_only_when_every_container_is() {
-        let half = pod("  containers: [{name: a, image: x, resources: {limits: {memory: 64Mi}}}, {name: b, image: x}]");
+        let half = pod(
+            "  containers: [{name: a, image: x, resources: {limits: {memory: 64Mi}}}, {name: b, image: x}]",
+        );
         assert_eq!(of_pod(half.spec()).memory, None);
         let both = pod("  containers: [{name: a, image: x, resources: {limits: {memory: 64Mi}}}, \
                         {name: b, image: x, resources: {limits: {memory: 1Mi}}}]");
@@ -124,9 +142,11 @@ mod tests {
 
     #[test]
     fn b078_init_containers_count_when_they_need_more() {
-        let pod = pod("  initContainers: [{name: s, image: x, restartPolicy: Always, resources: {requests: {cpu: 1}}}, \
+        let pod = pod(
+            "  initContainers: [{name: s, image: x, restartPolicy: Always, resources: {requests: {cpu: 1}}}, \
                        {name: i, image: x, resources: {requests: {cpu: 3}}}]\n  \
-                       containers: [{name: a, image: x, resources: {requests: {cpu: 2}}}]");
+                       containers: [{name: a, image: x, resources: {requests: {cpu: 2}}}]",
+        );
         assert_eq!(of_pod(pod.spec()).cpu_shares, Some(4 * 1024));
     }
 

@@ -11,8 +11,9 @@ use pod_sandbox::Companion;
 use pod_spec::ValidPod;
 use pod_volumes::Volumes;
 
+use crate::clock::now;
 use crate::dirs::Dirs;
-use crate::engine::{self, now};
+use crate::engine;
 use crate::error::RuntimeError;
 use crate::handle::PodHandle;
 use crate::machine::this_machine;
@@ -33,7 +34,8 @@ impl Runtime {
     /// # Errors
     /// When `root` is relative and the working directory cannot be found.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, RuntimeError> {
-        let root = std::path::absolute(root.into()).map_err(RuntimeError::io("find the working directory"))?;
+        let root = std::path::absolute(root.into())
+            .map_err(RuntimeError::io("find the working directory"))?;
         // A directory that exists is known by its one true name, so that two ways to it are one runtime.
         let root = fs::canonicalize(&root).unwrap_or(root);
         Ok(Self { dirs: Dirs::new(&root), helper: None })
@@ -117,11 +119,15 @@ impl Runtime {
         }
         self.write_files(plan)?;
         let volumes = Volumes::new(dirs.volumes())?.prepare(&plan.volumes())?;
-        state.write_volumes(&volume_paths(&volumes)).map_err(RuntimeError::io("write volumes.json"))?;
+        state
+            .write_volumes(&volume_paths(&volumes))
+            .map_err(RuntimeError::io("write volumes.json"))?;
 
         let (root, program) = (self.dirs.root(), self.program()?);
         let (program, argv) = engine::command(program, root, plan.pod.namespace(), plan.pod.name());
-        let env = std::env::vars().filter(|(name, _)| matches!(name.as_str(), "PATH" | "POD_LOG")).collect();
+        let env = std::env::vars()
+            .filter(|(name, _)| matches!(name.as_str(), "PATH" | "POD_LOG"))
+            .collect();
         let companion = Companion { program, argv, env, log: state.engine_log() };
         let config = plan.sandbox(&volumes, companion)?;
         self.sandboxes()?.create(&config)?;
@@ -133,7 +139,11 @@ impl Runtime {
         use std::os::unix::fs::PermissionsExt;
         let resolver = fs::read("/etc/resolv.conf").unwrap_or_default();
         let hostname = format!("{}\n", plan.hostname());
-        let files = [("hosts", plan.hosts().into_bytes()), ("hostname", hostname.into_bytes()), ("resolv.conf", resolver)];
+        let files = [
+            ("hosts", plan.hosts().into_bytes()),
+            ("hostname", hostname.into_bytes()),
+            ("resolv.conf", resolver),
+        ];
         for (name, text) in files {
             let path = plan.dirs.file(name);
             let write = || {
@@ -150,14 +160,17 @@ impl Runtime {
     /// # Errors
     /// When there is none.
     pub fn pod(&self, namespace: &str, name: &str) -> Result<PodHandle, RuntimeError> {
-        let missing = || RuntimeError::NotFound { namespace: namespace.to_owned(), name: name.to_owned() };
+        let missing =
+            || RuntimeError::NotFound { namespace: namespace.to_owned(), name: name.to_owned() };
         // A name that could leave the directory is the name of no pod.
         let plain = |text: &str| !text.is_empty() && !text.starts_with('.') && !text.contains('/');
         if !plain(namespace) || !plain(name) {
             return Err(missing());
         }
         let pod = self.dirs.state(namespace, name).read_pod();
-        let pod = pod.map_err(RuntimeError::io(format!("read the state of pod `{name}`")))?.ok_or_else(missing)?;
+        let pod = pod
+            .map_err(RuntimeError::io(format!("read the state of pod `{name}`")))?
+            .ok_or_else(missing)?;
         Ok(PodHandle::new(self.dirs.clone(), pod))
     }
 
@@ -197,7 +210,8 @@ fn names(dir: &Path) -> Result<Vec<String>, RuntimeError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(RuntimeError::io(format!("read {}", dir.display()))(e)),
     };
-    let mut names: Vec<String> = entries.flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> =
+        entries.flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
     names.sort();
     Ok(names)
 }

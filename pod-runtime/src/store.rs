@@ -87,8 +87,10 @@ impl StateDir {
             }
             match DirBuilder::new().mode(0o700).create(self.path()) {
                 // The last pod of the namespace has just gone, and took its directory along.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return self.claim_unfinished(e),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                    return self.claim_unfinished(e);
+                }
                 result => result?,
             }
             let lock = File::create(self.lock())?;
@@ -139,7 +141,9 @@ impl StateDir {
 
     /// Gives the pod's name back, at once: nobody sees a part of its state. The namespace goes with its last pod.
     pub fn release(&self) -> io::Result<()> {
-        let (Some(namespace), Some(name)) = (self.path().parent(), self.path().file_name()) else { return Ok(()) };
+        let (Some(namespace), Some(name)) = (self.path().parent(), self.path().file_name()) else {
+            return Ok(());
+        };
         // No pod's name begins with a dot.
         let aside = namespace.join(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
         match fs::rename(self.path(), &aside) {

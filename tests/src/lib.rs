@@ -110,7 +110,10 @@ fn processes(root: &Path, uids: &[String]) -> Vec<String> {
         if !pid.bytes().all(|b| b.is_ascii_digit()) || pid == own {
             continue;
         }
-        let read = |name: &str| String::from_utf8_lossy(&fs::read(entry.path().join(name)).unwrap_or_default()).into_owned();
+        let read = |name: &str| {
+            String::from_utf8_lossy(&fs::read(entry.path().join(name)).unwrap_or_default())
+                .into_owned()
+        };
         let command = read("cmdline").replace('\0', " ");
         if command.starts_with("pod-") && command.contains(&*root) {
             found.push(format!("process {pid}: {command}"));

@@ -45,8 +45,9 @@ async fn containers_logs_and_commands_go_on_without_the_engine() {
 ";
     let pod = host.run(&manifest("engine", spec)).await;
     let before = soon(pod.wait_running()).await.expect("runs");
-    let mut lines =
-        pod.logs("main", LogOptions { follow: true, ..LogOptions::default() }).expect("can be followed");
+    let mut lines = pod
+        .logs("main", LogOptions { follow: true, ..LogOptions::default() })
+        .expect("can be followed");
     soon(lines.next()).await.expect("reads").expect("a line");
 
     kill_engine(&host, &pod).await;

@@ -27,7 +27,8 @@ async fn a_pod_deleted_at_any_step_of_its_start_leaves_nothing() {
         let mut running = false;
         for _ in 0..step {
             let status = soon(changes.next()).await.expect("reads").expect("is there");
-            running = status.container_statuses.iter().filter(|c| c.state.running.is_some()).count() == 2;
+            running =
+                status.container_statuses.iter().filter(|c| c.state.running.is_some()).count() == 2;
             if running {
                 break;
             }
@@ -35,7 +36,10 @@ async fn a_pod_deleted_at_any_step_of_its_start_leaves_nothing() {
         soon(pod.delete(None)).await.expect("is deleted");
         soon(pod.wait_gone()).await.expect("goes");
         let left = host.leftovers();
-        assert!(left.is_empty() || !left.iter().any(|l| l.starts_with("file")), "after step {step}: {left:?}");
+        assert!(
+            left.is_empty() || !left.iter().any(|l| l.starts_with("file")),
+            "after step {step}: {left:?}"
+        );
         if running {
             break;
         }

@@ -28,7 +28,10 @@ async fn b063_init_container_prepares_what_the_main_container_serves() {
     let pod = host.run(&manifest("javaweb-2", spec)).await;
     let status = soon(pod.wait_ready()).await.expect("ready");
     let init = &status.init_container_statuses[0];
-    assert_eq!(init.state.terminated.as_ref().map(|t| (t.exit_code, t.reason.as_deref())), Some((0, Some("Completed"))));
+    assert_eq!(
+        init.state.terminated.as_ref().map(|t| (t.exit_code, t.reason.as_deref())),
+        Some((0, Some("Completed")))
+    );
     let fetch = "for i in $(seq 100); do python3 -c 'import urllib.request as u; \
                  print(u.urlopen(\"http://localhost:8080/sample.war\").read().decode())' 2>/dev/null && exit; done; exit 1";
     assert_eq!(exec(&pod, "tomcat", fetch).await, ("javaweb-2\n\n".to_owned(), 0));
@@ -63,7 +66,8 @@ async fn two_containers_share_a_host_path() {
     assert_eq!(log(&pod, "nginx-container").await, "Hello from the debian container\n");
     soon(pod.delete(None)).await.expect("is deleted");
     soon(pod.wait_gone()).await.expect("goes");
-    let kept = std::fs::read_to_string(data.join("index.html")).expect("a hostPath is never removed");
+    let kept =
+        std::fs::read_to_string(data.join("index.html")).expect("a hostPath is never removed");
     assert_eq!(kept, "Hello from the debian container\n");
 }
 
@@ -152,8 +156,9 @@ async fn b036_b042_a_failing_container_is_started_again_and_then_waited_for() {
     let main = &status.container_statuses[0];
     assert_eq!(main.restart_count, 1);
     assert_eq!(main.last_state.terminated.as_ref().map(|t| t.exit_code), Some(3));
-    let mut previous =
-        pod.logs("main", LogOptions { previous: true, ..LogOptions::default() }).expect("there is one");
+    let mut previous = pod
+        .logs("main", LogOptions { previous: true, ..LogOptions::default() })
+        .expect("there is one");
     assert_eq!(previous.next().await.expect("can be read").map(|l| l.text), Some(b"run".to_vec()));
     soon(pod.stop()).await.expect("is removed");
 }
@@ -170,7 +175,10 @@ async fn b135_a_container_that_ignores_sigterm_is_killed_after_the_grace_period(
     soon(pod.wait_running()).await.expect("runs");
     let status = soon(pod.stop()).await.expect("stops");
     assert_eq!(status.phase, PodPhase::Failed, "{status:#?}");
-    assert_eq!(status.container_statuses[0].state.terminated.as_ref().map(|t| t.exit_code), Some(137));
+    assert_eq!(
+        status.container_statuses[0].state.terminated.as_ref().map(|t| t.exit_code),
+        Some(137)
+    );
 }
 
 #[tokio::test]
@@ -180,7 +188,8 @@ async fn a_name_is_taken_once_in_each_namespace() {
     let first = host.run(&manifest("same", spec)).await;
     let again = host.runtime().run(pod_tests::pod(&manifest("same", spec))).await;
     assert!(matches!(again, Err(pod_runtime::RuntimeError::Exists { .. })), "{again:?}");
-    let elsewhere = manifest("same", spec).replace("  name: same", "  name: same\n  namespace: other");
+    let elsewhere =
+        manifest("same", spec).replace("  name: same", "  name: same\n  namespace: other");
     let second = host.run(&elsewhere).await;
     assert_ne!(first.uid(), second.uid());
     assert_eq!(host.runtime().list(None).expect("lists").len(), 2);
@@ -208,9 +217,19 @@ async fn a_volume_that_cannot_be_prepared_leaves_nothing() {
     let host = host("volume");
     let spec = "  volumes: [{name: v, hostPath: {path: /etc/hostname, type: Directory}}]\n  \
                 containers: [{name: a, image: pod.local/host, command: ['true'], volumeMounts: [{name: v, mountPath: /v}]}]\n";
-    let error = host.runtime().run(pod_tests::pod(&manifest("volume", spec))).await.expect_err("is refused");
-    let text = format!("{error}: {}", std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default());
-    assert!(text.contains("hostPath type check failed: /etc/hostname is not a directory"), "{text}");
+    let error = host
+        .runtime()
+        .run(pod_tests::pod(&manifest("volume", spec)))
+        .await
+        .expect_err("is refused");
+    let text = format!(
+        "{error}: {}",
+        std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default()
+    );
+    assert!(
+        text.contains("hostPath type check failed: /etc/hostname is not a directory"),
+        "{text}"
+    );
     assert!(host.runtime().list(None).expect("lists").is_empty());
 }
 
@@ -226,7 +245,9 @@ async fn b198_b203_a_container_says_why_it_ended() {
 ";
     let pod = host.run(&manifest("message", spec)).await;
     let status = soon(pod.wait_finished()).await.expect("ends");
-    let message = |n: usize| status.container_statuses[n].state.terminated.as_ref().and_then(|t| t.message.clone());
+    let message = |n: usize| {
+        status.container_statuses[n].state.terminated.as_ref().and_then(|t| t.message.clone())
+    };
     assert_eq!(message(0).as_deref(), Some("DONE"));
     assert_eq!(message(1).map(|m| m.len()), Some(4096));
     assert_eq!(message(2), None);

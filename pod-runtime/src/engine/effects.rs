@@ -14,12 +14,12 @@ use pod_sandbox::{Call, RequestError, Sandbox, SandboxError};
 use pod_spec::{Container, ImagePullPolicy};
 use tokio::sync::{mpsc, oneshot};
 
-use super::now;
 use super::observe::full_id;
+use crate::clock::now;
 use crate::error::chain;
 use crate::plan::{PodPlan, VolumePaths, container_id};
-use crate::termination;
 use crate::readable::{ReadError, Readable};
+use crate::termination;
 
 const SIGTERM: i32 = nix::libc::SIGTERM;
 const SIGKILL: i32 = nix::libc::SIGKILL;
@@ -90,7 +90,9 @@ impl Effects {
             .and_then(|netns| Network::default().set_up(netns.as_fd()).map_err(|e| chain(&e)));
         self.tell(match result {
             Ok(()) => Event::SandboxReady { pod_ip: None, host_ip: None },
-            Err(message) => Event::SandboxFailed { reason: "FailedCreatePodSandBox".to_owned(), message },
+            Err(message) => {
+                Event::SandboxFailed { reason: "FailedCreatePodSandBox".to_owned(), message }
+            }
         });
     }
 
@@ -106,7 +108,9 @@ impl Effects {
             starting.borrow_mut().remove(&name);
             let _ = shared.events.send(shared.outcome(name, attempt, result));
         });
-        self.starting.borrow_mut().insert(container, Starting { attempt, task: task.abort_handle() });
+        self.starting
+            .borrow_mut()
+            .insert(container, Starting { attempt, task: task.abort_handle() });
     }
 
     fn signal(&self, container: String, attempt: u32, signal: i32) {
@@ -117,7 +121,10 @@ impl Effects {
         }
         match self.shared.sandbox.signal(&id, signal) {
             // It has ended, and the machine is told so from elsewhere.
-            Ok(()) | Err(SandboxError::Request(RequestError::NotFound { .. } | RequestError::WrongState { .. })) => {}
+            Ok(())
+            | Err(SandboxError::Request(
+                RequestError::NotFound { .. } | RequestError::WrongState { .. },
+            )) => {}
             Err(error) => tracing::warn!(container, "{}", chain(&error)),
         }
     }
@@ -153,7 +160,8 @@ impl Shared {
         attempt: u32,
         previous: Option<oneshot::Receiver<()>>,
     ) -> Result<(), StartFailure> {
-        let fail = |reason| move |e: &dyn std::error::Error| StartFailure { reason, message: chain(e) };
+        let fail =
+            |reason| move |e: &dyn std::error::Error| StartFailure { reason, message: chain(e) };
         let creating = fail("CreateContainerError");
         let container = self.plan.container(name).ok_or_else(|| StartFailure {
             reason: "CreateContainerConfigError",
@@ -188,15 +196,20 @@ impl Shared {
     }
 
     fn image(&self, container: &Container) -> Result<pod_images::Image, StartFailure> {
-        let reference: Reference = container.image.parse().map_err(|e: pod_images::ReferenceError| {
-            StartFailure { reason: e.reason(), message: chain(&e) }
-        })?;
+        let reference: Reference =
+            container.image.parse().map_err(|e: pod_images::ReferenceError| StartFailure {
+                reason: e.reason(),
+                message: chain(&e),
+            })?;
         let policy = match container.image_pull_policy {
             Some(ImagePullPolicy::Never) => PullPolicy::Never,
             Some(ImagePullPolicy::IfNotPresent) => PullPolicy::IfNotPresent,
             _ => PullPolicy::Always,
         };
-        let unavailable = |e: pod_images::ImageError| StartFailure { reason: e.reason(policy), message: chain(&e) };
+        let unavailable = |e: pod_images::ImageError| StartFailure {
+            reason: e.reason(policy),
+            message: chain(&e),
+        };
         self.images.resolve(&reference).map_err(unavailable)
     }
 
@@ -210,7 +223,8 @@ impl Shared {
         let dir = self.plan.dirs.container_logs(name);
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
             let file = entry.file_name();
-            let number = file.to_str().and_then(|f| f.split('.').next()).and_then(|n| n.parse::<u32>().ok());
+            let number =
+                file.to_str().and_then(|f| f.split('.').next()).and_then(|n| n.parse::<u32>().ok());
             if number.is_some_and(|n| n < last) {
                 let _ = fs::remove_file(entry.path());
                 self.unlink_log(name, number.unwrap_or_default());
@@ -249,14 +263,22 @@ impl Shared {
         match result {
             Ok(()) => Event::Started {
                 id: full_id(&self.plan.pod, &container, attempt),
-                image_id: self.plan.container(&container).map(|c| c.image.clone()).unwrap_or_default(),
+                image_id: self
+                    .plan
+                    .container(&container)
+                    .map(|c| c.image.clone())
+                    .unwrap_or_default(),
                 container,
                 attempt,
                 at: now(),
             },
-            Err(StartFailure { reason, message }) => {
-                Event::StartFailed { container, attempt, reason: reason.to_owned(), message, at: now() }
-            }
+            Err(StartFailure { reason, message }) => Event::StartFailed {
+                container,
+                attempt,
+                reason: reason.to_owned(),
+                message,
+                at: now(),
+            },
         }
     }
 }

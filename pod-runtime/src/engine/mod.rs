@@ -16,13 +16,14 @@ mod server;
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use pod_lifecycle::{Action, Event, GraceSeconds, PodEvent, PodMachine};
 use pod_sandbox::{GENERATION, Sandbox, SandboxStatus};
 use pod_spec::Time;
 use tokio::sync::mpsc;
 
+use crate::clock::now;
 use crate::dirs::Dirs;
 use crate::error::{RuntimeError, chain};
 use crate::machine::this_machine;
@@ -72,12 +73,6 @@ fn run(root: &Path, namespace: &str, name: &str) -> Result<(), RuntimeError> {
     })
 }
 
-/// The moment.
-pub(crate) fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
-}
-
 /// What happens to an engine.
 enum Input {
     Sandbox(Box<SandboxStatus>),
@@ -103,14 +98,19 @@ struct Engine {
 
 impl Engine {
     /// Takes the pod over: from its beginning, or from where the last engine left it.
-    async fn open(root: &Path, namespace: &str, name: &str, generation: u64) -> Result<Self, RuntimeError> {
+    async fn open(
+        root: &Path,
+        namespace: &str,
+        name: &str,
+        generation: u64,
+    ) -> Result<Self, RuntimeError> {
         let dirs = Dirs::new(root);
         let state = dirs.state(namespace, name);
         let requests = server::serve(&state)?;
-        let pod = state
-            .read_pod()
-            .map_err(RuntimeError::io("read pod.json"))?
-            .ok_or_else(|| RuntimeError::NotFound { namespace: namespace.into(), name: name.into() })?;
+        let pod =
+            state.read_pod().map_err(RuntimeError::io("read pod.json"))?.ok_or_else(|| {
+                RuntimeError::NotFound { namespace: namespace.into(), name: name.into() }
+            })?;
         let volumes = state.read_volumes().map_err(RuntimeError::io("read volumes.json"))?;
         let plan = Rc::new(PodPlan::new(pod, &dirs, this_machine()));
         let sandboxes = pod_sandbox::Runtime::open(dirs.sandboxes())?;
@@ -122,19 +122,27 @@ impl Engine {
         let effects = Effects::new(Rc::clone(&plan), sandbox.clone(), volumes, sender);
         let mut watch = sandbox.watch()?;
         let first = tokio::time::timeout(SANDBOX_PATIENCE, async { watch.next() });
-        let first = first.await.map_err(|_| pod_sandbox::SandboxError::NotRunning { id: id.to_string() })??;
+        let first = first
+            .await
+            .map_err(|_| pod_sandbox::SandboxError::NotRunning { id: id.to_string() })??;
         let now = now();
         let (machine, actions, saved) = match saved {
             None => {
                 let (machine, actions) = PodMachine::new(plan.lifecycle(), now);
                 let machine_state = machine.state().clone();
-                let saved = Saved { machine: machine_state, revision: 0, deleted: None, events: Vec::new() };
+                let saved = Saved {
+                    machine: machine_state,
+                    revision: 0,
+                    deleted: None,
+                    events: Vec::new(),
+                };
                 (machine, actions, saved)
             }
             Some(saved) => {
                 tracing::info!(generation, "taking the pod over");
                 let observed = observe::observed(&plan, &first);
-                let (machine, actions) = PodMachine::resume(plan.lifecycle(), saved.machine.clone(), observed, now);
+                let (machine, actions) =
+                    PodMachine::resume(plan.lifecycle(), saved.machine.clone(), observed, now);
                 (machine, actions, saved)
             }
         };
@@ -168,7 +176,9 @@ impl Engine {
                 }
                 Input::SandboxGone => {
                     self.watch = None;
-                    self.step(Event::SandboxLost { message: "the sandbox's keeper has ended".to_owned() })?;
+                    self.step(Event::SandboxLost {
+                        message: "the sandbox's keeper has ended".to_owned(),
+                    })?;
                 }
                 Input::Effect(event) => self.step(event)?,
                 Input::Request(request) => self.answer(request)?,
@@ -207,7 +217,9 @@ impl Engine {
         self.saved.machine = self.machine.state().clone();
         let state = &self.plan.dirs.state;
         state.write_saved(&self.saved).map_err(RuntimeError::io("write state.json"))?;
-        state.write_status(&self.machine.status()).map_err(RuntimeError::io("write status.json"))?;
+        state
+            .write_status(&self.machine.status())
+            .map_err(RuntimeError::io("write status.json"))?;
         for action in actions {
             tracing::debug!(?action);
             match action {
@@ -284,7 +296,12 @@ async fn next_status(watch: &mut Option<Readable<pod_sandbox::Watch>>) -> Input 
 }
 
 /// The program and arguments of the engine of a pod.
-pub(crate) fn command(program: PathBuf, root: &Path, namespace: &str, name: &str) -> (PathBuf, Vec<String>) {
+pub(crate) fn command(
+    program: PathBuf,
+    root: &Path,
+    namespace: &str,
+    name: &str,
+) -> (PathBuf, Vec<String>) {
     let argv = [ENGINE, &root.to_string_lossy(), namespace, name].map(str::to_owned).to_vec();
     (program, argv)
 }

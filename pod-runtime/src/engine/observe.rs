@@ -50,7 +50,11 @@ pub(crate) fn observed(plan: &PodPlan, status: &SandboxStatus) -> Observed {
 }
 
 /// What the machine is told of a change.
-pub(super) fn events(dirs: &PodDirs, before: Option<&SandboxStatus>, now: &SandboxStatus) -> Vec<Event> {
+pub(super) fn events(
+    dirs: &PodDirs,
+    before: Option<&SandboxStatus>,
+    now: &SandboxStatus,
+) -> Vec<Event> {
     let mut events = Vec::new();
     for container in &now.containers {
         let ContainerState::Exited(exit) = &container.state else { continue };

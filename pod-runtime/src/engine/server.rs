@@ -46,7 +46,8 @@ pub(super) fn serve(state: &StateDir) -> Result<mpsc::UnboundedReceiver<Request>
     let _ = fs::remove_file(state.path().join(StateDir::SOCKET));
     // A socket's path may be 107 bytes long; the pod's directory may be any length.
     let path = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), StateDir::SOCKET);
-    let listener = UnixListener::bind(path).map_err(RuntimeError::io("make the engine's socket"))?;
+    let listener =
+        UnixListener::bind(path).map_err(RuntimeError::io("make the engine's socket"))?;
     let (sender, receiver) = mpsc::unbounded_channel();
     tokio::task::spawn_local(accept(listener, sender));
     Ok(receiver)
@@ -66,7 +67,9 @@ async fn accept(listener: UnixListener, requests: mpsc::UnboundedSender<Request>
 
 async fn talk(socket: UnixStream, requests: mpsc::UnboundedSender<Request>) {
     let service = service_fn(move |request| respond(request, requests.clone()));
-    let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+    let served = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(socket), service)
+        .await;
     if let Err(error) = served {
         tracing::debug!(%error, "a client went away");
     }
@@ -101,10 +104,14 @@ async fn get(requests: &mpsc::UnboundedSender<Request>) -> Option<Response> {
 }
 
 async fn delete(requests: &mpsc::UnboundedSender<Request>, body: &[u8]) -> Option<Response> {
-    let options = if body.is_empty() { Ok(DeleteOptions::default()) } else { serde_json::from_slice(body) };
+    let options =
+        if body.is_empty() { Ok(DeleteOptions::default()) } else { serde_json::from_slice(body) };
     let grace = match options {
         Ok(DeleteOptions { grace_period_seconds: Some(n) }) if n < 0 => {
-            return Some(text(StatusCode::UNPROCESSABLE_ENTITY, "gracePeriodSeconds must not be negative"));
+            return Some(text(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "gracePeriodSeconds must not be negative",
+            ));
         }
         Ok(options) => options.grace_period_seconds,
         Err(error) => return Some(text(StatusCode::BAD_REQUEST, &error.to_string())),
