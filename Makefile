@@ -37,6 +37,7 @@ test:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --workspace --locked
+	tools/check-embedding
 
 bench:
 	@tools/require-rust
