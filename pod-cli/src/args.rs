@@ -43,14 +43,25 @@ impl Globals {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a pod in the foreground, with the output of its containers
+    ///
+    /// Prints what the containers write, each line with its container's name, until the pod ends. Ends with code 0, or with
+    /// that of the first container that failed. Ctrl-C or SIGTERM stops the pod within its grace period, a second one at
+    /// once; a container that such a stop ended by SIGTERM has not failed.
     Up(Up),
     /// Run a pod in the background; returns when it runs
+    ///
+    /// A pod that cannot start because of what its manifest says is removed again. One whose containers start but fail is
+    /// kept, to be looked at.
     Apply(Apply),
     /// Show pods
     Get(Get),
     /// Print the output of a container
     Logs(Logs),
     /// Execute a program in a container
+    ///
+    /// Standard input is passed on with -i, and also without it when it is not a terminal: inside a shell loop that reads a
+    /// file, give `</dev/null`. Ends with the program's exit code; 127 when it is not there, 126 when it cannot be executed.
+    /// Ctrl-C ends this command (code 130), not the program.
     Exec(Exec),
     /// Stop pods and remove them
     Delete(Delete),
@@ -60,9 +71,6 @@ pub enum Command {
     Version,
 }
 
-/// Prints what the containers write, each line with its container's name, until the pod ends. Ends with code 0, or with
-/// that of the first container that failed. Ctrl-C or SIGTERM stops the pod within its grace period, a second one at
-/// once; a container that such a stop ended by SIGTERM has not failed.
 #[derive(Debug, Args)]
 pub struct Up {
     /// The manifest; `-` reads standard input
@@ -73,8 +81,6 @@ pub struct Up {
     pub keep: bool,
 }
 
-/// A pod that cannot start because of what its manifest says is removed again. One whose containers start but fail is
-/// kept, to be looked at.
 #[derive(Debug, Args)]
 pub struct Apply {
     /// The manifest; `-` reads standard input
@@ -131,9 +137,6 @@ pub struct Logs {
     pub timestamps: bool,
 }
 
-/// Standard input is passed on with -i, and also without it when it is not a terminal: inside a shell loop that reads a
-/// file, give `</dev/null`. Ends with the program's exit code; 127 when it is not there, 126 when it cannot be executed.
-/// Ctrl-C ends this command (code 130), not the program.
 #[derive(Debug, Args)]
 pub struct Exec {
     /// The pod
@@ -166,7 +169,7 @@ pub struct Delete {
     /// Kill at once: --grace-period=0 unless another is given
     #[arg(long)]
     pub force: bool,
-    /// Return when the pods are gone, not before
+    /// Return only when the pods are gone; --wait=false returns at once
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
           default_missing_value = "true", action = clap::ArgAction::Set)]
     pub wait: bool,

@@ -12,7 +12,7 @@ use crate::{exit, output};
 pub enum CliError {
     /// The runtime refused, or could not.
     #[error(transparent)]
-    Runtime(#[from] RuntimeError),
+    Runtime(Box<RuntimeError>),
     /// The manifest is wrong: every fault, rendered with its line.
     #[error("{rendered}")]
     Manifest { rendered: String },
@@ -46,7 +46,7 @@ pub enum CliError {
         "{source}; it is kept: see `pod logs {0} -c CONTAINER`, and `pod delete {0}`",
         located(namespace, name)
     )]
-    KeptUnready { namespace: String, name: String, source: RuntimeError },
+    KeptUnready { namespace: String, name: String, source: Box<RuntimeError> },
     /// Waiting took too long.
     #[error("timed out after {after} waiting for {condition} on pod/{name}")]
     TimedOut { name: String, condition: String, after: String },
@@ -64,6 +64,12 @@ pub enum CliError {
     Reported { code: u8 },
 }
 
+impl From<RuntimeError> for CliError {
+    fn from(error: RuntimeError) -> Self {
+        Self::Runtime(Box::new(error))
+    }
+}
+
 impl CliError {
     /// A failed operation of this process itself.
     pub fn io<E: Into<io::Error>>(action: &'static str) -> impl FnOnce(E) -> Self {
@@ -72,7 +78,7 @@ impl CliError {
 
     /// Whether it only says that the pod is not there.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Runtime(RuntimeError::NotFound { .. }))
+        matches!(self, Self::Runtime(error) if matches!(**error, RuntimeError::NotFound { .. }))
     }
 
     /// The code that the command ends with.

@@ -44,7 +44,7 @@ async fn came_up(handle: &PodHandle) -> Result<(), CliError> {
     match error {
         RuntimeError::NotReached { .. } => {
             output::line(&format!("pod/{name} created"))?;
-            Err(CliError::KeptUnready { namespace, name, source: error })
+            Err(CliError::KeptUnready { namespace, name, source: Box::new(error) })
         }
         error => Err(error.into()),
     }

@@ -120,6 +120,7 @@ fn a_pod_that_nobody_watches_any_more_is_stopped() {
     let mut child = start(&host, &server());
     let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
     read_until(&mut lines, |line| line == "app | hello");
+    assert_eq!(host.pod("wait --for=condition=Ready web").code, 0);
     drop(lines);
     assert_eq!(end(child).code, 0);
 }
