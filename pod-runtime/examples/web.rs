@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example web -- MANIFEST [ROOT]`
 
+#![expect(clippy::print_stdout, reason = "a program that prints its result")]
+
 use pod_runtime::{Pod, Runtime};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
