@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::args::{Globals, Up};
 use crate::error::CliError;
-use crate::up::{Narrator, Prefixes, Printer, Signals, Voice, exit_code};
+use crate::up::{Narrator, Prefixes, Printer, Signals, Stop, Voice, exit_code};
 use crate::{event_loop, manifest, start};
 
 /// How much of a line is held back until its end is there.
@@ -27,20 +27,26 @@ async fn up(runtime: &Runtime, pod: ValidPod, keep: bool) -> Result<u8, CliError
     // Before there is anything to stop, so that a signal that comes early is not lost.
     let signals = Signals::listen()?;
     let handle = runtime.run(pod).await?;
-    let result = Session::new(&handle, signals)?.run(keep).await;
-    if result.is_err() {
-        remove(&handle, Some(0)).await?;
+    let result = async { Session::new(&handle, signals)?.run(keep).await }.await;
+    if result.is_err()
+        && let Err(error) = remove(&handle, Some(0)).await
+    {
+        error.report();
     }
     result
 }
 
+/// Deletes the pod and waits until it is gone.
 async fn remove(handle: &PodHandle, grace: Option<i64>) -> Result<(), CliError> {
+    begin_delete(handle, grace).await?;
+    Ok(handle.wait_gone().await?)
+}
+
+async fn begin_delete(handle: &PodHandle, grace: Option<i64>) -> Result<(), RuntimeError> {
     match handle.delete(grace).await {
+        // Somebody else was faster.
         Err(RuntimeError::NotFound { .. }) => Ok(()),
-        result => {
-            result?;
-            Ok(handle.wait_gone().await?)
-        }
+        result => result,
     }
 }
 
@@ -89,16 +95,16 @@ impl<'a> Session<'a> {
 
     async fn run(mut self, keep: bool) -> Result<u8, CliError> {
         let end = self.watch().await?;
-        let stopped = matches!(end, End::Stop);
-        if stopped {
-            self.stop().await?;
-        }
+        let stop = match end {
+            End::Stop => self.stop().await?,
+            End::Over | End::Gone => Stop::No,
+        };
         let handle = self.handle;
         let last = self.finish_output().await?;
         if matches!(end, End::Over) && !keep {
             remove(handle, None).await?;
         }
-        Ok(exit_code(handle.pod(), &last, stopped))
+        Ok(exit_code(handle.pod(), &last, stop))
     }
 
     /// Tells what happens until the pod is over or shall be.
@@ -131,26 +137,24 @@ impl<'a> Session<'a> {
     }
 
     /// Stops the pod within its grace period, or at once when asked for a second time.
-    async fn stop(&mut self) -> Result<(), CliError> {
+    async fn stop(&mut self) -> Result<Stop, CliError> {
         self.narrator.stopping = true;
         let grace = self.handle.pod().spec().termination_grace_period_seconds.unwrap_or_default();
         let name = self.handle.name();
         self.voice
             .messages(vec![format!("pod/{name} stopping, within {grace}s; once more to kill it")]);
-        match self.handle.delete(None).await {
-            Err(RuntimeError::NotFound { .. }) => return Ok(()),
-            result => result?,
-        }
+        let mut stop = Stop::Graceful;
+        begin_delete(self.handle, None).await?;
         loop {
             tokio::select! {
                 status = self.changes.next() => match status? {
-                    None => return Ok(()),
+                    None => return Ok(stop),
                     Some(status) => self.see(status),
                 },
-                () = self.signals.next() => match self.handle.delete(Some(0)).await {
-                    Err(RuntimeError::NotFound { .. }) => return Ok(()),
-                    result => result?,
-                },
+                () = self.signals.next() => {
+                    stop = Stop::Killed;
+                    begin_delete(self.handle, Some(0)).await?;
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ mod printer;
 mod signals;
 
 pub use narrator::Narrator;
-pub use outcome::exit_code;
+pub use outcome::{Stop, exit_code};
 pub use prefix::Prefixes;
 pub use printer::{Printer, Voice};
 pub use signals::Signals;

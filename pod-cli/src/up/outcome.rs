@@ -8,9 +8,25 @@ use crate::exit;
 /// The exit code of a program that SIGTERM ended.
 const TERMINATED: i32 = 128 + 15;
 
+/// The exit code of a program that SIGKILL ended.
+const KILLED: u8 = 128 + 9;
+
+/// Whether we ended the pod, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// It ended by itself, or by somebody else.
+    No,
+    /// Within its grace period.
+    Graceful,
+    /// At once.
+    Killed,
+}
+
 /// 0, or the code of the container that failed first. Sidecars do not count. Where the pod was asked to stop, neither
 /// does a container that SIGTERM ended.
-pub fn exit_code(pod: &ValidPod, status: &PodStatus, stopped: bool) -> u8 {
+///
+/// A pod that is deleted may be gone before its last status could be read; what was killed has failed then too.
+pub fn exit_code(pod: &ValidPod, status: &PodStatus, stop: Stop) -> u8 {
     if status.phase == PodPhase::Succeeded {
         return exit::OK;
     }
@@ -29,10 +45,12 @@ pub fn exit_code(pod: &ValidPod, status: &PodStatus, stopped: bool) -> u8 {
             ended => ended.as_ref(),
         }
     });
-    let failed = ended.filter(|t| t.exit_code != 0 && !(stopped && t.exit_code == TERMINATED));
+    let failed =
+        ended.filter(|t| t.exit_code != 0 && !(stop != Stop::No && t.exit_code == TERMINATED));
     match failed.min_by_key(|t| t.finished_at) {
         Some(first) => code(first),
-        None if status.phase == PodPhase::Failed && !stopped => exit::FAILED,
+        None if status.phase == PodPhase::Failed && stop == Stop::No => exit::FAILED,
+        None if !status.phase.is_terminal() && stop == Stop::Killed => KILLED,
         None => exit::OK,
     }
 }
@@ -48,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    fn code_of(phase: &str, states: [Value; 3], stopped: bool) -> u8 {
+    fn code_of(phase: &str, states: [Value; 3], stop: Stop) -> u8 {
         let container = |name: &str, more: Value| {
             let mut container = json!({"name": name, "image": "pod.local/host"});
             container.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -73,7 +91,7 @@ mod tests {
             "initContainerStatuses": [status("log", log)],
             "containerStatuses": [status("a", a), status("b", b)],
         });
-        exit_code(&pod, &serde_json::from_value(status).unwrap(), stopped)
+        exit_code(&pod, &serde_json::from_value(status).unwrap(), stop)
     }
 
     fn ended(code: i32, second: u32) -> Value {
@@ -86,20 +104,31 @@ mod tests {
 
     #[test]
     fn the_first_failure_counts() {
-        assert_eq!(code_of("Succeeded", [ended(143, 9), ended(0, 1), ended(0, 2)], false), 0);
-        assert_eq!(code_of("Failed", [ended(9, 0), ended(3, 5), ended(4, 2)], false), 4);
-        assert_eq!(code_of("Failed", [ended(9, 0), ended(0, 5), ended(143, 2)], false), 143);
-        assert_eq!(code_of("Failed", [running(), running(), running()], false), 1);
-        assert_eq!(code_of("Failed", [running(), running(), ended(300, 1)], false), 1);
+        assert_eq!(code_of("Succeeded", [ended(143, 9), ended(0, 1), ended(0, 2)], Stop::No), 0);
+        assert_eq!(code_of("Failed", [ended(9, 0), ended(3, 5), ended(4, 2)], Stop::No), 4);
+        assert_eq!(code_of("Failed", [ended(9, 0), ended(0, 5), ended(143, 2)], Stop::No), 143);
+        assert_eq!(code_of("Failed", [running(), running(), running()], Stop::No), 1);
+        assert_eq!(code_of("Failed", [running(), running(), ended(300, 1)], Stop::No), 1);
     }
 
     #[test]
     fn a_container_that_was_asked_to_stop_has_not_failed() {
-        assert_eq!(code_of("Failed", [ended(143, 9), ended(143, 1), ended(0, 2)], true), 0);
-        assert_eq!(code_of("Failed", [ended(143, 9), ended(143, 1), ended(7, 2)], true), 7);
-        assert_eq!(code_of("Failed", [ended(143, 9), ended(143, 1), ended(137, 2)], true), 137);
-        assert_eq!(code_of("Running", [running(), running(), running()], true), 0);
+        assert_eq!(
+            code_of("Failed", [ended(143, 9), ended(143, 1), ended(0, 2)], Stop::Graceful),
+            0
+        );
+        assert_eq!(
+            code_of("Failed", [ended(143, 9), ended(143, 1), ended(7, 2)], Stop::Graceful),
+            7
+        );
+        assert_eq!(
+            code_of("Failed", [ended(143, 9), ended(143, 1), ended(137, 2)], Stop::Graceful),
+            137
+        );
+        assert_eq!(code_of("Running", [running(), running(), running()], Stop::Graceful), 0);
+        assert_eq!(code_of("Running", [running(), running(), running()], Stop::Killed), 137);
+        assert_eq!(code_of("Failed", [ended(143, 9), ended(143, 1), ended(0, 2)], Stop::Killed), 0);
         let looping = json!({"state": {"waiting": {}}, "lastState": ended(5, 1)["state"]});
-        assert_eq!(code_of("Running", [running(), running(), looping], true), 5);
+        assert_eq!(code_of("Running", [running(), running(), looping], Stop::Graceful), 5);
     }
 }
