@@ -45,14 +45,18 @@ pub fn exit_code(pod: &ValidPod, status: &PodStatus, stop: Stop) -> u8 {
             ended => ended.as_ref(),
         }
     });
-    let failed =
-        ended.filter(|t| t.exit_code != 0 && !(stop != Stop::No && t.exit_code == TERMINATED));
+    let failed = ended.filter(|t| t.exit_code != 0 && (stop == Stop::No || !is_by_stop(t)));
     match failed.min_by_key(|t| t.finished_at) {
         Some(first) => code(first),
         None if status.phase == PodPhase::Failed && stop == Stop::No => exit::FAILED,
         None if !status.phase.is_terminal() && stop == Stop::Killed => KILLED,
         None => exit::OK,
     }
+}
+
+/// Whether the stop itself ended a container, or kept it from being started.
+fn is_by_stop(ended: &ContainerStateTerminated) -> bool {
+    ended.exit_code == TERMINATED || ended.reason.as_deref() == Some("ContainerStatusUnknown")
 }
 
 fn code(ended: &ContainerStateTerminated) -> u8 {
@@ -126,6 +130,10 @@ mod tests {
             137
         );
         assert_eq!(code_of("Running", [running(), running(), running()], Stop::Graceful), 0);
+        let mut never_ran = ended(137, 1);
+        never_ran["state"]["terminated"]["reason"] = json!("ContainerStatusUnknown");
+        assert_eq!(code_of("Failed", [running(), never_ran.clone(), running()], Stop::Graceful), 0);
+        assert_eq!(code_of("Failed", [running(), never_ran, running()], Stop::No), 137);
         assert_eq!(code_of("Running", [running(), running(), running()], Stop::Killed), 137);
         assert_eq!(code_of("Failed", [ended(143, 9), ended(143, 1), ended(0, 2)], Stop::Killed), 0);
         let looping = json!({"state": {"waiting": {}}, "lastState": ended(5, 1)["state"]});
