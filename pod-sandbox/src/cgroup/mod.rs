@@ -106,7 +106,20 @@ impl Hierarchy {
         }
     }
 
-    /// Moves the calling process out of the caller's session, into the keepers' cgroup.
+    /// The directory to clone a keeper into; it joins the rest itself. In the unified hierarchy of a hybrid machine, too,
+    /// a process that is cloned in spares the kernel a grace period, 10 ms long.
+    pub(crate) fn keepers_target(&self) -> Result<Option<OwnedFd>, CgroupError> {
+        let keepers = Path::new(KEEPERS);
+        match self {
+            Self::V1(h) => h.open_unified(keepers),
+            Self::V2(h) => {
+                h.create(keepers)?;
+                h.open(keepers).map(Some)
+            }
+        }
+    }
+
+    /// Moves the calling process out of the caller's cgroups, into the keepers'.
     pub(crate) fn join_keepers(&self) -> Result<(), CgroupError> {
         match self {
             Self::V1(h) => h.join_all(Path::new(KEEPERS)),

@@ -1,6 +1,7 @@
 //! Cgroup v1: one hierarchy for each controller, and a hybrid machine's unified one for the keepers only.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
@@ -21,6 +22,12 @@ struct Mounted {
     /// Such as `cpu` and `cpuacct`; `name=systemd` for one without a controller.
     controllers: Vec<String>,
     path: PathBuf,
+}
+
+impl Mounted {
+    fn is_unified(&self) -> bool {
+        self.controllers.is_empty()
+    }
 }
 
 /// The hierarchies of a v1 or hybrid machine.
@@ -99,16 +106,23 @@ impl Hierarchies {
         self.used.iter().try_for_each(|m| write(&below(&m.path, path).join("tasks"), "0"))
     }
 
-    /// Moves the caller in every hierarchy there is, making the cgroup where it is missing.
+    /// The directory of a cgroup in the unified hierarchy, made when it is missing; `None` on a machine without one.
+    pub(super) fn open_unified(&self, path: &Path) -> Result<Option<OwnedFd>, CgroupError> {
+        let Some(unified) = self.others.iter().find(|m| m.is_unified()) else { return Ok(None) };
+        let dir = below(&unified.path, path);
+        fs::create_dir_all(&dir).map_err(failed("make cgroup", &dir))?;
+        File::open(&dir).map(|dir| Some(dir.into())).map_err(failed("open", &dir))
+    }
+
+    /// Moves the caller in every hierarchy of v1, making the cgroup where it is missing.
     pub(super) fn join_all(&self, path: &Path) -> Result<(), CgroupError> {
-        for mounted in self.used.iter().chain(&self.others) {
+        for mounted in self.used.iter().chain(&self.others).filter(|m| !m.is_unified()) {
             let dir = below(&mounted.path, path);
             fs::create_dir_all(&dir).map_err(failed("make cgroup", &dir))?;
             if mounted.controllers.iter().any(|c| c == "cpuset") {
                 inherit_cpuset(&dir)?;
             }
-            let tasks = if mounted.controllers.is_empty() { "cgroup.procs" } else { "tasks" };
-            write(&dir.join(tasks), "0")?;
+            write(&dir.join("tasks"), "0")?;
         }
         Ok(())
     }

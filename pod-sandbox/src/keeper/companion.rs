@@ -132,3 +132,41 @@ impl Companion {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn companion() -> Companion {
+        let program = "/none".into();
+        let log = "/dev/null".into();
+        let config =
+            config::Companion { program, argv: vec!["x".into()], env: BTreeMap::new(), log };
+        Companion::new(config).expect("opens")
+    }
+
+    #[test]
+    fn pauses_grow_to_a_limit() {
+        let mut companion = companion();
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            let before = Instant::now();
+            companion.ended(1);
+            let until = companion.deadline().expect("waits");
+            pauses.push((until - before).as_millis() / 100);
+        }
+        assert_eq!(pauses[..4], [1, 2, 4, 8]);
+        assert_eq!(pauses[11], 300);
+    }
+
+    #[test]
+    fn one_that_ended_well_is_not_started_again() {
+        let mut companion = companion();
+        companion.ended(0);
+        assert_eq!(companion.deadline(), None);
+        companion.start_if_due();
+        assert_eq!(companion.generation, 0);
+    }
+}

@@ -19,7 +19,7 @@ use super::pause::Pause;
 use super::serve::{Held, Keeper};
 use super::tether::Tether;
 use super::trace;
-use crate::cgroup::{Hierarchy, KEEPERS};
+use crate::cgroup::Hierarchy;
 use crate::config::SandboxConfig;
 use crate::dirs::SandboxDir;
 use crate::error::{CgroupError, chain};
@@ -78,9 +78,7 @@ fn take_ready_pipe() -> io::Result<File> {
 /// Leaves the caller's session, process group and cgroups; the first process ends here.
 fn detach() -> Result<Hierarchy, SetupError> {
     let hierarchy = Hierarchy::detect()?;
-    let keepers = Path::new(KEEPERS);
-    hierarchy.create(keepers)?;
-    let target = hierarchy.clone_target(keepers)?;
+    let target = hierarchy.keepers_target()?;
     match sys::fork(CloneFlags::empty(), target.as_ref().map(AsFd::as_fd), false)
         .map_err(doing("fork"))?
     {

@@ -1,8 +1,8 @@
 //! From a profile to the kernel's classic BPF.
 //!
 //! One section for each architecture that programs of this machine can use: the native one and its 32-bit companion.
-//! A section tests the calls one after the other; the kernel remembers for each call without conditions that it is
-//! always allowed, so the length costs nothing at run time.
+//! A section is a binary search for the range of calls with the same fate. When a program is loaded, the kernel runs it
+//! for every call there is, to remember those that are always allowed: a chain of tests would cost a millisecond then.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -104,19 +104,48 @@ fn section(profile: &Profile, arch: &Arch) -> Vec<Instruction> {
             calls.entry(number).or_default().push((&rule.conditions, rule.action));
         }
     }
-    let mut out = vec![ins(LOAD, 0, 0, OFFSET_NR)];
+    let default = vec![ret(profile.default)];
+    let mut ranges: Vec<Range> = vec![Range { first: 0, body: default.clone() }];
     for (number, alternatives) in calls {
-        let body = alternatives_of(&alternatives, profile.default);
-        match u8::try_from(body.len()) {
-            Ok(skip) => out.push(ins(JUMP_EQUAL, 0, skip, number)),
-            Err(_) => {
-                out.push(ins(JUMP_EQUAL, 1, 0, number));
-                out.push(ins(JUMP, 0, 0, body.len() as u32));
-            }
-        }
-        out.extend(body);
+        ranges.push(Range { first: number, body: alternatives_of(&alternatives, profile.default) });
+        ranges.push(Range { first: number + 1, body: default.clone() });
     }
-    out.push(ret(profile.default));
+    // Of two that begin at the same number the first is empty.
+    ranges.dedup_by(|later, earlier| {
+        let same = later.first == earlier.first;
+        if same {
+            std::mem::swap(&mut later.body, &mut earlier.body);
+        }
+        same
+    });
+    ranges.dedup_by(|later, earlier| later.body == earlier.body);
+    let mut out = vec![ins(LOAD, 0, 0, OFFSET_NR)];
+    out.extend(search(&ranges));
+    out
+}
+
+/// The calls from this number to the beginning of the next range, and what is done about them.
+struct Range {
+    first: u32,
+    body: Vec<Instruction>,
+}
+
+/// Finds the range in which a call lies. There is at least one.
+fn search(ranges: &[Range]) -> Vec<Instruction> {
+    if let [only] = ranges {
+        return only.body.clone();
+    }
+    let (below, above) = ranges.split_at(ranges.len() / 2);
+    let (first, below, above) = (above[0].first, search(below), search(above));
+    let mut out = match u8::try_from(below.len()) {
+        Ok(skip) => vec![ins(JUMP_GREATER_EQUAL, skip, 0, first)],
+        // Too far for a conditional jump.
+        Err(_) => {
+            vec![ins(JUMP_GREATER_EQUAL, 0, 1, first), ins(JUMP, 0, 0, below.len() as u32)]
+        }
+    };
+    out.extend(below);
+    out.extend(above);
     out
 }
 
@@ -292,6 +321,32 @@ mod tests {
         assert_eq!(decide("clone3", 0), 0x0005_0026, "ENOSYS, so that libraries fall back");
         assert_eq!(decide("socket", 40), 0x0005_0001, "AF_VSOCK");
         assert_eq!(run(&program, 0xdead_beef, 0, [0; 6]), 0x8000_0000, "a foreign architecture");
+    }
+
+    #[test]
+    fn every_call_has_the_fate_that_its_profile_says() {
+        let profile = runtime_default(Capabilities::default());
+        let program = compile(&profile).expect("short enough");
+        assert!(program.len() < 600, "{} instructions", program.len());
+        for arch in ARCHES {
+            let named: Vec<u32> = profile
+                .rules
+                .iter()
+                .filter(|r| r.conditions.is_empty() && r.action == Action::Allow)
+                .flat_map(|r| r.names.iter().filter_map(|n| (arch.number)(n)))
+                .collect();
+            let conditional: Vec<u32> = profile
+                .rules
+                .iter()
+                .filter(|r| !r.conditions.is_empty() || r.action != Action::Allow)
+                .flat_map(|r| r.names.iter().filter_map(|n| (arch.number)(n)))
+                .collect();
+            let numbers = (0..2000).chain([0x4000_0000, u32::MAX]);
+            for number in numbers.filter(|n| !conditional.contains(n)) {
+                let allowed = run(&program, arch.audit, number, [0; 6]) == ALLOW;
+                assert_eq!(allowed, named.contains(&number), "call {number} of {:#x}", arch.audit);
+            }
+        }
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn run_all(tests: &[&Test]) -> ExitCode {
     let began = Instant::now();
     say(format_args!("\nrunning {} tests", tests.len()));
     let next = AtomicUsize::new(0);
-    let failures: Mutex<Vec<(&str, String)>> = Mutex::default();
+    let failures: Mutex<Vec<&str>> = Mutex::default();
     let ignored = AtomicUsize::new(0);
     let root = geteuid().is_root();
     let worker = || {
@@ -103,9 +103,10 @@ fn run_all(tests: &[&Test]) -> ExitCode {
                     ));
                 }
                 _ => {
-                    say(format_args!("test {name} ... FAILED ({took} ms)"));
-                    let text = format!("{text}{}", output.status);
-                    failures.lock().expect("no panic holds it").push((name, text));
+                    // Told at once: whoever runs this may not wait for the end.
+                    let status = output.status;
+                    say(format_args!("test {name} ... FAILED ({took} ms)\n{text}{status}\n"));
+                    failures.lock().expect("no panic holds it").push(name);
                 }
             }
         }
@@ -113,8 +114,8 @@ fn run_all(tests: &[&Test]) -> ExitCode {
     let threads = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4);
     std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(worker))));
     let failures = failures.into_inner().expect("no panic holds it");
-    for (name, text) in &failures {
-        say(format_args!("\n---- {name} ----\n{text}"));
+    if !failures.is_empty() {
+        say(format_args!("\nfailures: {}", failures.join(", ")));
     }
     let ignored = ignored.into_inner();
     let passed = tests.len() - failures.len() - ignored;

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use pod_sandbox::{Capabilities, Mount, Process, Seccomp};
 
 use crate::harness::tests;
-use crate::world::{PROBE, World, id, sh};
+use crate::world::{PROBE, World, id, sh, with_plain_files};
 
 tests![
     it_has_the_fourteen_capabilities_and_a_filter,
@@ -95,7 +95,13 @@ fn the_usual_devices_work_and_no_disk_does(w: &World) {
     ];
     names.retain(|n| *n != "core");
     assert_eq!(names, expected);
-    // A disk's node that is already there, in a volume, cannot be opened either.
+    s.remove().expect("goes");
+    with_plain_files(&w.dir.join("shared"), || a_disk_in_a_volume(w));
+}
+
+/// A disk's node that is already there cannot be opened either.
+fn a_disk_in_a_volume(w: &World) {
+    let s = w.sandbox("b");
     let disk = w.dir.join("shared/disk");
     let numbers = nix::sys::stat::makedev(254, 0);
     let mode = nix::sys::stat::Mode::from_bits_truncate(0o666);
@@ -108,6 +114,7 @@ fn the_usual_devices_work_and_no_disk_does(w: &World) {
     });
     let refused = w.run_config(&s, &config);
     assert_eq!(refused.err.matches("Operation not permitted").count(), 2, "{refused:?}");
+    s.remove().expect("goes");
 }
 
 fn the_privileged_see_and_may_do_everything(w: &World) {
@@ -140,6 +147,10 @@ fn it_runs_as_the_user_and_groups_asked_for(w: &World) {
 }
 
 fn setuid_programs_work_unless_forbidden(w: &World) {
+    with_plain_files(&w.dir.join("shared"), || setuid_program(w));
+}
+
+fn setuid_program(w: &World) {
     let s = w.sandbox("a");
     let program = w.dir.join("shared/setuid");
     fs::copy("/usr/bin/id", &program).expect("copies");
@@ -155,6 +166,7 @@ fn setuid_programs_work_unless_forbidden(w: &World) {
         });
         assert_eq!(w.run_config(&s, &config).out, expected, "forbidden: {forbidden}");
     }
+    s.remove().expect("goes");
 }
 
 fn a_profile_from_a_file_is_applied(w: &World) {

@@ -184,6 +184,16 @@ pub fn read(pipe: &mut OwnedFd) -> String {
     text
 }
 
+/// A file system on which setuid programs and device nodes count, which a temporary directory may not be, for as long
+/// as `with` runs.
+pub fn with_plain_files<T>(at: &Path, with: impl FnOnce() -> T) -> T {
+    let flags = nix::mount::MsFlags::empty();
+    nix::mount::mount(Some("tmpfs"), at, Some("tmpfs"), flags, None::<&str>).expect("mounts");
+    let result = with();
+    nix::mount::umount(at).expect("unmounts");
+    result
+}
+
 /// A named pipe, through which a container says that it is ready.
 pub fn fifo(path: &Path) {
     nix::unistd::mkfifo(path, nix::sys::stat::Mode::empty()).expect("makes");
