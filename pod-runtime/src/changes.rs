@@ -22,8 +22,8 @@ pub struct Changes {
 
 impl Changes {
     pub(crate) fn new(pod: PodHandle) -> Result<Self, RuntimeError> {
-        let changed = Changed::watch([pod.state().path()])
-            .map_err(RuntimeError::io("watch the pod's directory"))?;
+        let changed =
+            Changed::of(&pod.state()).map_err(RuntimeError::io("watch the pod's directory"))?;
         Ok(Self { pod, changed, last: None })
     }
 

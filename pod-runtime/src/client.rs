@@ -24,8 +24,10 @@ pub(crate) async fn delete(
     namespace: &str,
     name: &str,
     grace: Option<i64>,
+    force: bool,
 ) -> Result<bool, RuntimeError> {
-    let path = format!("/api/v1/namespaces/{namespace}/pods/{name}");
+    let query = if force { "?force=true" } else { "" };
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{name}{query}");
     let body = DeleteOptions { grace_period_seconds: grace };
     match request(state, Method::DELETE, &path, &body).await {
         Ok((status, _)) if status.is_success() => Ok(true),

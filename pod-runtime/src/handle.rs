@@ -1,5 +1,6 @@
 //! A handle on one pod.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use pod_lifecycle::{Observed, ObservedSandbox, PodMachine};
@@ -42,11 +43,13 @@ const STUCK: [&str; 9] = [
 pub struct PodHandle {
     dirs: Dirs,
     pod: ValidPod,
+    /// Opened when it is first needed.
+    sandboxes: OnceLock<pod_sandbox::Runtime>,
 }
 
 impl PodHandle {
     pub(crate) fn new(dirs: Dirs, pod: ValidPod) -> Self {
-        Self { dirs, pod }
+        Self { dirs, pod, sandboxes: OnceLock::new() }
     }
 
     pub(crate) fn state(&self) -> StateDir {
@@ -100,8 +103,12 @@ impl PodHandle {
         if current.metadata().uid == self.pod.metadata().uid { Ok(saved) } else { Err(self.gone()) }
     }
 
-    fn sandboxes(&self) -> Result<pod_sandbox::Runtime, RuntimeError> {
-        Ok(pod_sandbox::Runtime::open(self.dirs.sandboxes())?)
+    fn sandboxes(&self) -> Result<&pod_sandbox::Runtime, RuntimeError> {
+        if let Some(sandboxes) = self.sandboxes.get() {
+            return Ok(sandboxes);
+        }
+        let sandboxes = pod_sandbox::Runtime::open(self.dirs.sandboxes())?;
+        Ok(self.sandboxes.get_or_init(|| sandboxes))
     }
 
     /// What the pod and its containers are doing. True also when its engine is away or everything of it was killed: what
@@ -230,6 +237,11 @@ impl PodHandle {
                 format!("cannot start: container `{container}`: {reason}: {message}"),
             );
         }
+        if let (Some("FailedCreatePodSandBox"), Some(message)) =
+            (status.reason.as_deref(), &status.message)
+        {
+            return failed("FailedCreatePodSandBox", format!("cannot start: {message}"));
+        }
         if status.phase == PodPhase::Failed {
             let reason = status.reason.clone().unwrap_or_else(|| "Failed".to_owned());
             let message = status.message.clone().unwrap_or_else(|| exits(status));
@@ -346,11 +358,23 @@ impl PodHandle {
     /// [`RuntimeError::NotFound`] when it is gone already, [`RuntimeError::Teardown`] when nobody looked after it and
     /// something could not be removed.
     pub async fn delete(&self, grace: Option<i64>) -> Result<(), RuntimeError> {
+        self.request_deletion(grace, false).await
+    }
+
+    /// Begins to delete the pod by killing its containers at once, without a chance to end by themselves.
+    ///
+    /// # Errors
+    /// As [`delete`](Self::delete).
+    pub async fn kill(&self) -> Result<(), RuntimeError> {
+        self.request_deletion(Some(0), true).await
+    }
+
+    async fn request_deletion(&self, grace: Option<i64>, force: bool) -> Result<(), RuntimeError> {
         let began = tokio::time::Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
             self.saved()?;
-            if client::delete(&self.state(), self.namespace(), self.name(), grace).await? {
+            if client::delete(&self.state(), self.namespace(), self.name(), grace, force).await? {
                 return Ok(());
             }
             let id = sandbox_id(&self.pod)?;

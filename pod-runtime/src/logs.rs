@@ -89,7 +89,7 @@ impl LogStream {
         let dir = pod.plan().dirs.container_logs(container);
         let context = || RuntimeError::io(format!("read the log of container `{container}`"));
         let changed = if options.follow {
-            Some(Changed::watch([dir.as_path(), pod.state().path()]).map_err(context())?)
+            Some(Changed::of_state_and_logs(&pod.state(), &dir).map_err(context())?)
         } else {
             None
         };

@@ -29,6 +29,11 @@ impl<T: AsFd> Readable<T> {
         Ok(Self(fd?))
     }
 
+    /// What is registered. It must keep its descriptor.
+    pub fn get_mut(&mut self) -> &mut T {
+        &mut self.0.get_mut().0
+    }
+
     /// Waits until `read` gives something; `Ok(None)` from it means that there is nothing to be read for now.
     pub async fn read<R, E>(
         &mut self,

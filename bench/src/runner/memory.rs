@@ -46,10 +46,10 @@ mod tests {
 
     #[test]
     fn a_role_is_a_program_and_its_words() {
-        let roles = ["pod-keeper", "pod supervise", "pause"];
+        let roles = ["pod-keeper", "pod-supervise", "pause"];
         for (command, expected) in [
             ("pod-keeper\0a", true),
-            ("/usr/bin/pod\0--root\0/r\0supervise\0a\0", true),
+            ("pod-supervise\0/r\0default\0a\0", true),
             ("/pause\0", true),
             ("pod-keeper: web", true),
             ("pod\0get\0", false),

@@ -36,7 +36,7 @@ async fn apply(runtime: &Runtime, pod: ValidPod) -> Result<u8, CliError> {
 async fn came_up(handle: &PodHandle) -> Result<(), CliError> {
     let Err(error) = handle.wait_running().await else { return Ok(()) };
     if start::is_hopeless(&error) {
-        handle.delete(Some(0)).await?;
+        handle.kill().await?;
         handle.wait_gone().await?;
         return Err(error.into());
     }

@@ -60,7 +60,11 @@ async fn begin(
     args: &Delete,
 ) -> Result<PodHandle, CliError> {
     let pod = runtime.pod(namespace, name)?;
-    pod.delete(grace(args)).await?;
+    if args.force && grace(args) == Some(0) {
+        pod.kill().await?;
+    } else {
+        pod.delete(grace(args)).await?;
+    }
     Ok(pod)
 }
 

@@ -1,6 +1,6 @@
 //! Carries the machine's actions out, as tasks of the engine's one thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -10,14 +10,14 @@ use std::rc::Rc;
 use pod_images::{Images, PullPolicy, Reference};
 use pod_lifecycle::{Action, Event};
 use pod_network::Network;
-use pod_sandbox::{Call, RequestError, Sandbox, SandboxError};
+use pod_sandbox::{Call, RequestError, Sandbox, SandboxError, SandboxStatus};
 use pod_spec::{Container, ImagePullPolicy};
 use tokio::sync::{mpsc, oneshot};
 
 use super::observe::full_id;
 use crate::clock::now;
 use crate::error::chain;
-use crate::plan::{PodPlan, VolumePaths, container_id};
+use crate::plan::{PodPlan, VolumePaths, container_id, instance};
 use crate::readable::{ReadError, Readable};
 use crate::termination;
 
@@ -36,6 +36,8 @@ pub(super) struct Effects {
 struct Starting {
     attempt: u32,
     task: tokio::task::AbortHandle,
+    /// Whether its program may run already.
+    requested: Rc<Cell<bool>>,
 }
 
 struct Shared {
@@ -44,6 +46,15 @@ struct Shared {
     volumes: VolumePaths,
     images: Images,
     events: mpsc::UnboundedSender<Event>,
+}
+
+/// A start's place among the others.
+struct Turn {
+    /// Ends when the one before has been asked for.
+    previous: Option<oneshot::Receiver<()>>,
+    /// Dropped when this one has been asked for.
+    started: oneshot::Sender<()>,
+    requested: Rc<Cell<bool>>,
 }
 
 /// Why a container did not start: the kubelet's reason, and for people.
@@ -102,23 +113,31 @@ impl Effects {
         let shared = Rc::clone(&self.shared);
         let starting = Rc::clone(&self.starting);
         let name = container.clone();
+        let requested = Rc::new(Cell::new(false));
+        let turn = Turn { previous, started, requested: Rc::clone(&requested) };
         let task = tokio::task::spawn_local(async move {
-            let result = shared.start(&name, attempt, previous).await;
-            drop(started);
+            let result = shared.start(&name, attempt, turn).await;
             starting.borrow_mut().remove(&name);
             let _ = shared.events.send(shared.outcome(name, attempt, result));
         });
         self.starting
             .borrow_mut()
-            .insert(container, Starting { attempt, task: task.abort_handle() });
+            .insert(container, Starting { attempt, task: task.abort_handle(), requested });
     }
 
     fn signal(&self, container: String, attempt: u32, signal: i32) {
         let Ok(id) = container_id(&container, attempt) else { return };
-        let starting = self.starting.borrow().get(&container).is_some_and(|s| s.attempt == attempt);
-        if starting {
-            return self.abandon(&container, attempt);
+        let starting = self.starting.borrow();
+        if let Some(starting_now) = starting.get(&container).filter(|s| s.attempt == attempt) {
+            // A program that may run already is told to end as soon as the machine knows that it runs.
+            let wait = signal == SIGTERM && starting_now.requested.get();
+            drop(starting);
+            if !wait {
+                self.abandon(&container, attempt);
+            }
+            return;
         }
+        drop(starting);
         match self.shared.sandbox.signal(&id, signal) {
             // It has ended, and the machine is told so from elsewhere.
             Ok(())
@@ -145,6 +164,20 @@ impl Effects {
         });
     }
 
+    /// Kills every container that is there, and gives up every start.
+    pub fn kill_all(&self, seen: Option<&SandboxStatus>) {
+        let starting: Vec<(String, u32)> =
+            self.starting.borrow().iter().map(|(name, s)| (name.clone(), s.attempt)).collect();
+        for (name, attempt) in starting {
+            self.abandon(&name, attempt);
+        }
+        for container in seen.iter().flat_map(|s| &s.containers) {
+            if let Some((name, attempt)) = instance(&container.id) {
+                self.signal(name.to_owned(), attempt, SIGKILL);
+            }
+        }
+    }
+
     /// Gives all starts up, when the whole sandbox goes.
     pub fn abandon_all(&self) {
         for (_, starting) in std::mem::take(&mut *self.starting.borrow_mut()) {
@@ -154,12 +187,7 @@ impl Effects {
 }
 
 impl Shared {
-    async fn start(
-        &self,
-        name: &str,
-        attempt: u32,
-        previous: Option<oneshot::Receiver<()>>,
-    ) -> Result<(), StartFailure> {
+    async fn start(&self, name: &str, attempt: u32, turn: Turn) -> Result<(), StartFailure> {
         let fail =
             |reason| move |e: &dyn std::error::Error| StartFailure { reason, message: chain(e) };
         let creating = fail("CreateContainerError");
@@ -182,11 +210,13 @@ impl Shared {
         let call = self.sandbox.begin_create(&config).map_err(|e| creating(&e))?;
         finish(call).await.map_err(|e| creating(&e))?;
         self.link_log(name, attempt);
-        if let Some(previous) = previous {
+        if let Some(previous) = turn.previous {
             // An error says that the one before has been started or given up: both let this one go on.
             let _ = previous.await;
         }
+        turn.requested.set(true);
         let call = self.sandbox.begin_start(&config.id).map_err(|e| creating(&e))?;
+        drop(turn.started);
         finish(call).await.map_err(|e| match e {
             SandboxError::Request(RequestError::Start { message, .. }) => {
                 StartFailure { reason: "StartError", message }

@@ -216,10 +216,11 @@ impl Engine {
         }
         self.saved.machine = self.machine.state().clone();
         let state = &self.plan.dirs.state;
-        state.write_saved(&self.saved).map_err(RuntimeError::io("write state.json"))?;
+        // The status first: whoever reads between the two finds it no older than what is saved.
         state
             .write_status(&self.machine.status())
             .map_err(RuntimeError::io("write status.json"))?;
+        state.write_saved(&self.saved).map_err(RuntimeError::io("write state.json"))?;
         for action in actions {
             tracing::debug!(?action);
             match action {
@@ -259,10 +260,17 @@ impl Engine {
             Request::Get { answer } => {
                 let _ = answer.send(self.machine.status());
             }
-            Request::Delete { grace, answer } => {
+            Request::Delete { grace, force, answer } => {
                 self.saved.deleted.get_or_insert_with(now);
-                let grace = grace.map(GraceSeconds::from_spec);
+                let grace = if force {
+                    Some(GraceSeconds::new(0))
+                } else {
+                    grace.map(GraceSeconds::from_spec)
+                };
                 self.step(Event::Delete { grace })?;
+                if force {
+                    self.effects.kill_all(self.seen.as_ref());
+                }
                 let _ = answer.send(());
             }
         }
