@@ -98,10 +98,18 @@ fn is_pod(root: &Node) -> Result<(), Faults> {
 /// Adds the faults that are no echo of those that are there already.
 fn add_unrelated(faults: &mut Vec<Fault>, later: Vec<Fault>) {
     let known: BTreeSet<String> = faults.iter().map(|f| f.path.clone()).collect();
-    // What was not found may be what could not be read.
-    let more =
-        later.into_iter().filter(|f| f.kind != FaultKind::NotFound && !is_related(&f.path, &known));
+    let more = later.into_iter().filter(|f| {
+        let unread = f.kind == FaultKind::NotFound && known.iter().any(|path| hides_names(path));
+        !unread && !is_related(&f.path, &known)
+    });
     faults.extend(more);
+}
+
+/// Whether a fault at this path may be why a name is not found: the volumes, or a field of the spec that was meant to hold
+/// them, could not be read.
+fn hides_names(path: &str) -> bool {
+    let Some(field) = path.strip_prefix("spec.") else { return path == "spec" };
+    field.starts_with("volumes") || !field.contains(['.', '['])
 }
 
 /// Whether one of the paths is this one, lies around it, or within it.
@@ -117,6 +125,21 @@ fn is_related(path: &str, known: &BTreeSet<String>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_volume_is_told_beside_other_faults() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - name: a\n    image: x\n    \
+                    comand: [x]\n    volumeMounts: [{name: nope, mountPath: /x}]\n";
+        let paths = |text: &str| -> Vec<String> {
+            let faults = Pod::from_yaml(text).expect_err("is wrong");
+            faults.iter().map(|f| f.path.clone()).collect()
+        };
+        let mount = "spec.containers[0].volumeMounts[0].name";
+        assert_eq!(paths(text), ["spec.containers[0].comand", mount]);
+        // The volume may be what could not be read.
+        let misspelt = format!("{text}  volums: [{{name: nope}}]\n");
+        assert!(!paths(&misspelt).contains(&mount.to_owned()));
+    }
 
     #[test]
     fn an_echo_is_told_from_another_fault() {
