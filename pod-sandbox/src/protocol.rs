@@ -16,6 +16,8 @@ use crate::status::{Exit, SandboxStatus};
 
 /// Largest message in bytes; a container's whole environment fits.
 const MAX_MESSAGE: usize = (1 << 24) - 1;
+/// Most that a client reads at once.
+const READ: usize = 16 << 10;
 /// Most descriptors with one message.
 const MAX_FDS: usize = 4;
 
@@ -99,9 +101,9 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Reads once; `false` at the end of the stream.
-    pub fn fill(&mut self, socket: &UnixStream) -> io::Result<bool> {
-        let mut buffer = [0; 16 << 10];
+    /// Reads once, at most `N` bytes; `false` at the end of the stream.
+    pub fn fill<const N: usize>(&mut self, socket: &UnixStream) -> io::Result<bool> {
+        let mut buffer = [0; N];
         let mut space = cmsg_space!([RawFd; MAX_FDS]);
         let mut data = [IoSliceMut::new(&mut buffer)];
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;
@@ -171,7 +173,7 @@ impl Channel {
             if let Some(reply) = self.inbox.next()? {
                 return Ok(reply);
             }
-            match self.inbox.fill(&self.socket) {
+            match self.inbox.fill::<READ>(&self.socket) {
                 Ok(true) => {}
                 Ok(false) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -186,7 +188,7 @@ impl Channel {
             return Ok(Some(reply));
         }
         self.socket.set_nonblocking(true)?;
-        let filled = self.inbox.fill(&self.socket);
+        let filled = self.inbox.fill::<READ>(&self.socket);
         self.socket.set_nonblocking(false)?;
         match filled {
             Ok(true) => {}
@@ -219,16 +221,16 @@ mod tests {
         // In two pieces, the descriptor with the first.
         assert_eq!(send_some(&a, &bytes[..3], &[file]).expect("sends"), 3);
         let mut inbox = Inbox::default();
-        assert!(inbox.fill(&b).expect("reads"));
+        assert!(inbox.fill::<READ>(&b).expect("reads"));
         // Read together with the second message's descriptor, which is not the first one's.
         assert!(matches!(inbox.next().expect("whole"), Some((Reply::Done, fds)) if fds.is_empty()));
         assert!(inbox.next::<Reply>().expect("no fault").is_none());
         send_some(&a, &bytes[3..], &[]).expect("sends");
-        inbox.fill(&b).expect("reads");
+        inbox.fill::<READ>(&b).expect("reads");
         let got = inbox.next().expect("whole");
         assert!(matches!(got, Some((Reply::Executing { pid: 7 }, fds)) if fds.len() == 1));
         drop(a);
-        assert!(!inbox.fill(&b).expect("reads the end"));
+        assert!(!inbox.fill::<READ>(&b).expect("reads the end"));
     }
 
     #[test]

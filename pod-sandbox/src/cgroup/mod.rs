@@ -25,7 +25,8 @@ pub const ROOT: &str = "/pod";
 /// Where keepers and their companions live: outside every pod's limits.
 pub(crate) const KEEPERS: &str = "/pod/keepers";
 
-const MOUNT: &str = "/sys/fs/cgroup";
+/// Where the hierarchies are mounted.
+pub(crate) const MOUNT: &str = "/sys/fs/cgroup";
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The cgroup hierarchies of this machine.
@@ -116,6 +117,14 @@ impl Hierarchy {
                 h.create(keepers)?;
                 h.open(keepers).map(Some)
             }
+        }
+    }
+
+    /// The mount point of the unified hierarchy, when the machine has one with our part in it.
+    pub(crate) fn unified(&self) -> Option<&Path> {
+        match self {
+            Self::V1(h) => h.unified(),
+            Self::V2(_) => Some(Path::new(MOUNT)),
         }
     }
 

@@ -106,10 +106,14 @@ impl Hierarchies {
         self.used.iter().try_for_each(|m| write(&below(&m.path, path).join("tasks"), "0"))
     }
 
+    pub(super) fn unified(&self) -> Option<&Path> {
+        self.others.iter().find(|m| m.is_unified()).map(|m| m.path.as_path())
+    }
+
     /// The directory of a cgroup in the unified hierarchy, made when it is missing; `None` on a machine without one.
     pub(super) fn open_unified(&self, path: &Path) -> Result<Option<OwnedFd>, CgroupError> {
-        let Some(unified) = self.others.iter().find(|m| m.is_unified()) else { return Ok(None) };
-        let dir = below(&unified.path, path);
+        let Some(unified) = self.unified() else { return Ok(None) };
+        let dir = below(unified, path);
         fs::create_dir_all(&dir).map_err(failed("make cgroup", &dir))?;
         File::open(&dir).map(|dir| Some(dir.into())).map_err(failed("open", &dir))
     }

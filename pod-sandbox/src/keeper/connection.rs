@@ -10,6 +10,8 @@ use nix::unistd::geteuid;
 
 use crate::protocol::{Inbox, Reply, Request, encode, send_some};
 
+/// Most that is read from a client before others have their turn: a flood of the shortest requests is a hundred of them.
+const READ: usize = 2 << 10;
 /// Most that is kept for a client that does not read.
 const MAX_UNREAD: usize = 4 << 20;
 
@@ -55,7 +57,7 @@ impl Connection {
 
     /// Reads some of what is there, so that others have their turn; `Err` when the client is gone.
     pub fn receive(&mut self) -> io::Result<Vec<Request>> {
-        match self.inbox.fill(&self.socket) {
+        match self.inbox.fill::<READ>(&self.socket) {
             Ok(true) => {}
             Ok(false) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Err(e)

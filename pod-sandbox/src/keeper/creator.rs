@@ -24,10 +24,10 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{self, Entry, EntryError};
 use super::rootfs;
-use super::spec::{Shared, spec};
+use super::spec::{DECOY, Shared, spec};
 use super::tether::Tether;
 use super::trace;
-use crate::cgroup::Hierarchy;
+use crate::cgroup::{self, Hierarchy};
 use crate::config::{ContainerConfig, RootFs};
 use crate::error::chain;
 use crate::sys::{self, Fork};
@@ -185,7 +185,7 @@ fn create(job: &Job<'_>) -> Result<Created, Box<dyn std::error::Error>> {
     set_oom_score(job.config.process.oom_score_adj)?;
     unshare(CloneFlags::CLONE_NEWNS)?;
     let root = rootfs::assemble(&job.config.rootfs, &job.dir.join("rootfs"))?;
-    hide_cgroups()?;
+    hide_cgroups(job.hierarchy)?;
 
     let spec = spec(job.config, &root, job.shared)?;
     spec.save(job.dir.join("config.json"))?;
@@ -225,15 +225,27 @@ fn set_oom_score(score: i32) -> io::Result<()> {
     }
 }
 
-/// Takes the cgroup hierarchies out of this mount namespace, so that libcontainer finds none to work on: the process is
-/// in its cgroup already, limited, and a second join would cost milliseconds (`docs/design/cgroups.md`).
-fn hide_cgroups() -> nix::Result<()> {
-    let path = Path::new("/sys/fs/cgroup");
-    match umount2(path, MntFlags::MNT_DETACH) {
-        Ok(()) | Err(nix::errno::Errno::EINVAL) => {}
-        Err(e) => return Err(e),
+/// Shows libcontainer, in this mount namespace, a cgroup that is a plain directory: the process is in its own already,
+/// limited, and a second join would cost milliseconds (`docs/design/cgroups.md`).
+///
+/// It lies in the unified hierarchy, where libcontainer does not look for mounts: on v1 it reads all of them once for
+/// each of fourteen controllers.
+fn hide_cgroups(hierarchy: &Hierarchy) -> io::Result<()> {
+    let at = Path::new(cgroup::MOUNT);
+    let tmpfs =
+        |at: &Path| mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), Some("mode=700"));
+    let Some(unified) = hierarchy.unified() else {
+        // No hierarchy at all then.
+        umount2(at, MntFlags::MNT_DETACH)?;
+        return Ok(tmpfs(at)?);
+    };
+    if unified != at {
+        mount(Some(unified), at, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
     }
-    mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::empty(), None::<&str>)
+    tmpfs(&at.join(cgroup::ROOT.trim_start_matches('/')))?;
+    let decoy = at.join(DECOY.trim_start_matches('/'));
+    fs::create_dir(&decoy)?;
+    fs::write(decoy.join("cgroup.procs"), "")
 }
 
 /// Carries the container's first process over the last steps, with our own code instead of libcontainer's.

@@ -14,6 +14,9 @@ use nix::unistd::Pid;
 
 use crate::config::ContainerConfig;
 
+/// The cgroup that libcontainer is told of, a directory that only its process sees.
+pub(super) const DECOY: &str = "/pod/engine";
+
 /// What of `/proc` and `/sys` an unprivileged container does not see (the kubelet's default list).
 const MASKED: [&str; 12] = [
     "/proc/asound",
@@ -64,7 +67,7 @@ pub(super) fn spec(
         .namespaces(namespaces(shared)?)
         .masked_paths(Vec::<String>::new())
         .readonly_paths(Vec::<String>::new())
-        .cgroups_path(format!("/{}", config.id))
+        .cgroups_path(DECOY)
         .build()?;
     linux.set_resources(None).set_devices(None);
     if !config.privileged {

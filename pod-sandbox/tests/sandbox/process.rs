@@ -93,7 +93,7 @@ fn the_usual_devices_work_and_no_disk_does(w: &World) {
         "fd", "full", "mem", "mqueue", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin",
         "stdout", "tty", "urandom", "zero",
     ];
-    names.retain(|n| *n != "core");
+    names.retain(|n| *n != "kcore");
     assert_eq!(names, expected);
     s.remove().expect("goes");
     with_plain_files(&w.dir.join("shared"), || a_disk_in_a_volume(w));
