@@ -18,11 +18,13 @@
 //! ```
 
 mod config;
+mod digest;
 mod reference;
 mod store;
 mod user;
 
 pub use config::ImageConfig;
+pub use digest::{Algorithm, Digest, DigestError};
 pub use reference::{HOST_IMAGE, Reference, ReferenceError};
 pub use store::{Image, ImageError, Images, PullPolicy, RootSource};
 pub use user::{ResolvedUser, UserError, resolve_user};
