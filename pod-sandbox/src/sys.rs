@@ -289,14 +289,23 @@ pub(crate) fn open_tree(dir: BorrowedFd<'_>, path: &CStr, recursive: bool) -> io
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
-/// Makes a detached mount read-only, all of it when `recursive`.
+/// Makes a mount read-only, all that is mounted below it too when `recursive`.
 pub(crate) fn make_readonly(mount: BorrowedFd<'_>, recursive: bool) -> io::Result<()> {
-    let attr = libc::mount_attr {
-        attr_set: libc::MOUNT_ATTR_RDONLY,
-        attr_clr: 0,
-        propagation: 0,
-        userns_fd: 0,
-    };
+    set_mount(mount, libc::MOUNT_ATTR_RDONLY, 0, recursive)
+}
+
+/// Has nothing that is mounted elsewhere appear in a tree of mounts, nor the other way round.
+pub(crate) fn make_private(mount: BorrowedFd<'_>) -> io::Result<()> {
+    set_mount(mount, 0, libc::MS_PRIVATE, true)
+}
+
+fn set_mount(
+    mount: BorrowedFd<'_>,
+    attr_set: u64,
+    propagation: u64,
+    recursive: bool,
+) -> io::Result<()> {
+    let attr = libc::mount_attr { attr_set, attr_clr: 0, propagation, userns_fd: 0 };
     let flags = libc::AT_EMPTY_PATH as u32 | if recursive { libc::AT_RECURSIVE as u32 } else { 0 };
     let size = size_of::<libc::mount_attr>();
     // SAFETY: `attr` is valid for `size` bytes. nix has no such call.

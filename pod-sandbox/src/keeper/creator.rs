@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use libcontainer::container::builder::ContainerBuilder;
 use libcontainer::oci_spec::runtime::Spec;
@@ -23,6 +24,7 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, 
 use serde::{Deserialize, Serialize};
 
 use super::entry::{self, Entry, EntryError};
+use super::mounts::{self, Mounts};
 use super::rootfs;
 use super::spec::{DECOY, Shared, spec};
 use super::tether::Tether;
@@ -185,6 +187,8 @@ fn create(job: &Job<'_>) -> Result<Created, Box<dyn std::error::Error>> {
     set_oom_score(job.config.process.oom_score_adj)?;
     unshare(CloneFlags::CLONE_NEWNS)?;
     let root = rootfs::assemble(&job.config.rootfs, &job.dir.join("rootfs"))?;
+    let mounts = Mounts::open(job.config, job.shared.shm, job.shared.thermal)?;
+    mounts::device_directory(&root)?;
     hide_cgroups(job.hierarchy)?;
 
     let spec = spec(job.config, &root, job.shared)?;
@@ -194,7 +198,8 @@ fn create(job: &Job<'_>) -> Result<Created, Box<dyn std::error::Error>> {
         entry: job.entry.clone(),
         hierarchy: job.hierarchy.clone(),
         tether: job.tether.clone(),
-        report: std::rc::Rc::new(write_end),
+        report: Rc::new(write_end),
+        mounts: Rc::new(mounts),
     };
     let stdin = OwnedFd::from(fs::File::open("/dev/null")?);
     let state = job.dir.join("engine");
@@ -254,7 +259,8 @@ struct Entering {
     entry: Entry,
     hierarchy: Hierarchy,
     tether: Tether,
-    report: std::rc::Rc<OwnedFd>,
+    report: Rc<OwnedFd>,
+    mounts: Rc<Mounts>,
 }
 
 impl Executor for Entering {
@@ -262,8 +268,8 @@ impl Executor for Entering {
     fn validate(&self, _: &Spec) -> Result<(), ExecutorValidationError> {
         // Until the program is executed, too, the container must not outlive its keeper.
         let tied = self.tether.tie().map_err(|e| e.to_string());
-        let viewed = || self.hierarchy.mount_view().map_err(|e| chain(&e));
-        tied.and_then(|()| viewed()).map_err(|e| {
+        let attached = || self.mounts.attach(&self.hierarchy).map_err(|e| chain(&e));
+        tied.and_then(|()| attached()).map_err(|e| {
             tracing::error!("{e}");
             ExecutorValidationError::ArgValidationError(e)
         })?;

@@ -13,6 +13,7 @@ mod entry;
 mod events;
 mod exec;
 mod log;
+mod mounts;
 mod pause;
 mod requests;
 mod rootfs;

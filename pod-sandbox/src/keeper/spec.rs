@@ -1,14 +1,14 @@
 //! The OCI runtime specification of a container, as a pure function of its configuration.
 //!
 //! It leaves to our own code what libcontainer does less well or not at all: cgroups and devices (`cgroup`), users,
-//! capabilities and seccomp (`entry`).
+//! capabilities and seccomp (`entry`), and all mounts (`mounts`).
 
 use std::path::{Path, PathBuf};
 
 use libcontainer::oci_spec::OciSpecError;
 use libcontainer::oci_spec::runtime::{
-    LinuxBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, Mount, MountBuilder,
-    ProcessBuilder, RootBuilder, Spec, SpecBuilder,
+    LinuxBuilder, LinuxNamespace, LinuxNamespaceBuilder, LinuxNamespaceType, Mount, ProcessBuilder,
+    RootBuilder, Spec, SpecBuilder,
 };
 use nix::unistd::Pid;
 
@@ -16,26 +16,6 @@ use crate::config::ContainerConfig;
 
 /// The cgroup that libcontainer is told of, a directory that only its process sees.
 pub(super) const DECOY: &str = "/pod/engine";
-
-/// What of `/proc` and `/sys` an unprivileged container does not see (the kubelet's default list).
-const MASKED: [&str; 12] = [
-    "/proc/asound",
-    "/proc/acpi",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
-
-/// What of `/proc` an unprivileged container can only read.
-const READONLY: [&str; 5] =
-    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// Where a container finds what the sandbox holds.
 #[derive(Debug)]
@@ -70,18 +50,12 @@ pub(super) fn spec(
         .cgroups_path(DECOY)
         .build()?;
     linux.set_resources(None).set_devices(None);
-    if !config.privileged {
-        let masked =
-            MASKED.iter().map(|p| (*p).to_owned()).chain(shared.thermal.iter().cloned()).collect();
-        linux.set_masked_paths(Some(masked));
-        linux.set_readonly_paths(Some(READONLY.map(str::to_owned).to_vec()));
-    }
-    let root = RootBuilder::default().path(root).readonly(config.readonly_rootfs).build()?;
+    let root = RootBuilder::default().path(root).readonly(false).build()?;
     SpecBuilder::default()
         .version("1.0.2")
         .root(root)
         .process(process)
-        .mounts(mounts(config, shared)?)
+        .mounts(Vec::<Mount>::new())
         .linux(linux)
         .build()
 }
@@ -105,40 +79,6 @@ fn namespaces(shared: &Shared<'_>) -> Result<Vec<LinuxNamespace>, OciSpecError> 
         own(LinuxNamespaceType::Mount)?,
         own(LinuxNamespaceType::Cgroup)?,
     ])
-}
-
-fn mounts(config: &ContainerConfig, shared: &Shared<'_>) -> Result<Vec<Mount>, OciSpecError> {
-    let special = |kind: &str, at: &str, options: &[&str]| {
-        MountBuilder::default()
-            .typ(kind)
-            .source(kind)
-            .destination(at)
-            .options(options.iter().map(|o| (*o).to_owned()).collect::<Vec<_>>())
-            .build()
-    };
-    let bind = |source: &Path, at: &Path, readonly: bool| {
-        let options = ["rbind", "rprivate", if readonly { "ro" } else { "rw" }];
-        MountBuilder::default()
-            .typ("bind")
-            .source(source)
-            .destination(at)
-            .options(options.map(str::to_owned).to_vec())
-            .build()
-    };
-    let sys = if config.privileged { "rw" } else { "ro" };
-    let pts = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"];
-    let mut mounts = vec![
-        special("proc", "/proc", &["nosuid", "noexec", "nodev"])?,
-        special("tmpfs", "/dev", &["nosuid", "strictatime", "mode=755", "size=65536k"])?,
-        special("devpts", "/dev/pts", &pts)?,
-        special("mqueue", "/dev/mqueue", &["nosuid", "noexec", "nodev"])?,
-        special("sysfs", "/sys", &["nosuid", "noexec", "nodev", sys])?,
-        bind(shared.shm, Path::new("/dev/shm"), false)?,
-    ];
-    for mount in &config.mounts {
-        mounts.push(bind(&mount.source, &mount.destination, mount.readonly)?);
-    }
-    Ok(mounts)
 }
 
 #[cfg(test)]
@@ -180,17 +120,5 @@ mod tests {
             linux.cgroups_path().as_ref().is_some_and(|p| p.is_absolute()),
             "an empty one is the caller's own"
         );
-    }
-
-    #[test]
-    fn only_the_privileged_see_proc_and_sys_whole() {
-        let paths = |privileged| {
-            let spec = spec(&config(privileged), Path::new("/r"), &shared()).expect("builds");
-            let linux = spec.linux().clone().expect("linux");
-            let count = |list: &Option<Vec<String>>| list.as_ref().map_or(0, Vec::len);
-            (count(linux.masked_paths()), count(linux.readonly_paths()))
-        };
-        assert_eq!(paths(false), (12, 5));
-        assert_eq!(paths(true), (0, 0));
     }
 }

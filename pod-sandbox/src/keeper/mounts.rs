@@ -1,0 +1,228 @@
+//! What is mounted in a container: the standard file systems, the sandbox's `/dev/shm`, what the configuration names, and
+//! what hides or protects parts of `/proc` and `/sys`.
+//!
+//! In two steps. The creator takes hold of the sources while it sees the host ([`Mounts::open`]); the container's first
+//! process puts them in place when its root is its own ([`Mounts::attach`]). No link can lead out of the root then, and
+//! proc, sysfs and mqueue show the namespaces that it has joined. libcontainer would do the same with many times the
+//! system calls (`docs/design/mounts.md`).
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::mount::{MsFlags, mount};
+
+use crate::cgroup::Hierarchy;
+use crate::config::ContainerConfig;
+use crate::error::CgroupError;
+use crate::sys;
+
+/// What of `/proc` and `/sys` an unprivileged container does not see (the kubelet's default list).
+const MASKED: [&str; 12] = [
+    "/proc/asound",
+    "/proc/acpi",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+];
+
+/// What of `/proc` an unprivileged container can only read.
+const READONLY: [&str; 5] =
+    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// The flags of file systems that hold neither programs nor devices.
+const PLAIN: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NOEXEC).union(MsFlags::MS_NODEV);
+
+/// A step that failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MountError {
+    #[error("cannot {action}")]
+    Io { action: String, source: io::Error },
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+}
+
+fn failed<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> MountError {
+    let action = action.into();
+    move |e| MountError::Io { action, source: e.into() }
+}
+
+/// Everything that will be mounted in a container.
+#[derive(Debug)]
+pub(super) struct Mounts {
+    shm: OwnedFd,
+    bound: Vec<(OwnedFd, PathBuf)>,
+    /// Hidden; `None` in a privileged container, which sees all.
+    masked: Option<Vec<String>>,
+    readonly_root: bool,
+}
+
+impl Mounts {
+    /// Takes hold of the sources. `thermal` are files of this machine to hide, `shm` is the sandbox's `/dev/shm`.
+    pub fn open(
+        config: &ContainerConfig,
+        shm: &Path,
+        thermal: &[String],
+    ) -> Result<Self, MountError> {
+        let bound = config.mounts.iter().map(|mount| {
+            source(&mount.source, mount.readonly).map(|m| (m, mount.destination.clone()))
+        });
+        let masked = || MASKED.iter().map(|p| (*p).to_owned()).chain(thermal.iter().cloned());
+        Ok(Self {
+            shm: source(shm, false)?,
+            bound: bound.collect::<Result<_, _>>()?,
+            masked: (!config.privileged).then(|| masked().collect()),
+            readonly_root: config.readonly_rootfs,
+        })
+    }
+
+    /// Mounts all of it, for a process that is in the container's root and in all its namespaces.
+    pub fn attach(&self, hierarchy: &Hierarchy) -> Result<(), MountError> {
+        let ro = if self.masked.is_some() { MsFlags::MS_RDONLY } else { MsFlags::empty() };
+        special("proc", "/proc", PLAIN, None)?;
+        let pts = "newinstance,ptmxmode=0666,mode=0620,gid=5";
+        special("devpts", "/dev/pts", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, Some(pts))?;
+        special("mqueue", "/dev/mqueue", PLAIN, None)?;
+        special("sysfs", "/sys", PLAIN | ro, None)?;
+        place(&self.shm, Path::new("/dev/shm"))?;
+        hierarchy.mount_view()?;
+        for (mount, destination) in &self.bound {
+            place(mount, destination)?;
+        }
+        if let Some(masked) = &self.masked {
+            protect(masked)?;
+        }
+        if self.readonly_root {
+            let root = open_place(Path::new("/"), ResolveFlag::empty());
+            root.map_err(io::Error::from)
+                .and_then(|root| sys::make_readonly(root.as_fd(), false))
+                .map_err(failed("make the root read-only"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Mounts the container's `/dev` in its root, for devices to be made in; before the root is entered.
+///
+/// An image decides what lies at `/dev`, so a link there is not followed.
+pub(super) fn device_directory(root: &Path) -> Result<(), MountError> {
+    let at = root.join("dev");
+    let options = "mode=755,size=65536k";
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_STRICTATIME;
+    let make = || -> io::Result<()> {
+        match DirBuilder::new().mode(0o755).create(&at) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            _ => {}
+        }
+        if !fs::symlink_metadata(&at)?.is_dir() {
+            return Err(Errno::ENOTDIR.into());
+        }
+        Ok(mount(Some("tmpfs"), &at, Some("tmpfs"), flags, Some(options))?)
+    };
+    make().map_err(failed("mount tmpfs at /dev"))
+}
+
+/// A detached copy of a file or of a tree of mounts, which no later mount on the host reaches.
+fn source(path: &Path, readonly: bool) -> Result<OwnedFd, MountError> {
+    let open = || -> io::Result<OwnedFd> {
+        let name = sys::c_string(path.as_os_str().as_encoded_bytes());
+        let mount = sys::open_tree(AT_FDCWD, &name, true)?;
+        sys::make_private(mount.as_fd())?;
+        if readonly {
+            sys::make_readonly(mount.as_fd(), false)?;
+        }
+        Ok(mount)
+    };
+    open().map_err(failed(format!("take hold of {}", path.display())))
+}
+
+/// Mounts one of the kernel's own file systems.
+fn special(kind: &str, at: &str, flags: MsFlags, options: Option<&str>) -> Result<(), MountError> {
+    let make = || -> io::Result<()> {
+        match DirBuilder::new().mode(0o755).create(at) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+            _ => {}
+        }
+        // What an image has put there must not lead to another place.
+        open_place(Path::new(at), ResolveFlag::RESOLVE_NO_SYMLINKS)?;
+        Ok(mount(Some(kind), at, Some(kind), flags, options)?)
+    };
+    make().map_err(failed(format!("mount {kind} at {at}")))
+}
+
+fn open_place(path: &Path, resolve: ResolveFlag) -> nix::Result<OwnedFd> {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+        .resolve(resolve | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    openat2(AT_FDCWD, path, how)
+}
+
+/// Attaches a detached mount at `destination`, which is made when it is missing.
+fn place(mount: &OwnedFd, destination: &Path) -> Result<(), MountError> {
+    let attach = || -> io::Result<()> {
+        let target = match open_place(destination, ResolveFlag::empty()) {
+            Err(Errno::ENOENT) => {
+                let directory = File::from(mount.try_clone()?).metadata()?.is_dir();
+                make_place(destination, directory)?;
+                open_place(destination, ResolveFlag::empty())?
+            }
+            result => result?,
+        };
+        sys::attach_mount(mount.as_fd(), target.as_fd())
+    };
+    attach().map_err(failed(format!("mount at {}", destination.display())))
+}
+
+fn make_place(path: &Path, directory: bool) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o755);
+    if directory {
+        return builder.create(path);
+    }
+    if let Some(parent) = path.parent() {
+        builder.create(parent)?;
+    }
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(path).map(drop)
+}
+
+/// Hides what a container must not see, and protects what it may only read.
+fn protect(masked: &[String]) -> Result<(), MountError> {
+    let bind = MsFlags::MS_BIND;
+    for path in READONLY {
+        let remount = bind | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | PLAIN;
+        let none = None::<&str>;
+        match mount(Some(path), path, none, bind | MsFlags::MS_REC, none)
+            .and_then(|()| mount(none, path, none, remount, none))
+        {
+            Err(Errno::ENOENT) => {}
+            result => result.map_err(failed(format!("make {path} read-only")))?,
+        }
+    }
+    let null = fs::symlink_metadata("/dev/null").map_err(failed("find /dev/null"))?;
+    if null.rdev() != nix::libc::makedev(1, 3) {
+        return Err(failed("hide parts of /proc: /dev/null is something else")(Errno::ENODEV));
+    }
+    for path in masked {
+        match mount(Some("/dev/null"), path.as_str(), None::<&str>, bind, None::<&str>) {
+            Err(Errno::ENOENT) => continue,
+            Err(Errno::ENOTDIR) => {
+                let flags = MsFlags::MS_RDONLY | PLAIN;
+                mount(Some("tmpfs"), path.as_str(), Some("tmpfs"), flags, Some("size=4k"))
+            }
+            result => result,
+        }
+        .map_err(failed(format!("hide {path}")))?;
+    }
+    Ok(())
+}
