@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pod_spec::PodStatus;
 
+use crate::client::Statuses;
 use crate::error::RuntimeError;
 use crate::handle::PodHandle;
 use crate::notify::Changed;
@@ -16,15 +17,27 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Changes {
     pod: PodHandle,
-    changed: Changed,
+    signs: Signs,
     last: Option<PodStatus>,
 }
 
+/// What tells that the status has changed.
+#[derive(Debug)]
+enum Signs {
+    /// Not asked for yet.
+    Unknown,
+    /// The engine says so, and how.
+    Engine(Statuses),
+    /// The engine has ended, well or not. Most often the pod is over then, and nothing more has to be waited for.
+    Ended,
+    /// Without an engine, the files of the pod. To stop watching files takes the kernel more than ten milliseconds, so this
+    /// is the second choice.
+    Files(Changed),
+}
+
 impl Changes {
-    pub(crate) fn new(pod: PodHandle) -> Result<Self, RuntimeError> {
-        let changed =
-            Changed::of(&pod.state()).map_err(RuntimeError::io("watch the pod's directory"))?;
-        Ok(Self { pod, changed, last: None })
+    pub(crate) fn new(pod: PodHandle) -> Self {
+        Self { pod, signs: Signs::Unknown, last: None }
     }
 
     /// Waits for a status that differs from the one before; `None` when the pod is gone.
@@ -33,18 +46,56 @@ impl Changes {
     /// When the pod's state cannot be read.
     pub async fn next(&mut self) -> Result<Option<PodStatus>, RuntimeError> {
         loop {
-            match self.pod.status() {
-                Ok(status) if self.last.as_ref() != Some(&status) => {
-                    self.last = Some(status.clone());
-                    return Ok(Some(status));
-                }
-                Ok(_) => {}
+            let status = match self.look().await {
+                Ok(status) => status,
                 Err(RuntimeError::NotFound { .. }) => return Ok(None),
                 Err(error) => return Err(error),
-            }
-            if let Ok(changed) = tokio::time::timeout(HEARTBEAT, self.changed.next()).await {
-                changed.map_err(RuntimeError::io("watch the pod's directory"))?;
+            };
+            if self.last.as_ref() != Some(&status) {
+                self.last = Some(status.clone());
+                return Ok(Some(status));
             }
         }
+    }
+
+    /// The status after the next sign of a change.
+    ///
+    /// Without an engine it is put together from what several processes wrote, each at its own time, and may differ at
+    /// each look until the last of them has written. So there is no second look without a sign.
+    async fn look(&mut self) -> Result<PodStatus, RuntimeError> {
+        match &mut self.signs {
+            Signs::Unknown => {
+                self.signs = self.listen().await?;
+            }
+            Signs::Engine(statuses) => {
+                if let Some(status) = statuses.next().await {
+                    return Ok(status);
+                }
+                self.signs = Signs::Ended;
+            }
+            Signs::Ended => self.signs = self.files()?,
+            Signs::Files(changed) => {
+                if let Ok(changed) = tokio::time::timeout(HEARTBEAT, changed.next()).await {
+                    changed.map_err(RuntimeError::io("watch the pod's directory"))?;
+                }
+            }
+        }
+        self.pod.status()
+    }
+
+    async fn listen(&self) -> Result<Signs, RuntimeError> {
+        let pod = &self.pod;
+        match Statuses::of(&pod.state(), pod.namespace(), pod.name()).await {
+            Ok(statuses) => Ok(Signs::Engine(statuses)),
+            Err(error) => {
+                tracing::debug!(%error, "no engine answers");
+                self.files()
+            }
+        }
+    }
+
+    fn files(&self) -> Result<Signs, RuntimeError> {
+        let changed = Changed::of(&self.pod.state());
+        changed.map(Signs::Files).map_err(RuntimeError::io("watch the pod's directory"))
     }
 }

@@ -5,9 +5,11 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use pod_spec::PodStatus;
 use serde::Serialize;
 use tokio::net::UnixStream;
 
@@ -41,26 +43,70 @@ pub(crate) async fn delete(
     }
 }
 
+/// The statuses of a pod as its engine tells of them, the present one first.
+#[derive(Debug)]
+pub(crate) struct Statuses {
+    body: Incoming,
+    /// What has been read of the next line.
+    begun: Vec<u8>,
+}
+
+impl Statuses {
+    /// Begins to listen; an error when no engine answers.
+    pub async fn of(state: &StateDir, namespace: &str, name: &str) -> io::Result<Self> {
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}/status?watch=true");
+        let (mut sender, connection) = connect(state).await?;
+        // It ends with the engine, or when the body is dropped.
+        tokio::spawn(connection);
+        let request = request_of(Method::GET, &path, Bytes::new())?;
+        let response = sender.send_request(request).await.map_err(io::Error::other)?;
+        if response.status() != StatusCode::OK {
+            return Err(io::Error::other(format!("the engine answered {}", response.status())));
+        }
+        Ok(Self { body: response.into_body(), begun: Vec::new() })
+    }
+
+    /// The next status; `None` when the engine has ended, well or not.
+    pub async fn next(&mut self) -> Option<PodStatus> {
+        loop {
+            if let Some(end) = self.begun.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = self.begun.drain(..=end).collect();
+                return serde_json::from_slice(&line).ok();
+            }
+            let frame = self.body.frame().await?.ok()?;
+            let room = MAX_ANSWER.checked_sub(self.begun.len())?;
+            self.begun.extend(frame.into_data().ok().filter(|data| data.len() <= room)?);
+        }
+    }
+}
+
+type Connection = hyper::client::conn::http1::Connection<TokioIo<UnixStream>, Full<Bytes>>;
+
+async fn connect(state: &StateDir) -> io::Result<(SendRequest<Full<Bytes>>, Connection)> {
+    let dir = File::open(state.path())?;
+    let socket = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), StateDir::SOCKET);
+    let stream = UnixStream::connect(socket).await?;
+    hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)
+}
+
+fn request_of(method: Method, path: &str, body: Bytes) -> io::Result<Request<Full<Bytes>>> {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "pod")
+        .header("content-type", "application/json")
+        .body(Full::new(body))
+        .map_err(io::Error::other)
+}
+
 async fn request(
     state: &StateDir,
     method: Method,
     path: &str,
     body: &impl Serialize,
 ) -> io::Result<(StatusCode, Bytes)> {
-    let dir = File::open(state.path())?;
-    let socket = format!("/proc/self/fd/{}/{}", dir.as_raw_fd(), StateDir::SOCKET);
-    let stream = UnixStream::connect(socket).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(io::Error::other)?;
-    let body = Full::new(Bytes::from(serde_json::to_vec(body)?));
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "pod")
-        .header("content-type", "application/json")
-        .body(body)
-        .map_err(io::Error::other)?;
+    let (mut sender, connection) = connect(state).await?;
+    let request = request_of(method, path, Bytes::from(serde_json::to_vec(body)?))?;
     let exchange = async {
         let response = sender.send_request(request).await.map_err(io::Error::other)?;
         let status = response.status();

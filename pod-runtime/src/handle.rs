@@ -117,10 +117,9 @@ impl PodHandle {
     /// # Errors
     /// [`RuntimeError::NotFound`] when the pod is gone.
     pub fn status(&self) -> Result<PodStatus, RuntimeError> {
-        let plan = self.plan();
         let Some(saved) = self.saved()? else {
             let created = self.pod.metadata().creation_timestamp.unwrap_or_else(now);
-            return Ok(PodMachine::new(plan.lifecycle(), created).0.status());
+            return Ok(PodMachine::new(self.plan().lifecycle(), created).0.status());
         };
         let written = self.state().read_status().map_err(RuntimeError::io("read status.json"))?;
         if let Some(status) = &written
@@ -132,13 +131,15 @@ impl PodHandle {
         let id = sandbox_id(&self.pod)?;
         let journal = sandboxes.journal(&id)?;
         let alive = sandboxes.sandbox(&id).is_ok();
-        let observed = match (&journal, written) {
-            (Some(journal), Some(status)) if alive && journal.revision <= saved.revision => {
-                return Ok(status);
-            }
-            (Some(journal), _) => observe::observed(&plan, journal),
-            (None, _) => Observed { sandbox: ObservedSandbox::Lost, containers: Vec::new() },
-        };
+        if let (Some(journal), Some(status)) = (&journal, written)
+            && alive
+            && journal.revision <= saved.revision
+        {
+            return Ok(status);
+        }
+        let plan = self.plan();
+        let lost = Observed { sandbox: ObservedSandbox::Lost, containers: Vec::new() };
+        let observed = journal.map_or(lost, |journal| observe::observed(&plan, &journal));
         let observed =
             if alive { observed } else { Observed { sandbox: ObservedSandbox::Lost, ..observed } };
         let (machine, _) = PodMachine::resume(plan.lifecycle(), saved.machine, observed, now());
@@ -169,10 +170,7 @@ impl PodHandle {
     }
 
     /// Follows the pod's status. Needs a tokio runtime.
-    ///
-    /// # Errors
-    /// When the pod's directory cannot be watched.
-    pub fn changes(&self) -> Result<Changes, RuntimeError> {
+    pub fn changes(&self) -> Changes {
         Changes::new(self.clone())
     }
 
@@ -180,7 +178,7 @@ impl PodHandle {
         &self,
         mut reached: impl FnMut(&PodStatus) -> Result<bool, RuntimeError>,
     ) -> Result<PodStatus, RuntimeError> {
-        let mut changes = self.changes()?;
+        let mut changes = self.changes();
         while let Some(status) = changes.next().await? {
             if reached(&status)? {
                 return Ok(status);
@@ -399,7 +397,7 @@ impl PodHandle {
     /// # Errors
     /// When the pod's state cannot be read.
     pub async fn wait_gone(&self) -> Result<(), RuntimeError> {
-        let mut changes = self.changes()?;
+        let mut changes = self.changes();
         while changes.next().await?.is_some() {}
         Ok(())
     }
@@ -409,7 +407,7 @@ impl PodHandle {
     /// # Errors
     /// As [`delete`](Self::delete).
     pub async fn stop(&self) -> Result<PodStatus, RuntimeError> {
-        let mut changes = self.changes()?;
+        let mut changes = self.changes();
         let mut last = self.status()?;
         self.delete(None).await?;
         while let Some(status) = changes.next().await? {

@@ -23,7 +23,7 @@ async fn a_pod_deleted_at_any_step_of_its_start_leaves_nothing() {
     let mut step = 0;
     loop {
         let pod = host.run(&manifest("steps", SPEC)).await;
-        let mut changes = pod.changes().expect("can be followed");
+        let mut changes = pod.changes();
         let mut running = false;
         for _ in 0..step {
             let status = soon(changes.next()).await.expect("reads").expect("is there");

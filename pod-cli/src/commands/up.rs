@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
         Ok(Self {
             handle,
             signals,
-            changes: handle.changes()?,
+            changes: handle.changes(),
             narrator: Narrator::new(handle.pod()),
             voice,
             printer,

@@ -46,7 +46,7 @@ async fn wait(runtime: &Runtime, namespace: &str, name: &str, args: &Wait) -> Re
 }
 
 async fn until(pod: &PodHandle, name: &str, value: &str) -> Result<(), CliError> {
-    let mut changes = pod.changes()?;
+    let mut changes = pod.changes();
     while let Some(status) = changes.next().await? {
         if has(&status, name, value) {
             return Ok(());

@@ -13,6 +13,7 @@
 mod effects;
 pub(crate) mod observe;
 mod server;
+mod watchers;
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -34,6 +35,7 @@ use crate::store::Saved;
 use effects::Effects;
 pub(crate) use server::DeleteOptions;
 use server::Request;
+use watchers::Watchers;
 
 /// `argv[0]` of an engine.
 pub const ENGINE: &str = "pod-supervise";
@@ -90,6 +92,7 @@ struct Engine {
     machine: PodMachine,
     saved: Saved,
     effects: Effects,
+    watchers: Watchers,
     done: mpsc::UnboundedReceiver<Event>,
     requests: mpsc::UnboundedReceiver<Request>,
     /// The last status that the machine was told of.
@@ -155,6 +158,7 @@ impl Engine {
             machine,
             saved,
             effects,
+            watchers: Watchers::default(),
             done,
             requests,
             seen: Some(first),
@@ -185,7 +189,7 @@ impl Engine {
                 Input::Tick => self.step(Event::Tick)?,
             }
         }
-        self.finish()
+        self.finish().await
     }
 
     async fn next(&mut self) -> Result<Input, RuntimeError> {
@@ -217,10 +221,10 @@ impl Engine {
         self.saved.machine = self.machine.state().clone();
         let state = &self.plan.dirs.state;
         // The status first: whoever reads between the two finds it no older than what is saved.
-        state
-            .write_status(&self.machine.status())
-            .map_err(RuntimeError::io("write status.json"))?;
+        let status = self.machine.status();
+        state.write_status(&status).map_err(RuntimeError::io("write status.json"))?;
         state.write_saved(&self.saved).map_err(RuntimeError::io("write state.json"))?;
+        self.watchers.tell(&status);
         for action in actions {
             tracing::debug!(?action);
             match action {
@@ -260,6 +264,9 @@ impl Engine {
             Request::Get { answer } => {
                 let _ = answer.send(self.machine.status());
             }
+            Request::Watch { answer } => {
+                let _ = answer.send(self.watchers.add(&self.machine.status()));
+            }
             Request::Delete { grace, force, answer } => {
                 self.saved.deleted.get_or_insert_with(now);
                 let grace = if force {
@@ -278,7 +285,7 @@ impl Engine {
     }
 
     /// Nothing runs any more: leaves the pod's state and logs to be read, or removes all of it when it was deleted.
-    fn finish(mut self) -> Result<(), RuntimeError> {
+    async fn finish(mut self) -> Result<(), RuntimeError> {
         // A deletion that came while the sandbox was taken down.
         while let Ok(request) = self.requests.try_recv() {
             self.answer(request)?;
@@ -292,6 +299,7 @@ impl Engine {
             removal::remove_socket(&self.plan.dirs.state);
             removal::remove_data(&self.plan).iter().for_each(|error| tracing::warn!("{error}"));
         }
+        self.watchers.end().await;
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! | request | does |
 //! |---|---|
 //! | `GET /api/v1/namespaces/NS/pods/NAME/status` | answers with the pod's status |
+//! | the same with `?watch=true` | goes on with one line for each status that follows, until the engine ends |
 //! | `DELETE /api/v1/namespaces/NS/pods/NAME` | begins to delete the pod; the body may be a `v1.DeleteOptions` |
 //! | the same with `?force=true` | kills what runs at once, without the two seconds that even a grace of 0 leaves |
 
@@ -10,8 +11,9 @@ use std::fs;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 
+use super::watchers::Lines;
 use crate::dirs::StateDir;
 use crate::error::RuntimeError;
 
@@ -30,6 +33,7 @@ const MAX_BODY: usize = 64 << 10;
 /// What a client asks the engine.
 pub(super) enum Request {
     Get { answer: oneshot::Sender<PodStatus> },
+    Watch { answer: oneshot::Sender<Lines> },
     Delete { grace: Option<i64>, force: bool, answer: oneshot::Sender<()> },
 }
 
@@ -76,7 +80,7 @@ async fn talk(socket: UnixStream, requests: mpsc::UnboundedSender<Request>) {
     }
 }
 
-type Response = hyper::Response<Full<Bytes>>;
+type Response = hyper::Response<Either<Full<Bytes>, Lines>>;
 
 async fn respond(
     request: hyper::Request<Incoming>,
@@ -88,7 +92,9 @@ async fn respond(
         _ => return Ok(text(StatusCode::NOT_FOUND, "no such resource")),
     };
     let force = request.uri().query() == Some("force=true");
+    let watch = request.uri().query() == Some("watch=true");
     let response = match (request.method().clone(), what.as_str()) {
+        (Method::GET, "status") if watch => follow(&requests).await,
         (Method::GET, "status") => get(&requests).await,
         (Method::DELETE, "") => match Limited::new(request.into_body(), MAX_BODY).collect().await {
             Ok(body) => delete(&requests, &body.to_bytes(), force).await,
@@ -103,6 +109,14 @@ async fn get(requests: &mpsc::UnboundedSender<Request>) -> Option<Response> {
     let (answer, status) = oneshot::channel();
     requests.send(Request::Get { answer }).ok()?;
     Some(json(&status.await.ok()?))
+}
+
+async fn follow(requests: &mpsc::UnboundedSender<Request>) -> Option<Response> {
+    let (answer, lines) = oneshot::channel();
+    requests.send(Request::Watch { answer }).ok()?;
+    let mut response = Response::new(Either::Right(lines.await.ok()?));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Some(response)
 }
 
 async fn delete(
@@ -140,8 +154,8 @@ fn text(status: StatusCode, message: &str) -> Response {
 }
 
 fn respond_with(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
     *response.status_mut() = status;
-    response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static(kind));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
