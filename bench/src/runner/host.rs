@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
@@ -23,6 +24,13 @@ pub(super) fn enter_private_mounts() -> io::Result<()> {
         umount2(UNIFIED, MntFlags::MNT_DETACH)?;
     }
     Ok(())
+}
+
+/// Makes a directory in memory, as `/run` is on a machine: where subjects keep what need not outlive a boot.
+pub(super) fn make_run_directory(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    Ok(mount(Some("tmpfs"), dir, Some("tmpfs"), flags, Some("mode=755"))?)
 }
 
 /// Whether this process may raise hard limits, as podman does by default.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Subject, make_root};
 use crate::runner::command::{self, timed};
+use crate::runner::host;
 
 /// The namespaces that the containers of a pod share.
 const SHARED: [(&str, &str); 3] = [("network", "net"), ("ipc", "ipc"), ("uts", "uts")];
@@ -74,7 +75,7 @@ impl Subject for Crun {
             return Err(super::NOT_INSTALLED.to_owned());
         }
         make_root(&self.dir.join("root"))?;
-        fs::create_dir_all(self.dir.join("state")).map_err(|error| error.to_string())?;
+        host::make_run_directory(&self.dir.join("state")).map_err(|error| error.to_string())?;
         timed(Command::new("crun").arg("spec").current_dir(&self.dir))?;
         super::version(&mut Command::new("crun"))
     }

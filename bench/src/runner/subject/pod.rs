@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Subject;
 use crate::runner::command::timed;
+use crate::runner::host;
 
 /// The processes a pod has beside its workload.
 const HELPERS: &[&str] = &["pod-keeper", "pod-supervise", "pause"];
@@ -45,7 +46,7 @@ impl Subject for PodCommand {
         if !self.program.exists() {
             return Err(super::NOT_INSTALLED.to_owned());
         }
-        fs::create_dir_all(&self.root).map_err(|error| error.to_string())?;
+        host::make_run_directory(&self.root.join("run")).map_err(|error| error.to_string())?;
         super::version(&mut Command::new(&self.program))
     }
 
