@@ -4,6 +4,8 @@
 //! every container and in the paths of every file, and every pod its own uid, which shows up in its cgroups. So what a
 //! test left behind is found whatever else runs on the machine.
 
+pub mod pace;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -80,15 +82,34 @@ impl Host {
     }
 }
 
+impl Host {
+    /// Fails when anything is left of the test's pods; `when` says after what.
+    pub fn assert_empty(&self, when: &str) {
+        let left = wait_until_empty(|| self.leftovers());
+        assert!(left.is_empty(), "left behind {when}:\n{}", left.join("\n"));
+    }
+}
+
 impl Drop for Host {
     fn drop(&mut self) {
         if std::thread::panicking() {
             // The reason for the failure is worth more than what it left; that is for the eye.
             return;
         }
-        let left = wait_until_empty(|| self.leftovers());
-        assert!(left.is_empty(), "left behind:\n{}", left.join("\n"));
+        self.assert_empty("at the end");
         fs::remove_dir_all(&self.root).expect("the test's directory can be removed");
+    }
+}
+
+/// Looks again and again for what appears at a time that nothing tells of.
+pub fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = std::time::Instant::now() + deadline();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(std::time::Instant::now() < end, "{what} has not come in time");
+        std::thread::yield_now();
     }
 }
 

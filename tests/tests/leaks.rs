@@ -1,51 +1,58 @@
 //! Many pods, and pods that are deleted at every step of their start: nothing is left of them.
 
+use std::time::Duration;
+
+use pod_tests::pace::{self, Paced};
 use pod_tests::{Host, manifest, soon};
+
+/// How long a deletion is seen to wait for an engine that is held.
+const HELD: Duration = Duration::from_millis(20);
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
 }
 
-const SPEC: &str = "
+const SPEC: &str = r#"
   terminationGracePeriodSeconds: 0
   volumes: [{name: v, emptyDir: {}}, {name: m, emptyDir: {medium: Memory}}]
   initContainers:
   - {name: init, image: pod.local/host, command: ['true']}
-  - {name: side, image: pod.local/host, restartPolicy: Always, command: [sleep, '1000']}
+  - {name: side, image: pod.local/host, restartPolicy: Always, command: [sh, -c, 'trap "exit 0" TERM; sleep 1000 & wait']}
   containers:
-  - {name: a, image: pod.local/host, command: [sleep, '1000'], volumeMounts: [{name: v, mountPath: /v}, {name: m, mountPath: /m}]}
-  - {name: b, image: pod.local/host, command: [sleep, '1000'], volumeMounts: [{name: v, mountPath: /v, readOnly: true}]}
-";
+  - {name: a, image: pod.local/host, command: [sh, -c, 'trap "exit 0" TERM; sleep 1000 & wait'], volumeMounts: [{name: v, mountPath: /v}, {name: m, mountPath: /m}]}
+  - {name: b, image: pod.local/host, command: [sh, -c, 'trap "exit 0" TERM; sleep 1000 & wait'], volumeMounts: [{name: v, mountPath: /v, readOnly: true}]}
+"#;
 
+/// The engine is held after each message that it sends to the keeper, and the pod is deleted there: after the first look
+/// at the sandbox, after the network, after each container's making and start.
 #[tokio::test]
-async fn a_pod_deleted_at_any_step_of_its_start_leaves_nothing() {
+async fn a_pod_deleted_after_any_action_of_its_start_leaves_nothing() {
     let host = host("steps");
-    let mut step = 0;
+    pace::hold(&host);
+    let mut messages = 0;
     loop {
         let pod = host.run(&manifest("steps", SPEC)).await;
-        let mut changes = pod.changes();
-        let mut running = false;
-        for _ in 0..step {
-            let status = soon(changes.next()).await.expect("reads").expect("is there");
-            running =
-                status.container_statuses.iter().filter(|c| c.state.running.is_some()).count() == 2;
-            if running {
-                break;
-            }
+        let mut engine = Paced::run(&host, messages);
+        let runs = tokio::select! {
+            () = engine.held() => false,
+            status = soon(pod.wait_ready()) => { status.expect("is ready"); true },
+        };
+        let mut deletion = Box::pin(pod.delete(None));
+        if !runs {
+            let asked = tokio::time::timeout(HELD, &mut deletion).await;
+            assert!(asked.is_err(), "an engine that is held answered: {asked:?}");
         }
-        soon(pod.delete(None)).await.expect("is deleted");
+        engine.release();
+        soon(deletion).await.expect("is deleted");
         soon(pod.wait_gone()).await.expect("goes");
-        let left = host.leftovers();
-        assert!(
-            left.is_empty() || !left.iter().any(|l| l.starts_with("file")),
-            "after step {step}: {left:?}"
-        );
-        if running {
+        host.assert_empty(&format!("after message {messages}"));
+        if runs {
             break;
         }
-        step += 1;
+        messages += 1;
     }
-    assert!(step >= 4, "only {step} steps were seen");
+    // At least a create and a start of each container.
+    assert!(messages >= 8, "only {messages} messages were seen");
 }
 
 #[tokio::test]
