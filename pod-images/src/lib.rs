@@ -20,11 +20,13 @@
 mod config;
 mod digest;
 mod reference;
+mod registry;
 mod store;
 mod user;
 
 pub use config::ImageConfig;
 pub use digest::{Algorithm, Digest, DigestError};
 pub use reference::{HOST_IMAGE, Reference, ReferenceError};
+pub use registry::{Configuration, ConfigurationError, Endpoint, EndpointError, Places, Version};
 pub use store::{Image, ImageError, Images, PullPolicy, RootSource};
 pub use user::{ResolvedUser, UserError, resolve_user};

@@ -61,6 +61,12 @@ impl Reference {
         &self.text
     }
 
+    /// Whether no registry is written, so that [`registry`](Self::registry) is a default.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        split_domain(&self.text).0.is_none()
+    }
+
     /// Whether this names the machine's own root filesystem.
     #[must_use]
     pub fn is_host(&self) -> bool {
@@ -276,6 +282,7 @@ mod tests {
             assert_eq!(reference.tag(), tag, "{text}");
             assert_eq!(reference.digest(), wants_digest.then_some(digest.as_str()), "{text}");
             assert_eq!(reference.is_host(), text == HOST_IMAGE);
+            assert_eq!(reference.is_short(), registry == "docker.io", "{text}");
         }
     }
 

@@ -1,0 +1,403 @@
+//! Where an image is asked for: an image name and a configuration in, a list of places out.
+
+use std::net::IpAddr;
+
+use crate::{Digest, DigestError, Reference, ReferenceError};
+
+use super::Configuration;
+use super::configuration::{Pulls, Registry, ShortNames};
+
+/// The registry of names without one, unless the configuration says otherwise.
+const DOCKER_HUB: &str = "docker.io";
+/// Where its interface is, since `docker.io` itself is a web site.
+const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
+
+/// One place an image can be fetched from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    registry: String,
+    repository: String,
+    version: Version,
+    insecure: bool,
+}
+
+/// Which image of a repository is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// The one that the registry has by this name now.
+    Tag(String),
+    /// The one with this content.
+    Digest(Digest),
+}
+
+/// Why there is no place to fetch an image from.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// The configuration forbids the registry.
+    #[error("registry \"{prefix}\" is blocked for image \"{image}\" by registries.conf")]
+    Blocked {
+        /// The image, as it was written.
+        image: String,
+        /// What is blocked.
+        prefix: String,
+    },
+    /// The name has no registry, and there are several that it could be of.
+    #[error(
+        "image \"{image}\" names no registry and could be of any of {registries}; \
+         write the registry, or an alias in registries.conf"
+    )]
+    Ambiguous {
+        /// The image, as it was written.
+        image: String,
+        /// Those that are searched, as a list.
+        registries: String,
+    },
+    /// What the configuration makes of the name is no name of an image.
+    #[error(
+        "registries.conf makes \"{text}\" of image \"{image}\", which names no registry and path"
+    )]
+    Rewritten {
+        /// The image, as it was written.
+        image: String,
+        /// What is made of it.
+        text: String,
+        /// What is wrong with it, unless it is the registry that is missing.
+        source: Option<ReferenceError>,
+    },
+    /// The digest is of a kind that no blob can be checked with.
+    #[error("image \"{image}\" cannot be fetched by its digest")]
+    Digest {
+        /// The image, as it was written.
+        image: String,
+        /// What is wrong with it.
+        source: DigestError,
+    },
+}
+
+impl Endpoint {
+    /// The registry as it is written in names and in files with logins: a host, and a port.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// The host, and the port, that is spoken to.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        if self.registry == DOCKER_HUB { DOCKER_HUB_HOST } else { &self.registry }
+    }
+
+    /// The path within the registry.
+    #[must_use]
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// Which image of the repository is meant.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// Whether a certificate that nobody vouches for will do, and plain HTTP where TLS fails.
+    #[must_use]
+    pub fn is_insecure(&self) -> bool {
+        self.insecure
+    }
+
+    /// Whether the host is this machine by its name alone, so that no proxy can be meant.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.registry)
+    }
+
+    fn of(reference: &Reference, insecure: Option<bool>) -> Result<Self, EndpointError> {
+        let version = match reference.digest() {
+            Some(digest) => Version::Digest(digest.parse().map_err(|source| {
+                EndpointError::Digest { image: reference.to_string(), source }
+            })?),
+            None => Version::Tag(reference.tag().unwrap_or("latest").to_owned()),
+        };
+        Ok(Self {
+            registry: reference.registry().to_owned(),
+            repository: reference.repository().to_owned(),
+            version,
+            // What docker and its registry do: nobody has a certificate for "localhost".
+            insecure: insecure.unwrap_or_else(|| is_loopback(reference.registry())),
+        })
+    }
+}
+
+impl Configuration {
+    /// Where the image that `reference` names is to be asked for, in this order.
+    ///
+    /// A name without a registry is that of its alias; else, of each of the
+    /// `unqualified-search-registries`; else, of `docker.io`. Each name then stands for the
+    /// mirrors of its registry and for the registry itself.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointError`]; there is at least one place otherwise.
+    pub fn endpoints(&self, reference: &Reference) -> Result<Vec<Endpoint>, EndpointError> {
+        let mut endpoints = Vec::new();
+        for name in self.names(reference)? {
+            self.add_endpoints(reference, &name, &mut endpoints)?;
+        }
+        Ok(endpoints)
+    }
+
+    /// The names with a registry that a name without one can stand for.
+    fn names(&self, reference: &Reference) -> Result<Vec<Reference>, EndpointError> {
+        let image = reference.as_str();
+        if !reference.is_short() {
+            return Ok(vec![reference.clone()]);
+        }
+        let name = image.split('@').next().unwrap_or(image);
+        let name = reference.tag().map_or(name, |tag| &name[..name.len() - tag.len() - 1]);
+        if let Some(target) = self.aliases.get(name) {
+            return Ok(vec![reparsed(reference, &format!("{target}{}", &image[name.len()..]))?]);
+        }
+        match &self.search[..] {
+            [] => Ok(vec![reference.clone()]),
+            [_, _, ..] if self.short_names == ShortNames::One => Err(EndpointError::Ambiguous {
+                image: image.to_owned(),
+                registries: self.search.join(", "),
+            }),
+            search => search
+                .iter()
+                .map(|registry| reparsed(reference, &format!("{registry}/{image}")))
+                .collect(),
+        }
+    }
+
+    fn add_endpoints(
+        &self,
+        reference: &Reference,
+        name: &Reference,
+        endpoints: &mut Vec<Endpoint>,
+    ) -> Result<(), EndpointError> {
+        let text = full_text(name);
+        let matching = self.registries.iter().filter_map(|registry| {
+            matched_length(&registry.prefix, &text).map(|length| (length, registry))
+        });
+        let Some((length, registry)) = matching.max_by_key(|(length, _)| *length) else {
+            endpoints.push(Endpoint::of(name, None)?);
+            return Ok(());
+        };
+        if registry.blocked {
+            return Err(EndpointError::Blocked {
+                image: reference.as_str().to_owned(),
+                prefix: registry.prefix.clone(),
+            });
+        }
+        let rest = &text[length..];
+        for mirror in &registry.mirrors {
+            let wanted = match mirror.pulls {
+                Pulls::All => true,
+                Pulls::DigestOnly => name.digest().is_some(),
+                Pulls::TagOnly => name.digest().is_none(),
+            };
+            if wanted {
+                let moved = reparsed(reference, &format!("{}{rest}", mirror.location))?;
+                endpoints.push(Endpoint::of(&moved, mirror.insecure)?);
+            }
+        }
+        endpoints.push(own_endpoint(reference, name, registry, rest)?);
+        Ok(())
+    }
+}
+
+fn own_endpoint(
+    reference: &Reference,
+    name: &Reference,
+    registry: &Registry,
+    rest: &str,
+) -> Result<Endpoint, EndpointError> {
+    match &registry.location {
+        Some(location) => {
+            let moved = reparsed(reference, &format!("{location}{rest}"))?;
+            Endpoint::of(&moved, registry.insecure)
+        }
+        None => Endpoint::of(name, registry.insecure),
+    }
+}
+
+/// Reads what the configuration made of `original`; it has to name a registry.
+fn reparsed(original: &Reference, text: &str) -> Result<Reference, EndpointError> {
+    let rewritten = |source| EndpointError::Rewritten {
+        image: original.as_str().to_owned(),
+        text: text.to_owned(),
+        source,
+    };
+    let reference: Reference = text.parse().map_err(|source| rewritten(Some(source)))?;
+    if reference.is_short() { Err(rewritten(None)) } else { Ok(reference) }
+}
+
+/// The name with everything that is implied in it, except the tag.
+fn full_text(name: &Reference) -> String {
+    let tag = name.tag().map_or_else(String::new, |tag| format!(":{tag}"));
+    let digest = name.digest().map_or_else(String::new, |digest| format!("@{digest}"));
+    format!("{}/{}{tag}{digest}", name.registry(), name.repository())
+}
+
+/// How much of `name` the prefix of a registry takes up, when it matches.
+///
+/// A prefix ends where a part of the name ends: `a.b/c` matches `a.b/c/d` and `a.b/c:1`, not
+/// `a.b/cd`; and the host `a.b` does not match `a.b:5000`, which is another one.
+fn matched_length(prefix: &str, name: &str) -> Option<usize> {
+    if let Some(domain) = prefix.strip_prefix('*') {
+        let host = &name[..name.find('/')?];
+        // The port is a part of what the wildcard has to end with.
+        return (host.len() > domain.len() && host.ends_with(domain)).then_some(host.len());
+    }
+    let rest = name.strip_prefix(prefix)?;
+    let ends = match rest.chars().next() {
+        None | Some('/') => true,
+        Some(':' | '@') => prefix.contains('/'),
+        Some(_) => false,
+    };
+    ends.then_some(prefix.len())
+}
+
+/// Whether a host, with or without a port, is this machine by its name alone.
+fn is_loopback(registry: &str) -> bool {
+    let host = match registry.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => registry.split(':').next().unwrap_or(registry),
+    };
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const DIGEST: &str = "sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a";
+
+    fn configuration(text: &str) -> Configuration {
+        Configuration::parse(text, Path::new("test")).unwrap()
+    }
+
+    /// Each endpoint as `host/repository version`, with `!` for an insecure one.
+    fn listed(configuration: &Configuration, image: &str) -> Result<Vec<String>, EndpointError> {
+        let endpoints = configuration.endpoints(&image.parse().unwrap())?;
+        Ok(endpoints
+            .iter()
+            .map(|endpoint| {
+                let version = match endpoint.version() {
+                    Version::Tag(tag) => tag.clone(),
+                    Version::Digest(digest) => digest.as_str()[..9].to_owned(),
+                };
+                let mark = if endpoint.is_insecure() { "!" } else { "" };
+                format!("{}/{} {version}{mark}", endpoint.host(), endpoint.repository())
+            })
+            .collect())
+    }
+
+    #[test]
+    fn without_a_configuration_names_mean_what_they_say() {
+        for (image, expected) in [
+            ("nginx", "registry-1.docker.io/library/nginx latest"),
+            ("team/app:1", "registry-1.docker.io/team/app 1"),
+            ("quay.io/a/b:c", "quay.io/a/b c"),
+            (&format!("quay.io/a/b:c@{DIGEST}"), "quay.io/a/b sha256:0a"),
+            ("localhost/x", "localhost/x latest!"),
+            ("127.8.0.1:5000/x", "127.8.0.1:5000/x latest!"),
+            ("[::1]:5000/x", "[::1]:5000/x latest!"),
+            ("localhost.example.com/x", "localhost.example.com/x latest"),
+        ] {
+            assert_eq!(listed(&Configuration::default(), image).unwrap(), [expected], "{image}");
+        }
+    }
+
+    #[test]
+    fn short_names_are_aliases_then_searched() {
+        let conf = configuration(
+            "unqualified-search-registries = ['quay.io', 'docker.io']\n\
+             [aliases]\nfedora = 'registry.test/fedora'\n'team/app' = 'quay.io/team/other'\n",
+        );
+        for (image, expected) in [
+            ("fedora", &["registry.test/fedora latest"][..]),
+            ("fedora:40", &["registry.test/fedora 40"]),
+            (&format!("fedora:40@{DIGEST}"), &["registry.test/fedora sha256:0a"]),
+            ("team/app:2", &["quay.io/team/other 2"]),
+            ("nginx:1", &["quay.io/nginx 1", "registry-1.docker.io/library/nginx 1"]),
+            ("docker.io/fedora", &["registry-1.docker.io/library/fedora latest"]),
+        ] {
+            assert_eq!(listed(&conf, image).unwrap(), expected, "{image}");
+        }
+        let strict = "short-name-mode = 'enforcing'\nunqualified-search-registries = ";
+        let one = configuration(&format!("{strict}['quay.io']"));
+        assert_eq!(listed(&one, "a").unwrap(), ["quay.io/a latest"]);
+        let two = configuration(&format!("{strict}['quay.io', 'docker.io']"));
+        assert_eq!(
+            listed(&two, "a").unwrap_err().to_string(),
+            "image \"a\" names no registry and could be of any of quay.io, docker.io; \
+             write the registry, or an alias in registries.conf"
+        );
+    }
+
+    #[test]
+    fn the_longest_prefix_moves_a_name() {
+        let conf = configuration(
+            "[[registry]]\nprefix = 'a.test'\nlocation = 'moved.test/all'\n\
+             [[registry]]\nprefix = 'a.test/team'\nlocation = 'team.test'\ninsecure = true\n\
+             [[registry]]\nprefix = '*.wild.test'\ninsecure = true\n\
+             [[registry]]\nprefix = 'docker.io/library'\nlocation = 'hub.test/official'\n\
+             [[registry]]\nlocation = 'localhost:5000'\ninsecure = false\n\
+             [[registry]]\nlocation = 'bad.test'\nblocked = true\n\
+             [[registry]]\nprefix = 'nowhere.test'\nlocation = 'nowhere'\n",
+        );
+        for (image, expected) in [
+            ("a.test/x:1", "moved.test/all/x 1"),
+            ("a.test/team/x:1", "team.test/x 1!"),
+            ("a.test/teams/x:1", "moved.test/all/teams/x 1"),
+            ("a.test:80/x", "a.test:80/x latest"),
+            ("b.wild.test/x", "b.wild.test/x latest!"),
+            ("c.b.wild.test/x", "c.b.wild.test/x latest!"),
+            ("wild.test/x", "wild.test/x latest"),
+            ("nginx", "hub.test/official/nginx latest"),
+            ("team/nginx", "registry-1.docker.io/team/nginx latest"),
+            ("localhost:5000/x", "localhost:5000/x latest"),
+        ] {
+            assert_eq!(listed(&conf, image).unwrap(), [expected], "{image}");
+        }
+        let blocked = listed(&conf, "bad.test/x").unwrap_err();
+        assert!(matches!(blocked, EndpointError::Blocked { prefix, .. } if prefix == "bad.test"));
+        let lost = listed(&conf, "nowhere.test/x").unwrap_err();
+        assert!(matches!(lost, EndpointError::Rewritten { text, .. } if text == "nowhere/x"));
+    }
+
+    #[test]
+    fn mirrors_come_first_for_what_they_serve() {
+        let conf = configuration(
+            "[[registry]]\nlocation = 'a.test'\n\
+             [[registry.mirror]]\nlocation = 'all.test/a'\n\
+             [[registry.mirror]]\nlocation = 'digest.test'\npull-from-mirror = 'digest-only'\n\
+             [[registry.mirror]]\nlocation = 'tag.test'\npull-from-mirror = 'tag-only'\ninsecure = true\n\
+             [[registry]]\nlocation = 'b.test'\nmirror-by-digest-only = true\n\
+             [[registry.mirror]]\nlocation = 'm.test'\n",
+        );
+        for (image, expected) in [
+            ("a.test/x:1", &["all.test/a/x 1", "tag.test/x 1!", "a.test/x 1"][..]),
+            (
+                &format!("a.test/x@{DIGEST}"),
+                &["all.test/a/x sha256:0a", "digest.test/x sha256:0a", "a.test/x sha256:0a"],
+            ),
+            ("b.test/x:1", &["b.test/x 1"]),
+            (&format!("b.test/x@{DIGEST}"), &["m.test/x sha256:0a", "b.test/x sha256:0a"]),
+        ] {
+            assert_eq!(listed(&conf, image).unwrap(), expected, "{image}");
+        }
+    }
+
+    #[test]
+    fn a_digest_that_cannot_be_checked_is_refused() {
+        let image = format!("a.test/x@sha384:{}", "0a".repeat(48));
+        let error = listed(&Configuration::default(), &image).unwrap_err();
+        assert!(matches!(error, EndpointError::Digest { .. }), "{error}");
+    }
+}
