@@ -20,25 +20,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-#![expect(dead_code, reason = "the store is there before what fills it")]
-
+mod catalog;
 mod config;
 mod digest;
 mod images;
+mod lease;
 mod manifest;
 mod platform;
 mod reference;
+mod removal;
 mod store;
+mod transfer;
 mod unpack;
 mod user;
 
+pub use catalog::{CatalogError, ImageSummary, Inspection};
 pub use config::ImageConfig;
 pub use digest::{Algorithm, Digest, DigestError};
 pub use images::{Image, ImageError, Images, PullPolicy, RootSource};
+pub use lease::LeaseError;
 pub use manifest::ManifestError;
 pub use platform::Platform;
 pub use reference::{HOST_IMAGE, Reference, ReferenceError};
+pub use removal::{Prune, RemoveError, Removed};
 pub use store::{BlobError, CommitError, FileError, LayerError};
+pub use transfer::{LoadError, Loaded, SaveError};
 pub use unpack::{Limits, UnpackError};
 pub use user::{ResolvedUser, UserError, resolve_user};
 
