@@ -17,9 +17,10 @@ use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use serde::{Deserialize, Serialize};
 
 use super::archive::{Archive, ArchiveError};
+use super::fault::TreeError;
 use super::inflate::Inflating;
 use super::limits::Limits;
-use super::tree::{Totals, Tree, TreeError};
+use super::tree::{Totals, Tree};
 use crate::digest::Digest;
 
 /// The name a process is executed by when it is to unpack a layer.
