@@ -1,8 +1,11 @@
 //! Which images there are on this machine, and what each one is.
 
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use crate::store::{self, FileError, ImageRecord, LayerId, NameRecord, Store};
+use crate::user::{ResolvedUser, UserError, resolve_user};
 use crate::{Digest, HOST_IMAGE, ImageConfig, Reference};
 
 /// The search path of a host process, as the image sets it.
@@ -71,6 +74,12 @@ pub enum ImageError {
 }
 
 impl ImageError {
+    /// Whether the image is just not there.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Self::NotPresent { .. })
+    }
+
     /// Kubernetes' reason for a container that waits because of this error.
     #[must_use]
     pub fn reason(&self, policy: PullPolicy) -> &'static str {
@@ -140,6 +149,24 @@ impl Images {
     /// What is written down of an image.
     pub(crate) fn record(&self, manifest: &Digest) -> Result<Option<ImageRecord>, FileError> {
         store::read_json(&self.store.layout.image(manifest))
+    }
+}
+
+impl Image {
+    /// Looks a user up in the account files of the image, see [`resolve_user`].
+    ///
+    /// # Errors
+    ///
+    /// [`UserError`] when a name has no entry, or a layer or a file cannot be read.
+    pub fn user(&self, user: &str) -> Result<ResolvedUser, UserError> {
+        let opened = match &self.root {
+            RootSource::Host => vec![File::open("/")],
+            RootSource::Layers(layers) => layers.iter().rev().map(File::open).collect(),
+        };
+        let opened: Vec<File> =
+            opened.into_iter().collect::<Result<_, _>>().map_err(UserError::Layer)?;
+        let layers: Vec<_> = opened.iter().map(AsFd::as_fd).collect();
+        resolve_user(&layers, user)
     }
 }
 

@@ -85,6 +85,15 @@ impl Images {
         Ok(self.holders_of(id)?)
     }
 
+    /// Everyone who holds any image.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseError::File`] when the store cannot be read.
+    pub fn all_holders(&self) -> Result<Vec<String>, LeaseError> {
+        Ok(self.leases()?.into_iter().map(|lease| lease.holder).collect())
+    }
+
     pub(crate) fn holders_of(&self, id: &str) -> Result<Vec<String>, FileError> {
         let mut holders: Vec<String> = self
             .leases()?

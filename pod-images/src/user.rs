@@ -32,6 +32,9 @@ pub struct ResolvedUser {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UserError {
+    /// A layer cannot be opened.
+    #[error("cannot open a layer of the image")]
+    Layer(#[source] io::Error),
     /// An account file of the root filesystem cannot be read.
     #[error("cannot read /{file} of the image")]
     Read {
@@ -54,25 +57,25 @@ pub enum UserError {
     },
 }
 
-/// Looks `user` up in `etc/passwd` and `etc/group` below `root`.
+/// Looks `user` up in `etc/passwd` and `etc/group` of a root filesystem that is made of `layers`, the topmost first.
 ///
 /// `user` is `""` (root), `name`, `uid`, `name:group` or `uid:gid`, as in an OCI
 /// image. A number need not have an entry; then the group is 0 and the home `/`.
 /// Only without a group written are the supplementary groups looked up. A missing
-/// file counts as an empty one. Links are followed inside `root` and never out of it.
+/// file counts as an empty one. Links are followed inside a layer and never out of it.
 ///
 /// # Errors
 ///
 /// [`UserError`] when a name has no entry or a file cannot be read.
-pub fn resolve_user(root: BorrowedFd<'_>, user: &str) -> Result<ResolvedUser, UserError> {
+pub fn resolve_user(layers: &[BorrowedFd<'_>], user: &str) -> Result<ResolvedUser, UserError> {
     let (name, group) = match user.split_once(':') {
         Some((name, group)) => (name, Some(group).filter(|g| !g.is_empty())),
         None => (user, None),
     };
     let name = if name.is_empty() { "0" } else { name };
-    let passwd = read_below(root, PASSWD)?;
+    let passwd = read_in(layers, PASSWD)?;
     let account = find_account(&passwd, name)?;
-    let groups = read_below(root, GROUP)?;
+    let groups = read_in(layers, GROUP)?;
     match group {
         Some(group) => Ok(ResolvedUser {
             uid: account.uid,
@@ -161,16 +164,26 @@ fn group_line(line: &str) -> Option<(&str, u32, &str)> {
     Some((name, gid, fields.next().unwrap_or("")))
 }
 
-/// Reads a file without leaving `root`; a missing one is empty.
-fn read_below(root: BorrowedFd<'_>, file: &'static str) -> Result<String, UserError> {
+/// Reads a file as an overlay of the layers shows it; a missing one is empty.
+fn read_in(layers: &[BorrowedFd<'_>], file: &'static str) -> Result<String, UserError> {
+    for layer in layers {
+        match read_below(*layer, file)? {
+            Some(text) => return Ok(text),
+            None if hides_below(*layer, file) => break,
+            None => {}
+        }
+    }
+    Ok(String::new())
+}
+
+/// Reads a file without leaving `root`; `None` when it is not there. A whiteout is an empty one.
+fn read_below(root: BorrowedFd<'_>, file: &'static str) -> Result<Option<String>, UserError> {
     let failed = |source: io::Error| UserError::Read { file, source };
-    // Non-blocking, so that a FIFO put in the file's place does not hold us up.
-    let how = OpenHow::new()
-        .flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)
-        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    let opened = match openat2(root, file, how) {
-        Ok(fd) => File::from(fd),
-        Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(String::new()),
+    let opened = match open_below(root, file) {
+        Ok(opened) => opened,
+        Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
+        // What no driver answers for is no device either: a whiteout.
+        Err(Errno::ENXIO) => return Ok(Some(String::new())),
         Err(errno) => return Err(failed(errno.into())),
     };
     let metadata = opened.metadata().map_err(failed)?;
@@ -179,7 +192,29 @@ fn read_below(root: BorrowedFd<'_>, file: &'static str) -> Result<String, UserEr
     }
     let mut bytes = Vec::new();
     opened.take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn open_below(root: BorrowedFd<'_>, path: &str) -> nix::Result<File> {
+    // Non-blocking, so that a FIFO put in the file's place does not hold us up.
+    let how = OpenHow::new()
+        .flags(OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_NOCTTY)
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    openat2(root, path, how).map(File::from)
+}
+
+/// Whether a layer without this file shows nothing of the layers below in its directory.
+fn hides_below(layer: BorrowedFd<'_>, file: &str) -> bool {
+    let Some((directory, _)) = file.split_once('/') else { return false };
+    match open_below(layer, directory) {
+        Ok(directory) if directory.metadata().is_ok_and(|m| m.is_dir()) => {
+            let mut value = [0; 1];
+            let opaque = rustix::fs::fgetxattr(&directory, c"trusted.overlay.opaque", &mut value);
+            opaque == Ok(1) && value == *b"y"
+        }
+        Ok(_) | Err(Errno::ENXIO) => true,
+        Err(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -203,7 +238,21 @@ mod tests {
     }
 
     fn resolve(dir: &tempfile::TempDir, user: &str) -> Result<ResolvedUser, UserError> {
-        resolve_user(File::open(dir.path()).unwrap().as_fd(), user)
+        resolve_user(&[File::open(dir.path()).unwrap().as_fd()], user)
+    }
+
+    #[test]
+    fn the_topmost_layer_with_the_file_counts() {
+        let (below, above) = (image(), tempfile::tempdir().unwrap());
+        let both = |user: &str| {
+            let [above, below] = [&above, &below].map(|dir| File::open(dir.path()).unwrap());
+            resolve_user(&[above.as_fd(), below.as_fd()], user).map(|user| user.uid)
+        };
+        assert_eq!(both("web").unwrap(), 33);
+        fs::create_dir(above.path().join("etc")).unwrap();
+        assert_eq!(both("web").unwrap(), 33);
+        fs::write(above.path().join("etc/passwd"), "web:x:66:66::/:/\n").unwrap();
+        assert_eq!(both("web").unwrap(), 66);
     }
 
     #[test]

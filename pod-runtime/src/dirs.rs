@@ -48,6 +48,11 @@ impl Dirs {
         self.run.join("sandboxes")
     }
 
+    /// The store of images.
+    pub fn images(&self) -> PathBuf {
+        self.data.join("images")
+    }
+
     /// The namespaces, each a directory of pods.
     pub fn namespaces(&self) -> PathBuf {
         self.run.join("pods")
@@ -62,6 +67,7 @@ impl Dirs {
     pub fn pod(&self, namespace: &str, name: &str, uid: &str) -> PodDirs {
         PodDirs {
             state: self.state(namespace, name),
+            images: self.images(),
             data: self.data.join("pods").join(uid),
             logs: self.logs.join(format!("{namespace}_{name}_{uid}")),
             links: self.links.clone(),
@@ -130,6 +136,8 @@ impl StateDir {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PodDirs {
     pub state: StateDir,
+    /// The store of images, which all pods share.
+    pub images: PathBuf,
     /// Volumes, writable layers and the files the pod is given.
     pub data: PathBuf,
     /// One directory of logs for each container.

@@ -30,6 +30,35 @@ pub enum ConfigError {
         /// The container.
         container: String,
     },
+    /// It must not run as root, and whether its image does cannot be told.
+    #[error(
+        "container has runAsNonRoot and image has non-numeric user ({user}), cannot verify user is non-root \
+         (container `{container}`): set `runAsUser`"
+    )]
+    RootByName {
+        /// The container.
+        container: String,
+        /// The user that the image names.
+        user: String,
+    },
+    /// The user cannot be looked up in the image.
+    #[error("cannot run container `{container}` as user \"{user}\"")]
+    User {
+        /// The container.
+        container: String,
+        /// Whom the manifest or the image names.
+        user: String,
+        /// Why.
+        source: pod_images::UserError,
+    },
+    /// The image names a stop signal that there is not.
+    #[error("image `{image}` has the stop signal \"{signal}\", which there is not")]
+    StopSignal {
+        /// The image.
+        image: String,
+        /// What it names.
+        signal: String,
+    },
     /// A volume that is mounted has not been prepared.
     #[error("volume `{volume}` is not there")]
     Volume {
@@ -62,6 +91,9 @@ pub enum RuntimeError {
         /// Its name.
         name: String,
     },
+    /// The images that pods hold cannot be told or changed.
+    #[error(transparent)]
+    Lease(#[from] pod_images::LeaseError),
     /// There is no such pod.
     #[error("there is no pod `{name}` in namespace `{namespace}`")]
     NotFound {

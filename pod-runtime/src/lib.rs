@@ -25,8 +25,9 @@
 //! }
 //! ```
 //!
-//! It needs root, Linux 5.14 or later, overlayfs, and cgroup v1 or v2. It pulls no images yet: containers run on this
-//! machine's own root file system (`image: pod.local/host`), and a pod has loopback only.
+//! It needs root, Linux 5.14 or later, and cgroup v1 or v2. Images come from registries, as podman and docker have been told
+//! to reach them, or from archives ([`Runtime::images`]); the name `pod.local/host` is this machine's own root file system.
+//! A pod has loopback only.
 
 mod changes;
 mod client;
@@ -42,6 +43,7 @@ mod logs;
 mod machine;
 mod notify;
 mod plan;
+mod puller;
 mod readable;
 mod removal;
 mod resources;
@@ -67,4 +69,6 @@ pub use store::RecordedEvent;
 pub fn init() {
     pod_sandbox::init();
     engine::init();
+    puller::init();
+    pod_images::init();
 }

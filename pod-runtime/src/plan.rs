@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use nix::sys::signal::Signal;
 use pod_images::{Image, RootSource};
 use pod_lifecycle::{
     Backoff, ContainerKind, ContainerRules, GraceSeconds, LifecycleTable, PodIdentity,
@@ -64,6 +65,11 @@ pub(crate) fn volume_paths(volumes: &[Prepared]) -> VolumePaths {
 /// The id of a pod's sandbox: its uid.
 pub(crate) fn sandbox_id(pod: &ValidPod) -> Result<SandboxId, ConfigError> {
     Ok(SandboxId::new(uid(pod))?)
+}
+
+/// Who holds the images of a pod.
+pub(crate) fn holder(pod: &ValidPod) -> String {
+    format!("{}/{}", pod.namespace(), pod.name())
 }
 
 fn uid(pod: &ValidPod) -> &str {
@@ -218,8 +224,11 @@ impl PodPlan {
         let context = container.security_context.as_ref();
         let privileged = context.is_some_and(|c| c.privileged == Some(true));
         let layer = self.dirs.layer(&container.name, attempt);
-        let rootfs = match image.root {
+        let rootfs = match &image.root {
             RootSource::Host => RootFs::Host { layer, mask: self.masked.clone() },
+            RootSource::Layers(layers) => {
+                RootFs::Layers { layer, lower: layers.iter().rev().cloned().collect() }
+            }
             _ => return Err(ConfigError::Root { image: image.reference.to_string() }),
         };
         let mut config = ContainerConfig::new(
@@ -229,6 +238,8 @@ impl PodPlan {
         );
         config.readonly_rootfs = context.is_some_and(|c| c.read_only_root_filesystem == Some(true));
         config.mounts = self.mounts(container, attempt, volumes)?;
+        config.writable = self.image_volumes(image, &config.mounts);
+        config.stop_signal = stop_signal(image)?;
         config.resources = resources::of_container(&container.resources);
         config.privileged = privileged;
         config.log = Some(self.dirs.log(&container.name, attempt));
@@ -249,20 +260,20 @@ impl PodPlan {
         if argv.is_empty() {
             return Err(ConfigError::NoCommand { container: container.name.clone() });
         }
-        let mut env = environment.list();
-        let hostname = self.hostname();
-        if !env.iter().any(|e| e.starts_with("HOSTNAME=")) {
-            env.push(format!("HOSTNAME={hostname}"));
-        }
         let mut process = Process::new(argv);
-        process.env = env;
+        process.env = environment.list();
         let cwd = container
             .working_dir
             .as_deref()
             .filter(|d| !d.is_empty())
             .unwrap_or(&image.config.working_dir);
         process.cwd = PathBuf::from(if cwd.is_empty() { "/" } else { cwd });
-        self.identity(container, image, &mut process)?;
+        let home = self.identity(container, image, &mut process)?;
+        for (name, value) in [("HOSTNAME", self.hostname()), ("HOME", home)] {
+            if !process.env.iter().any(|e| e.split_once('=').is_some_and(|(n, _)| n == name)) {
+                process.env.push(format!("{name}={value}"));
+            }
+        }
         let context = container.security_context.as_ref();
         process.no_new_privileges =
             context.is_some_and(|c| c.allow_privilege_escalation == Some(false));
@@ -274,13 +285,14 @@ impl PodPlan {
         Ok(process)
     }
 
-    /// User and groups: the container's, else the pod's, else the image's.
+    /// User and groups: the container's, else the pod's, else the image's. What is not said is looked up in the image, as
+    /// the home directory is, which is the result.
     fn identity(
         &self,
         container: &Container,
         image: &Image,
         process: &mut Process,
-    ) -> Result<(), ConfigError> {
+    ) -> Result<String, ConfigError> {
         let own = container.security_context.as_ref();
         let of_pod = self.spec().security_context.as_ref();
         let either = |a: Option<i64>, b: Option<i64>| a.or(b).and_then(|n| u32::try_from(n).ok());
@@ -290,19 +302,46 @@ impl PodPlan {
             .and_then(|c| c.run_as_non_root)
             .or(of_pod.and_then(|c| c.run_as_non_root))
             .unwrap_or(false);
-        // The one image there is runs as root; names of users come with images that have them.
-        let image_user = image.config.user.parse::<u32>().unwrap_or(0);
+        let name = user.map_or_else(|| image.config.user.clone(), |uid| uid.to_string());
+        let container = || container.name.clone();
         if non_root && user == Some(0) {
-            return Err(ConfigError::RootByUser { container: container.name.clone() });
+            return Err(ConfigError::RootByUser { container: container() });
         }
-        if non_root && user.is_none() && image_user == 0 {
-            return Err(ConfigError::RootByImage { container: container.name.clone() });
+        if non_root && user.is_none() {
+            match name.split(':').next().unwrap_or_default() {
+                "" | "0" => return Err(ConfigError::RootByImage { container: container() }),
+                user if user.parse::<u32>().is_err() => {
+                    let user = user.to_owned();
+                    return Err(ConfigError::RootByName { container: container(), user });
+                }
+                _ => {}
+            }
         }
-        process.uid = user.unwrap_or(image_user);
-        process.gid = group.unwrap_or(0);
+        let found = image.user(&name);
+        let found = found.map_err(|source| ConfigError::User {
+            container: container(),
+            user: name,
+            source,
+        })?;
+        process.uid = found.uid;
+        process.gid = group.unwrap_or(found.gid);
         let groups = of_pod.map(|c| c.supplemental_groups.as_slice()).unwrap_or_default();
-        process.groups = groups.iter().filter_map(|g| u32::try_from(*g).ok()).collect();
-        Ok(())
+        process.groups = found.supplementary_gids;
+        process.groups.extend(groups.iter().filter_map(|g| u32::try_from(*g).ok()));
+        process.groups.sort_unstable();
+        process.groups.dedup();
+        Ok(found.home)
+    }
+
+    /// The volumes that the image declares and nothing is mounted at: they hold what the image has there, and can be
+    /// written to in any case.
+    fn image_volumes(&self, image: &Image, mounts: &[Mount]) -> Vec<PathBuf> {
+        let declared = image.config.volumes.iter().map(|path| Path::new("/").join(path));
+        declared
+            .filter(|path| path.components().all(|c| c != std::path::Component::ParentDir))
+            .filter(|path| path != Path::new("/"))
+            .filter(|path| !mounts.iter().any(|m| m.destination == *path))
+            .collect()
     }
 
     fn seccomp(&self, container: &Container) -> Seccomp {
@@ -342,6 +381,25 @@ impl PodPlan {
         mounts.sort_by_key(|m| m.destination.components().count());
         Ok(mounts)
     }
+}
+
+/// The signal that the image asks its program to end with: a name, with or without `SIG`, or a number.
+fn stop_signal(image: &Image) -> Result<i32, ConfigError> {
+    let Some(signal) = &image.config.stop_signal else { return Ok(Signal::SIGTERM as i32) };
+    let wrong =
+        || ConfigError::StopSignal { image: image.reference.to_string(), signal: signal.clone() };
+    if let Ok(number) = signal.parse::<i32>() {
+        return if (1..=64).contains(&number) { Ok(number) } else { Err(wrong()) };
+    }
+    let upper = signal.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    if let Some(above) = name.strip_prefix("RTMIN") {
+        let above = above.trim_start_matches('+');
+        let above = if above.is_empty() { Ok(0) } else { above.parse::<i32>() };
+        // The C library keeps the first two for itself.
+        return above.ok().filter(|n| (0..=30).contains(n)).map(|n| 34 + n).ok_or_else(wrong);
+    }
+    format!("SIG{name}").parse::<Signal>().map(|signal| signal as i32).map_err(|_| wrong())
 }
 
 fn source(source: &VolumeSource) -> Source {
@@ -425,7 +483,7 @@ mod tests {
 
     fn image() -> Image {
         let reference = pod_images::HOST_IMAGE.parse().expect("valid");
-        pod_images::Images::open().resolve(&reference).expect("the host is there")
+        pod_images::Images::open("/nonexistent").resolve(&reference).expect("the host is there")
     }
 
     fn instance_of(spec: &str) -> Result<ContainerConfig, ConfigError> {

@@ -12,13 +12,16 @@ use pod_volumes::{Volumes, remove_tree};
 use crate::dirs::{Dirs, StateDir};
 use crate::error::{RuntimeError, chain};
 use crate::machine::this_machine;
-use crate::plan::{PodPlan, sandbox_id};
+use crate::plan::{PodPlan, holder, sandbox_id};
 
 /// Everything of a pod whose sandbox is gone: data, logs, links, state.
 pub(crate) fn remove_files(plan: &PodPlan) -> Vec<String> {
     let mut errors = remove_data(plan);
     errors.extend(remove_links(plan));
     errors.extend(remove_below(&plan.dirs.logs));
+    // Before the name is free for another pod.
+    let images = pod_images::Images::open(&plan.dirs.images);
+    errors.extend(images.release(&holder(&plan.pod)).err().map(|e| chain(&e)));
     if let Err(e) = plan.dirs.state.release() {
         errors.push(format!("cannot remove {}: {e}", plan.dirs.state.path().display()));
     }

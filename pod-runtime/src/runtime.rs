@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::Flock;
 use nix::unistd::geteuid;
+use pod_images::Images;
 use pod_sandbox::Companion;
 use pod_spec::ValidPod;
 use pod_volumes::Volumes;
@@ -19,6 +20,28 @@ use crate::handle::PodHandle;
 use crate::machine::this_machine;
 use crate::plan::{PodPlan, volume_paths};
 use crate::{removal, store};
+
+/// What of the environment an engine gets: where programs lie, and how registries are reached.
+const ENVIRONMENT: [&str; 18] = [
+    "CONTAINERS_REGISTRIES_CONF",
+    "DOCKER_CONFIG",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "PATH",
+    "POD_LOG",
+    "REGISTRY_AUTH_FILE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
 
 /// All pods below one directory. Cheap to clone and to open; it holds nothing open.
 #[derive(Debug, Clone)]
@@ -125,9 +148,8 @@ impl Runtime {
 
         let (root, program) = (self.dirs.root(), self.program()?);
         let (program, argv) = engine::command(program, root, plan.pod.namespace(), plan.pod.name());
-        let env = std::env::vars()
-            .filter(|(name, _)| matches!(name.as_str(), "PATH" | "POD_LOG"))
-            .collect();
+        let env = std::env::vars().filter(|(name, _)| ENVIRONMENT.contains(&name.as_str()));
+        let env = env.collect();
         let companion = Companion { program, argv, env, log: state.engine_log() };
         let config = plan.sandbox(&volumes, companion)?;
         self.sandboxes()?.create(&config)?;
@@ -151,6 +173,30 @@ impl Runtime {
                 fs::set_permissions(&path, fs::Permissions::from_mode(0o644))
             };
             write().map_err(RuntimeError::io(format!("write {}", path.display())))?;
+        }
+        Ok(())
+    }
+
+    /// The images of the machine, which all pods of this runtime share.
+    pub fn images(&self) -> Images {
+        let dir = self.dirs.images();
+        match &self.helper {
+            Some(helper) => Images::with_helper(dir, helper),
+            None => Images::open(dir),
+        }
+    }
+
+    /// Lets go of the images that are held for pods which are no more: those that were removed while something went wrong.
+    ///
+    /// # Errors
+    /// When the pods or the images cannot be read.
+    pub fn release_images(&self) -> Result<(), RuntimeError> {
+        let images = self.images();
+        for holder in images.all_holders()? {
+            let (namespace, name) = holder.split_once('/').unwrap_or(("", &holder));
+            if !self.dirs.state(namespace, name).path().exists() {
+                images.release(&holder)?;
+            }
         }
         Ok(())
     }

@@ -150,8 +150,15 @@ pub struct ContainerConfig {
     /// Mounted in this order, after the standard ones.
     #[serde(default)]
     pub mounts: Vec<Mount>,
+    /// Absolute paths of directories that stay writable when `/` is mounted read-only; missing ones are made. What is
+    /// written there lies in the writable layer.
+    #[serde(default)]
+    pub writable: Vec<PathBuf>,
     /// Its first process.
     pub process: Process,
+    /// The number of the signal that asks it to end. Default: SIGTERM.
+    #[serde(default = "sigterm")]
+    pub stop_signal: i32,
     /// Its own limits.
     #[serde(default)]
     pub resources: Resources,
@@ -171,12 +178,18 @@ impl ContainerConfig {
             rootfs,
             readonly_rootfs: false,
             mounts: Vec::new(),
+            writable: Vec::new(),
             process,
+            stop_signal: sigterm(),
             resources: Resources::default(),
             privileged: false,
             log: None,
         }
     }
+}
+
+const fn sigterm() -> i32 {
+    nix::libc::SIGTERM
 }
 
 /// What a container's root file system is made of.

@@ -37,9 +37,10 @@ pub(crate) enum Request {
     Start {
         id: ContainerId,
     },
+    /// Without a number, the one the container is asked to end with.
     Signal {
         id: ContainerId,
-        signal: i32,
+        signal: Option<i32>,
     },
     /// Kills what runs and forgets the container.
     Remove {

@@ -118,7 +118,16 @@ impl Sandbox {
     /// # Errors
     /// When there is no such container or it has exited.
     pub fn signal(&self, id: &ContainerId, signal: i32) -> Result<(), SandboxError> {
-        self.done(&Request::Signal { id: id.clone(), signal })
+        self.done(&Request::Signal { id: id.clone(), signal: Some(signal) })
+    }
+
+    /// Asks a container's first process to end, by the [signal](ContainerConfig::stop_signal) of its configuration. It may
+    /// take its time, or not listen at all.
+    ///
+    /// # Errors
+    /// When there is no such container or it has exited.
+    pub fn stop(&self, id: &ContainerId) -> Result<(), SandboxError> {
+        self.done(&Request::Signal { id: id.clone(), signal: None })
     }
 
     /// Kills what runs in a container and removes it with its cgroup and writable layer. Its log stays. Missing is fine.

@@ -6,9 +6,10 @@ use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
+use std::time::Instant;
 
-use pod_images::{Images, PullPolicy, Reference};
-use pod_lifecycle::{Action, Event};
+use pod_images::{Image, Images, LeaseError, PullError, PullOptions, PullPolicy, Reference};
+use pod_lifecycle::{Action, Event, EventKind, PodEvent};
 use pod_network::Network;
 use pod_sandbox::{Call, RequestError, Sandbox, SandboxError, SandboxStatus};
 use pod_spec::{Container, ImagePullPolicy};
@@ -17,11 +18,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::observe::full_id;
 use crate::clock::now;
 use crate::error::chain;
-use crate::plan::{PodPlan, VolumePaths, container_id, instance};
+use crate::plan::{PodPlan, VolumePaths, container_id, holder, instance};
+use crate::puller::{self, PullFailure};
 use crate::readable::{ReadError, Readable};
 use crate::termination;
 
-const SIGTERM: i32 = nix::libc::SIGTERM;
 const SIGKILL: i32 = nix::libc::SIGKILL;
 
 /// The effects of one pod.
@@ -45,7 +46,23 @@ struct Shared {
     sandbox: Sandbox,
     volumes: VolumePaths,
     images: Images,
-    events: mpsc::UnboundedSender<Event>,
+    done: mpsc::UnboundedSender<Done>,
+}
+
+/// What comes of an effect.
+pub(super) enum Done {
+    /// Something the machine has waited for.
+    Event(Event),
+    /// Something to be told to people.
+    Note(PodEvent),
+}
+
+/// How a container is brought to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// By the signal that it listens to.
+    Asked,
+    Killed,
 }
 
 /// A start's place among the others.
@@ -59,7 +76,7 @@ struct Turn {
 
 /// Why a container did not start: the kubelet's reason, and for people.
 struct StartFailure {
-    reason: &'static str,
+    reason: String,
     message: String,
 }
 
@@ -68,16 +85,16 @@ impl Effects {
         plan: Rc<PodPlan>,
         sandbox: Sandbox,
         volumes: VolumePaths,
-        events: mpsc::UnboundedSender<Event>,
+        done: mpsc::UnboundedSender<Done>,
     ) -> Self {
-        let shared = Shared { plan, sandbox, volumes, images: Images::open(), events };
+        let images = Images::open(&plan.dirs.images);
+        let shared = Shared { plan, sandbox, volumes, images, done };
         Self { shared: Rc::new(shared), starting: Rc::default(), previous: None }
     }
 
     /// Puts an event into the machine's queue.
     pub fn tell(&self, event: Event) {
-        // The engine outlives its effects, so somebody listens.
-        let _ = self.shared.events.send(event);
+        self.shared.tell(Done::Event(event));
     }
 
     /// Begins to carry an action out.
@@ -85,8 +102,8 @@ impl Effects {
         match action {
             Action::CreateSandbox => self.set_up_network(),
             Action::StartContainer { container, attempt } => self.start(container, attempt),
-            Action::Terminate { container, attempt } => self.signal(container, attempt, SIGTERM),
-            Action::Kill { container, attempt } => self.signal(container, attempt, SIGKILL),
+            Action::Terminate { container, attempt } => self.end(container, attempt, Ending::Asked),
+            Action::Kill { container, attempt } => self.end(container, attempt, Ending::Killed),
             Action::RemoveSandbox | Action::Record(_) => {}
         }
     }
@@ -118,19 +135,19 @@ impl Effects {
         let task = tokio::task::spawn_local(async move {
             let result = shared.start(&name, attempt, turn).await;
             starting.borrow_mut().remove(&name);
-            let _ = shared.events.send(shared.outcome(name, attempt, result));
+            shared.tell(Done::Event(shared.outcome(name, attempt, result)));
         });
         self.starting
             .borrow_mut()
             .insert(container, Starting { attempt, task: task.abort_handle(), requested });
     }
 
-    fn signal(&self, container: String, attempt: u32, signal: i32) {
+    fn end(&self, container: String, attempt: u32, ending: Ending) {
         let Ok(id) = container_id(&container, attempt) else { return };
         let starting = self.starting.borrow();
         if let Some(starting_now) = starting.get(&container).filter(|s| s.attempt == attempt) {
             // A program that may run already is told to end as soon as the machine knows that it runs.
-            let wait = signal == SIGTERM && starting_now.requested.get();
+            let wait = ending == Ending::Asked && starting_now.requested.get();
             drop(starting);
             if !wait {
                 self.abandon(&container, attempt);
@@ -138,7 +155,11 @@ impl Effects {
             return;
         }
         drop(starting);
-        match self.shared.sandbox.signal(&id, signal) {
+        let signalled = match ending {
+            Ending::Asked => self.shared.sandbox.stop(&id),
+            Ending::Killed => self.shared.sandbox.signal(&id, SIGKILL),
+        };
+        match signalled {
             // It has ended, and the machine is told so from elsewhere.
             Ok(())
             | Err(SandboxError::Request(
@@ -159,8 +180,8 @@ impl Effects {
                 tracing::warn!(container = name, "{}", chain(&error));
             }
             let message = "its start was given up".to_owned();
-            let failure = StartFailure { reason: "CreateContainerError", message };
-            let _ = shared.events.send(shared.outcome(name, attempt, Err(failure)));
+            let failure = StartFailure { reason: "CreateContainerError".to_owned(), message };
+            shared.tell(Done::Event(shared.outcome(name, attempt, Err(failure))));
         });
     }
 
@@ -173,7 +194,7 @@ impl Effects {
         }
         for container in seen.iter().flat_map(|s| &s.containers) {
             if let Some((name, attempt)) = instance(&container.id) {
-                self.signal(name.to_owned(), attempt, SIGKILL);
+                self.end(name.to_owned(), attempt, Ending::Killed);
             }
         }
     }
@@ -187,15 +208,25 @@ impl Effects {
 }
 
 impl Shared {
-    async fn start(&self, name: &str, attempt: u32, turn: Turn) -> Result<(), StartFailure> {
-        let fail =
-            |reason| move |e: &dyn std::error::Error| StartFailure { reason, message: chain(e) };
+    fn tell(&self, done: Done) {
+        // The engine outlives its effects, so somebody listens.
+        let _ = self.done.send(done);
+    }
+
+    /// Starts a container and returns what identifies its image.
+    async fn start(&self, name: &str, attempt: u32, turn: Turn) -> Result<String, StartFailure> {
+        let fail = |reason: &'static str| {
+            move |e: &dyn std::error::Error| StartFailure {
+                reason: reason.to_owned(),
+                message: chain(e),
+            }
+        };
         let creating = fail("CreateContainerError");
         let container = self.plan.container(name).ok_or_else(|| StartFailure {
-            reason: "CreateContainerConfigError",
+            reason: "CreateContainerConfigError".to_owned(),
             message: format!("the pod has no container `{name}`"),
         })?;
-        let image = self.image(container)?;
+        let image = self.image(container).await?;
         let config = self
             .plan
             .instance(container, attempt, &image, &self.volumes)
@@ -219,28 +250,90 @@ impl Shared {
         drop(turn.started);
         finish(call).await.map_err(|e| match e {
             SandboxError::Request(RequestError::Start { message, .. }) => {
-                StartFailure { reason: "StartError", message }
+                StartFailure { reason: "StartError".to_owned(), message }
             }
             e => creating(&e),
-        })
+        })?;
+        Ok(image.repo_digest.unwrap_or(image.id))
     }
 
-    fn image(&self, container: &Container) -> Result<pod_images::Image, StartFailure> {
-        let reference: Reference =
-            container.image.parse().map_err(|e: pod_images::ReferenceError| StartFailure {
-                reason: e.reason(),
-                message: chain(&e),
-            })?;
-        let policy = match container.image_pull_policy {
+    /// The image of a container, pulled when its policy says so, and held for the pod from now on.
+    async fn image(&self, container: &Container) -> Result<Image, StartFailure> {
+        let name = &container.image;
+        let reference: Reference = name.parse().map_err(|e: pod_images::ReferenceError| {
+            StartFailure { reason: e.reason().to_owned(), message: chain(&e) }
+        })?;
+        let mut policy = match container.image_pull_policy {
             Some(ImagePullPolicy::Never) => PullPolicy::Never,
             Some(ImagePullPolicy::IfNotPresent) => PullPolicy::IfNotPresent,
             _ => PullPolicy::Always,
         };
-        let unavailable = |e: pod_images::ImageError| StartFailure {
-            reason: e.reason(policy),
-            message: chain(&e),
-        };
-        self.images.resolve(&reference).map_err(unavailable)
+        loop {
+            if policy == PullPolicy::Always && !reference.is_host() {
+                self.pull(container, &reference).await?;
+            }
+            let local =
+                self.images.ensure(&reference, PullPolicy::Never, &PullOptions::default()).await;
+            let image = match local {
+                Err(PullError::Image(error)) if error.is_absent() => match policy {
+                    PullPolicy::IfNotPresent => {
+                        policy = PullPolicy::Always;
+                        continue;
+                    }
+                    _ => {
+                        let message = format!(
+                            "Container image \"{name}\" is not present with pull policy of Never"
+                        );
+                        return Err(StartFailure {
+                            reason: "ErrImageNeverPull".to_owned(),
+                            message,
+                        });
+                    }
+                },
+                Err(error) => {
+                    let reason = error.reason(PullPolicy::Always).to_owned();
+                    return Err(StartFailure { reason, message: chain(&error) });
+                }
+                Ok(image) => image,
+            };
+            match self.images.lease(&image.id, &holder(&self.plan.pod)) {
+                Ok(()) => {
+                    if policy != PullPolicy::Always {
+                        let words =
+                            format!("Container image \"{name}\" already present on machine");
+                        self.note("Pulled", container, words);
+                    }
+                    return Ok(image);
+                }
+                // Somebody has removed it in this very moment.
+                Err(LeaseError::NotPresent { .. }) => {}
+                Err(error) => {
+                    let reason = "ImageInspectError".to_owned();
+                    return Err(StartFailure { reason, message: chain(&error) });
+                }
+            }
+        }
+    }
+
+    async fn pull(&self, container: &Container, reference: &Reference) -> Result<(), StartFailure> {
+        let name = &container.image;
+        self.note("Pulling", container, format!("Pulling image \"{name}\""));
+        let began = Instant::now();
+        let pulled = puller::pull(&self.plan.dirs.images, reference).await;
+        pulled.map_err(|PullFailure { reason, message }| StartFailure { reason, message })?;
+        let took = began.elapsed().as_secs_f64();
+        let words = format!("Successfully pulled image \"{name}\" in {took:.3}s");
+        self.note("Pulled", container, words);
+        Ok(())
+    }
+
+    fn note(&self, reason: &str, container: &Container, message: String) {
+        self.tell(Done::Note(PodEvent {
+            kind: EventKind::Normal,
+            reason: reason.to_owned(),
+            container: Some(container.name.clone()),
+            message,
+        }));
     }
 
     async fn remove(&self, name: &str, attempt: u32) -> Result<(), SandboxError> {
@@ -289,26 +382,23 @@ impl Shared {
         let _ = fs::remove_file(self.log_link(name, attempt));
     }
 
-    fn outcome(&self, container: String, attempt: u32, result: Result<(), StartFailure>) -> Event {
+    fn outcome(
+        &self,
+        container: String,
+        attempt: u32,
+        result: Result<String, StartFailure>,
+    ) -> Event {
         match result {
-            Ok(()) => Event::Started {
+            Ok(image_id) => Event::Started {
                 id: full_id(&self.plan.pod, &container, attempt),
-                image_id: self
-                    .plan
-                    .container(&container)
-                    .map(|c| c.image.clone())
-                    .unwrap_or_default(),
+                image_id,
                 container,
                 attempt,
                 at: now(),
             },
-            Err(StartFailure { reason, message }) => Event::StartFailed {
-                container,
-                attempt,
-                reason: reason.to_owned(),
-                message,
-                at: now(),
-            },
+            Err(StartFailure { reason, message }) => {
+                Event::StartFailed { container, attempt, reason, message, at: now() }
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::plan::{PodPlan, sandbox_id};
 use crate::readable::Readable;
 use crate::removal;
 use crate::store::Saved;
-use effects::Effects;
+use effects::{Done, Effects};
 pub(crate) use server::DeleteOptions;
 use server::Request;
 use watchers::Watchers;
@@ -79,7 +79,7 @@ fn run(root: &Path, namespace: &str, name: &str) -> Result<(), RuntimeError> {
 enum Input {
     Sandbox(Box<SandboxStatus>),
     SandboxGone,
-    Effect(Event),
+    Effect(Done),
     Request(Request),
     Tick,
 }
@@ -93,7 +93,7 @@ struct Engine {
     saved: Saved,
     effects: Effects,
     watchers: Watchers,
-    done: mpsc::UnboundedReceiver<Event>,
+    done: mpsc::UnboundedReceiver<Done>,
     requests: mpsc::UnboundedReceiver<Request>,
     /// The last status that the machine was told of.
     seen: Option<SandboxStatus>,
@@ -184,7 +184,8 @@ impl Engine {
                         message: "the sandbox's keeper has ended".to_owned(),
                     })?;
                 }
-                Input::Effect(event) => self.step(event)?,
+                Input::Effect(Done::Event(event)) => self.step(event)?,
+                Input::Effect(Done::Note(event)) => self.note(event)?,
                 Input::Request(request) => self.answer(request)?,
                 Input::Tick => self.step(Event::Tick)?,
             }
@@ -197,7 +198,7 @@ impl Engine {
         let wait = deadline.map(|at| at.since(now()));
         tokio::select! {
             biased;
-            Some(event) = self.done.recv() => Ok(Input::Effect(event)),
+            Some(done) = self.done.recv() => Ok(Input::Effect(done)),
             Some(request) = self.requests.recv() => Ok(Input::Request(request)),
             status = next_status(&mut self.watch) => Ok(status),
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => Ok(Input::Tick),
@@ -234,6 +235,13 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Keeps an event that the machine has no part in.
+    fn note(&mut self, event: PodEvent) -> Result<(), RuntimeError> {
+        self.record(now(), event);
+        let saved = self.plan.dirs.state.write_saved(&self.saved);
+        saved.map_err(RuntimeError::io("write state.json"))
     }
 
     fn record(&mut self, now: Time, event: PodEvent) {

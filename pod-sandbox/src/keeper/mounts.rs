@@ -66,6 +66,8 @@ pub(super) struct Mounts {
     /// Hidden; `None` in a privileged container, which sees all.
     masked: Option<Vec<String>>,
     readonly_root: bool,
+    /// What stays writable all the same.
+    writable: Vec<PathBuf>,
 }
 
 impl Mounts {
@@ -84,6 +86,7 @@ impl Mounts {
             bound: bound.collect::<Result<_, _>>()?,
             masked: (!config.privileged).then(|| masked().collect()),
             readonly_root: config.readonly_rootfs,
+            writable: config.writable.clone(),
         })
     }
 
@@ -97,6 +100,9 @@ impl Mounts {
         special("sysfs", "/sys", PLAIN | ro, None)?;
         place(&self.shm, Path::new("/dev/shm"))?;
         hierarchy.mount_view()?;
+        for path in &self.writable {
+            keep_writable(path, self.readonly_root)?;
+        }
         for (mount, destination) in &self.bound {
             place(mount, destination)?;
         }
@@ -182,6 +188,15 @@ fn place(mount: &OwnedFd, destination: &Path) -> Result<(), MountError> {
         sys::attach_mount(mount.as_fd(), target.as_fd())
     };
     attach().map_err(failed(format!("mount at {}", destination.display())))
+}
+
+/// Makes a directory, with a mount of its own where the root will be read-only, so that it does not become so too.
+fn keep_writable(path: &Path, readonly_root: bool) -> Result<(), MountError> {
+    make_place(path, true).map_err(failed(format!("make {}", path.display())))?;
+    if readonly_root {
+        place(&source(path, false)?, path)?;
+    }
+    Ok(())
 }
 
 fn make_place(path: &Path, directory: bool) -> io::Result<()> {

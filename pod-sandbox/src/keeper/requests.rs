@@ -128,8 +128,9 @@ impl Keeper {
         self.containers.insert(id.clone(), container);
     }
 
-    fn signal(&mut self, id: &ContainerId, signal: i32) -> Result<(), RequestError> {
+    fn signal(&mut self, id: &ContainerId, signal: Option<i32>) -> Result<(), RequestError> {
         let container = self.containers.get(id).ok_or_else(|| not_found(id))?;
+        let signal = signal.unwrap_or(container.config.stop_signal);
         let first = container.first().ok_or_else(|| wrong_state(id, &container.state, "signal"))?;
         match sys::pidfd_signal(first.pidfd.as_fd(), signal) {
             // It has ended, and the news of it is on its way.

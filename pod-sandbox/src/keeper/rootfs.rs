@@ -104,13 +104,23 @@ fn overlay(
     .map_err(failed(format!("mount overlay at {}", target.display())))
 }
 
+/// The lower directories of an image lie in one directory and are named relative to it: all options of a mount have to
+/// fit on one page.
 fn mount_overlay(lower: &[PathBuf], upper: &Path, work: &Path, target: &Path) -> io::Result<()> {
-    let lower: Vec<String> = lower.iter().map(|p| escape(p)).collect();
+    let shelf = lower.first().and_then(|first| first.parent());
+    let shelf = shelf.filter(|shelf| lower.iter().all(|l| l.parent() == Some(shelf)));
+    if let Some(shelf) = shelf {
+        std::env::set_current_dir(shelf)?;
+    }
+    let name = |path: &Path| escape(path.file_name().map_or(path, Path::new));
+    let lower: Vec<String> =
+        lower.iter().map(|p| if shelf.is_some() { name(p) } else { escape(p) }).collect();
     let options =
         format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), escape(upper), escape(work));
     let flags = MsFlags::empty();
-    mount(Some("overlay"), target, Some("overlay"), flags, Some(options.as_str()))
-        .map_err(io::Error::from)
+    let mounted = mount(Some("overlay"), target, Some("overlay"), flags, Some(options.as_str()));
+    std::env::set_current_dir("/")?;
+    Ok(mounted?)
 }
 
 /// Paths stand between commas and colons in the options of an overlay.

@@ -84,19 +84,15 @@ fn namespaces(shared: &Shared<'_>) -> Result<Vec<LinuxNamespace>, OciSpecError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ContainerId, Mount, Process, RootFs};
+    use crate::config::{ContainerId, Process, RootFs};
 
     fn config(privileged: bool) -> ContainerConfig {
-        ContainerConfig {
-            id: ContainerId::new("web.0").expect("valid"),
-            rootfs: RootFs::Directory("/r".into()),
-            readonly_rootfs: true,
-            mounts: vec![Mount { source: "/a".into(), destination: "/b".into(), readonly: true }],
-            process: Process::new(["true"]),
-            resources: Default::default(),
-            privileged,
-            log: None,
-        }
+        let id = ContainerId::new("web.0").expect("valid");
+        let rootfs = RootFs::Directory("/r".into());
+        let mut config = ContainerConfig::new(id, rootfs, Process::new(["true"]));
+        config.readonly_rootfs = true;
+        config.privileged = privileged;
+        config
     }
 
     fn shared() -> Shared<'static> {
