@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use pod_images::{CatalogError, LeaseError, LoadError, PullError, RemoveError, SaveError};
 use pod_runtime::{RequestError, RuntimeError, SandboxError};
 
 use crate::{exit, output};
@@ -25,6 +26,12 @@ pub enum CliError {
          leave --namespace out, or give `--namespace={manifest}`"
     )]
     Namespace { manifest: String, given: String },
+    /// What is given is no name of an image.
+    #[error(transparent)]
+    Reference(pod_images::ReferenceError),
+    /// Something with the images of this machine.
+    #[error(transparent)]
+    Image(Box<ImageCommandError>),
     /// The arguments make no sense together.
     #[error("{0}")]
     Usage(String),
@@ -64,6 +71,35 @@ pub enum CliError {
     Reported { code: u8 },
 }
 
+/// What can go wrong with images.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageCommandError {
+    #[error(transparent)]
+    Pull(#[from] PullError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Save(#[from] SaveError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Remove(#[from] RemoveError),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+}
+
+impl ImageCommandError {
+    /// Whether there is no such image.
+    fn is_not_found(&self) -> bool {
+        matches!(
+            self,
+            Self::Catalog(CatalogError::NotFound { .. })
+                | Self::Remove(RemoveError::Catalog(CatalogError::NotFound { .. }))
+                | Self::Save(SaveError::Catalog(CatalogError::NotFound { .. }))
+        )
+    }
+}
+
 impl From<RuntimeError> for CliError {
     fn from(error: RuntimeError) -> Self {
         Self::Runtime(Box::new(error))
@@ -71,6 +107,16 @@ impl From<RuntimeError> for CliError {
 }
 
 impl CliError {
+    /// A failed operation on images.
+    pub fn image(error: impl Into<ImageCommandError>) -> Self {
+        Self::Image(Box::new(error.into()))
+    }
+
+    /// A name that is none.
+    pub fn reference(error: pod_images::ReferenceError) -> Self {
+        Self::Reference(error)
+    }
+
     /// A failed operation of this process itself.
     pub fn io<E: Into<io::Error>>(action: &'static str) -> impl FnOnce(E) -> Self {
         move |source| Self::Io { action, source: source.into() }
@@ -87,10 +133,13 @@ impl CliError {
             Self::Runtime(error) => runtime_code(error),
             Self::KeptUnready { source, .. } => runtime_code(source),
             Self::Manifest { .. } => exit::MANIFEST,
-            Self::Usage(_) | Self::Namespace { .. } => exit::USAGE,
+            Self::Usage(_) | Self::Namespace { .. } | Self::Reference(_) => exit::USAGE,
+            Self::Image(error) if error.is_not_found() => exit::NOT_FOUND,
+            Self::Image(error) if is_denied(error) => exit::PRIVILEGE,
             Self::Differs { .. } | Self::Terminating { .. } => exit::EXISTS,
             Self::Reported { code } => *code,
-            Self::ReadManifest { .. }
+            Self::Image(_)
+            | Self::ReadManifest { .. }
             | Self::TimedOut { .. }
             | Self::NeverReached { .. }
             | Self::Output(_)
@@ -139,17 +188,24 @@ fn runtime_code(error: &RuntimeError) -> u8 {
 }
 
 /// Whether a file was refused to a user that is not root.
-fn is_denied(error: &RuntimeError) -> bool {
-    let source = match error {
-        RuntimeError::Io { source, .. }
-        | RuntimeError::Sandbox(SandboxError::Io { source, .. }) => source,
-        _ => return false,
-    };
-    source.kind() == io::ErrorKind::PermissionDenied && !nix::unistd::geteuid().is_root()
+fn is_denied(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|e| e.kind() == io::ErrorKind::PermissionDenied) {
+            return !nix::unistd::geteuid().is_root();
+        }
+        cause = error.source();
+    }
+    false
 }
 
 fn needs_root(error: &CliError) -> bool {
-    matches!(error, CliError::Runtime(error) if is_denied(error))
+    match error {
+        CliError::Runtime(error) => is_denied(error.as_ref()),
+        CliError::Image(error) => is_denied(error.as_ref()),
+        _ => false,
+    }
 }
 
 /// An error and its causes in one line, outermost first; what a message already ends with is not said twice.

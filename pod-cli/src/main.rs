@@ -10,11 +10,14 @@ mod exit;
 mod manifest;
 mod object;
 mod output;
+mod progress;
 mod resource;
+mod size;
 mod span;
 mod start;
 mod summary;
 mod table;
+mod targets;
 mod up;
 
 use std::process::ExitCode;

@@ -24,6 +24,12 @@ pub fn load(file: &str, globals: &Globals) -> Result<ValidPod, CliError> {
     pod.validate().map_err(wrong)
 }
 
+/// The images that a pod's containers run, those of them that are names of images.
+pub fn images(pod: &ValidPod) -> Vec<pod_images::Reference> {
+    let all = pod.spec().init_containers.iter().chain(&pod.spec().containers);
+    all.filter_map(|container| container.image.parse().ok()).collect()
+}
+
 /// Says which fields make no difference here.
 pub fn notice(pod: &ValidPod) {
     for notice in pod.notices() {

@@ -4,23 +4,23 @@ use pod_runtime::{PodStatus, RuntimeError};
 use pod_spec::status::ContainerState;
 
 /// The reasons that lie in the manifest: no container was ever able to begin, and trying again would not change that.
-const HOPELESS: [&str; 8] = [
+const HOPELESS: [&str; 5] = [
     "ContainerCannotRun",
     "CreateContainerConfigError",
     "CreateContainerError",
-    "ErrImageNeverPull",
-    "ErrImagePull",
-    "ImagePullBackOff",
     "InvalidImageName",
     "StartError",
 ];
+
+/// Those that lie in the image not being there. It may come, so a pod in the background goes on trying.
+const ABSENT: [&str; 3] = ["ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff"];
 
 /// Whether the pod could not start for what its manifest says, rather than for what its containers did.
 pub fn is_hopeless(error: &RuntimeError) -> bool {
     matches!(error, RuntimeError::NotReached { reason, .. } if HOPELESS.contains(&reason.as_str()))
 }
 
-/// The same, from the status of a pod that has not begun yet.
+/// The same, or that an image is not there, from the status of a pod that has not begun yet.
 pub fn hopeless(pod: &str, status: &PodStatus) -> Option<RuntimeError> {
     let all = status.init_container_statuses.iter().chain(&status.container_statuses);
     let states = all.flat_map(|c| [&c.state, &c.last_state].map(|state| (&c.name, state)));
@@ -34,7 +34,8 @@ fn why(state: &ContainerState) -> Option<(&str, &str)> {
     let waiting = state.waiting.as_ref().map(|w| (&w.reason, &w.message));
     let (reason, message) =
         waiting.or(state.terminated.as_ref().map(|t| (&t.reason, &t.message)))?;
-    let reason = reason.as_deref().filter(|reason| HOPELESS.contains(reason))?;
+    let reason =
+        reason.as_deref().filter(|reason| HOPELESS.contains(reason) || ABSENT.contains(reason))?;
     Some((reason, message.as_deref().unwrap_or("for an unknown reason")))
 }
 

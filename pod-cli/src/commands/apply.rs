@@ -4,6 +4,7 @@ use pod_runtime::{PodHandle, Runtime, RuntimeError, ValidPod};
 
 use crate::args::{Apply, Globals};
 use crate::error::CliError;
+use crate::progress::Progress;
 
 use crate::{event_loop, exit, manifest, output, start};
 
@@ -18,7 +19,8 @@ async fn apply(runtime: &Runtime, pod: ValidPod) -> Result<u8, CliError> {
     let name = pod.name().to_owned();
     match runtime.run(pod.clone()).await {
         Ok(handle) => {
-            came_up(&handle).await?;
+            let progress = Progress::of(&runtime.images(), manifest::images(&pod));
+            progress.beside(came_up(&handle)).await?;
             output::line(&format!("pod/{name} created"))?;
         }
         Err(error @ RuntimeError::Exists { .. }) => {

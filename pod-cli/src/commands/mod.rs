@@ -4,6 +4,7 @@ mod apply;
 mod delete;
 mod exec;
 mod get;
+mod image;
 mod logs;
 mod up;
 mod version;
@@ -22,6 +23,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Exec(args) => exec::run(&globals, args),
         Command::Delete(args) => delete::run(&globals, &args),
         Command::Wait(args) => wait::run(&globals, &args),
+        Command::Image(args) => image::run(&globals, &args),
         Command::Version => version::run(),
     }
 }

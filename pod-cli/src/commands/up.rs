@@ -2,17 +2,22 @@
 
 use std::rc::Rc;
 
+use pod_images::{PullOptions, PullPolicy, Reference};
 use pod_runtime::{
     Changes, LogLine, LogOptions, OutputStream, PodHandle, PodPhase, PodStatus, Runtime,
     RuntimeError, ValidPod,
 };
+use pod_spec::{Container, ImagePullPolicy};
 use tokio::task::JoinSet;
 
 use crate::args::{Globals, Up};
 use crate::error::CliError;
+use crate::progress::Progress;
 use crate::up::{Narrator, Prefixes, Printer, Signals, Stop, Voice, exit_code};
 use crate::{event_loop, manifest, start};
 
+/// The exit code of a command that a signal ended before there was a pod.
+const INTERRUPTED: u8 = 130;
 /// How much of a line is held back until its end is there.
 const MAX_LINE: usize = 256 << 10;
 
@@ -25,7 +30,11 @@ pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
 
 async fn up(runtime: &Runtime, pod: ValidPod, keep: bool) -> Result<u8, CliError> {
     // Before there is anything to stop, so that a signal that comes early is not lost.
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
+    tokio::select! {
+        () = signals.next() => return Ok(INTERRUPTED),
+        () = fetch(runtime, &pod) => {}
+    }
     let handle = runtime.run(pod).await?;
     let result = async { Session::new(&handle, signals)?.run(keep).await }.await;
     if result.is_err()
@@ -34,6 +43,21 @@ async fn up(runtime: &Runtime, pod: ValidPod, keep: bool) -> Result<u8, CliError
         error.report();
     }
     result
+}
+
+/// Pulls what is missing, with bars, before anything else is shown. What cannot be pulled the pod itself tells of.
+async fn fetch(runtime: &Runtime, pod: &ValidPod) {
+    let images = runtime.images();
+    let policy = |container: &Container| match container.image_pull_policy {
+        Some(ImagePullPolicy::Never) => PullPolicy::Never,
+        _ => PullPolicy::IfNotPresent,
+    };
+    let options = PullOptions::default();
+    for container in pod.spec().init_containers.iter().chain(&pod.spec().containers) {
+        let Ok(reference) = container.image.parse::<Reference>() else { continue };
+        let progress = Progress::of(&images, [reference.clone()]);
+        let _ = progress.beside(images.ensure(&reference, policy(container), &options)).await;
+    }
 }
 
 /// Deletes the pod and waits until it is gone.

@@ -1,0 +1,19 @@
+//! `pod image prune`.
+
+use pod_images::Prune;
+use pod_runtime::Runtime;
+
+use super::rm;
+use crate::args::ImagePrune;
+use crate::error::CliError;
+use crate::{exit, output, size};
+
+pub fn run(runtime: &Runtime, args: &ImagePrune) -> Result<u8, CliError> {
+    // What pods that are gone still hold, nothing uses.
+    runtime.release_images()?;
+    let which = if args.all { Prune::Unused } else { Prune::Unnamed };
+    let removed = runtime.images().prune(which).map_err(CliError::image)?;
+    rm::tell(&removed)?;
+    output::line(&format!("Total reclaimed space: {}", size::words(removed.bytes)))?;
+    Ok(exit::OK)
+}
