@@ -2,6 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
+
 /// The digest of a blob, such as `sha256:` and 64 lowercase hexadecimal digits.
 ///
 /// Its text is safe as part of a file name and of a URL: it holds nothing but lowercase
@@ -58,6 +61,63 @@ impl FromStr for Digest {
             Some(("sha512", hex)) if hex.len() == 128 && hex_of(hex) => Ok(Self(text.to_owned())),
             _ => Err(DigestError { text: text.chars().take(160).collect() }),
         }
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A digest in the making.
+#[derive(Clone, Debug)]
+pub(crate) enum Hasher {
+    Sha256(sha2::Sha256),
+    Sha512(Box<sha2::Sha512>),
+}
+
+impl Hasher {
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Sha256 => Self::Sha256(sha2::Sha256::new()),
+            Algorithm::Sha512 => Self::Sha512(Box::default()),
+        }
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(hash) => hash.update(bytes),
+            Self::Sha512(hash) => hash.update(bytes),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Digest {
+        let (name, bytes) = match self {
+            Self::Sha256(hash) => ("sha256:", hash.finalize().to_vec()),
+            Self::Sha512(hash) => ("sha512:", hash.finalize().to_vec()),
+        };
+        let mut text = name.to_owned();
+        for byte in bytes {
+            for digit in [byte >> 4, byte & 15] {
+                text.extend(char::from_digit(u32::from(digit), 16));
+            }
+        }
+        Digest(text)
+    }
+
+    /// The SHA-256 digest of bytes that are all there.
+    pub(crate) fn digest(bytes: &[u8]) -> Digest {
+        let mut hasher = Self::new(Algorithm::Sha256);
+        hasher.update(bytes);
+        hasher.finish()
     }
 }
 

@@ -20,6 +20,7 @@
 mod config;
 mod digest;
 mod reference;
+#[expect(dead_code, unused_imports, reason = "the pull that calls it comes next")]
 mod registry;
 mod store;
 mod user;
@@ -27,6 +28,10 @@ mod user;
 pub use config::ImageConfig;
 pub use digest::{Algorithm, Digest, DigestError};
 pub use reference::{HOST_IMAGE, Reference, ReferenceError};
-pub use registry::{Configuration, ConfigurationError, Endpoint, EndpointError, Places, Version};
+pub use registry::{
+    CertificateError, Configuration, ConfigurationError, Credentials, CredentialsError, Endpoint,
+    EndpointError, HelperError, Limits, Login, Places, RegistryError, RegistryFault, Secret,
+    Version,
+};
 pub use store::{Image, ImageError, Images, PullPolicy, RootSource};
 pub use user::{ResolvedUser, UserError, resolve_user};

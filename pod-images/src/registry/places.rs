@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the settings of registries lie: those of the machine and those of the user.
 ///
@@ -48,5 +48,71 @@ impl Places {
                 .or_else(|| Some(PathBuf::from(format!("/run/containers/{uid}")))),
             docker: path("DOCKER_CONFIG").or_else(|| below_home(".docker")),
         }
+    }
+
+    /// The files with logins, those that count most first.
+    pub(crate) fn login_files(&self) -> Vec<PathBuf> {
+        let join = |dir: &Option<PathBuf>, name: &str| dir.as_ref().map(|dir| dir.join(name));
+        match &self.logins {
+            Some(file) => vec![file.clone()],
+            None => [
+                join(&self.session, "auth.json"),
+                join(&self.user, "containers/auth.json"),
+                join(&self.docker, "config.json"),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
+        }
+    }
+
+    /// The directories that hold one directory of certificates for each host.
+    pub(crate) fn certificate_directories(&self) -> Vec<PathBuf> {
+        let below = |dir: &Path| [dir.join("containers/certs.d"), dir.join("docker/certs.d")];
+        let user = self.user.iter().map(|dir| dir.join("containers/certs.d"));
+        user.chain(self.machine.iter().flat_map(|dir| below(dir))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(variables: &[(&str, &str)]) -> Places {
+        let find = |name: &str| variables.iter().find(|(n, _)| *n == name);
+        Places::of(|name| find(name).map(|(_, value)| value.into()), 7)
+    }
+
+    #[test]
+    fn the_environment_moves_what_it_names() {
+        let plain = places(&[("HOME", "/h"), ("REGISTRY_AUTH_FILE", "")]);
+        assert_eq!(
+            plain.login_files(),
+            [
+                "/run/containers/7/auth.json",
+                "/h/.config/containers/auth.json",
+                "/h/.docker/config.json"
+            ]
+            .map(PathBuf::from)
+        );
+        let moved = places(&[
+            ("HOME", "/h"),
+            ("XDG_CONFIG_HOME", "/c"),
+            ("XDG_RUNTIME_DIR", "/r"),
+            ("DOCKER_CONFIG", "/d"),
+        ]);
+        assert_eq!(
+            moved.login_files(),
+            ["/r/containers/auth.json", "/c/containers/auth.json", "/d/config.json"]
+                .map(PathBuf::from)
+        );
+        assert_eq!(
+            moved.certificate_directories(),
+            ["/c/containers/certs.d", "/etc/containers/certs.d", "/etc/docker/certs.d"]
+                .map(PathBuf::from)
+        );
+        let named = places(&[("REGISTRY_AUTH_FILE", "/a.json")]);
+        assert_eq!(named.login_files(), [PathBuf::from("/a.json")]);
+        assert_eq!((named.user, named.docker), (None, None));
     }
 }
