@@ -1,37 +1,60 @@
 //! Image references and the root filesystems they stand for.
 //!
-//! Today one image is known: [`HOST_IMAGE`], the root filesystem of the machine
-//! itself. Every other name is parsed and checked, and then answered with
-//! [`ImageError::NotPresent`].
+//! [`Images`] is a store in a directory. It says what an image is and where its layers lie, unpacked, each of them in a
+//! directory that can be a lower layer of an overlay. The reserved name [`HOST_IMAGE`] is the root filesystem of the
+//! machine itself.
 //!
-//! What this crate does not do: it mounts nothing (the caller turns a
-//! [`RootSource`] into a mount), it knows nothing of pods, and it does not pull.
+//! What this crate does not do: it mounts nothing that its callers would see (they turn a [`RootSource`] into a mount), it
+//! knows nothing of pods, and it builds and pushes no images.
+//!
+//! Images come from strangers. Layers are unpacked by a process that has nothing but the directory it writes to. It is the
+//! own program, executed again: call [`init`] first in `main`, or name a program that does with [`Images::with_helper`].
 //!
 //! ```
 //! use pod_images::{Images, Reference, RootSource};
 //!
-//! let images = Images::open();
+//! let images = Images::open("/var/lib/pod/images");
 //! let image = images.resolve(&"pod.local/host".parse::<Reference>()?)?;
 //! assert_eq!(image.root, RootSource::Host);
 //! assert_eq!(image.config.argv(&["sleep".into()], &["9".into()]), ["sleep", "9"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![expect(dead_code, reason = "the store is there before what fills it")]
+
 mod config;
 mod digest;
+mod images;
+mod manifest;
+mod platform;
 mod reference;
 #[expect(dead_code, unused_imports, reason = "the pull that calls it comes next")]
 mod registry;
 mod store;
+mod unpack;
 mod user;
 
 pub use config::ImageConfig;
 pub use digest::{Algorithm, Digest, DigestError};
+pub use images::{Image, ImageError, Images, PullPolicy, RootSource};
+pub use manifest::ManifestError;
+pub use platform::Platform;
 pub use reference::{HOST_IMAGE, Reference, ReferenceError};
 pub use registry::{
     CertificateError, Configuration, ConfigurationError, Credentials, CredentialsError, Endpoint,
-    EndpointError, HelperError, Limits, Login, Places, RegistryError, RegistryFault, Secret,
+    EndpointError, HelperError, Login, Places, RegistryError, RegistryFault, Secret, Timing,
     Version,
 };
-pub use store::{Image, ImageError, Images, PullPolicy, RootSource};
+pub use store::{BlobError, CommitError, FileError, LayerError};
+pub use unpack::{Limits, UnpackError};
 pub use user::{ResolvedUser, UserError, resolve_user};
+
+/// Does the work of a process that was started to unpack a layer, and ends it; returns at once in any other.
+///
+/// To be called first in `main`, while there is one thread and nothing has been opened.
+pub fn init() {
+    let mut arguments = std::env::args_os();
+    if arguments.next().is_some_and(|name| name == unpack::ROLE) {
+        unpack::run(arguments.next().as_deref());
+    }
+}

@@ -14,6 +14,7 @@ use std::str::FromStr;
 pub const HOST_IMAGE: &str = "pod.local/host";
 
 const DEFAULT_REGISTRY: &str = "docker.io";
+const DEFAULT_TAG: &str = "latest";
 const DEFAULT_NAMESPACE: &str = "library/";
 const MAX_NAME: usize = 255;
 const MAX_TAG: usize = 128;
@@ -65,6 +66,17 @@ impl Reference {
     #[must_use]
     pub fn is_short(&self) -> bool {
         split_domain(&self.text).0.is_none()
+    }
+
+    /// The whole name, with all that is implied: `docker.io/library/busybox:latest`. A digest counts more than a tag,
+    /// which is left out beside it.
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        let version = match (self.digest(), self.tag()) {
+            (Some(digest), _) => format!("@{digest}"),
+            (None, tag) => format!(":{}", tag.unwrap_or(DEFAULT_TAG)),
+        };
+        format!("{}/{}{version}", self.registry, self.repository)
     }
 
     /// Whether this names the machine's own root filesystem.
@@ -257,6 +269,19 @@ mod tests {
 
     fn parse(text: &str) -> Result<Reference, ReferenceError> {
         text.parse()
+    }
+
+    #[test]
+    fn the_whole_name_is_the_same_for_all_ways_to_write_it() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        for (text, whole) in [
+            ("busybox", "docker.io/library/busybox:latest".to_owned()),
+            ("docker.io/library/busybox:latest", "docker.io/library/busybox:latest".to_owned()),
+            ("localhost:5000/x:1", "localhost:5000/x:1".to_owned()),
+            (&format!("q.io/a/b:1@{digest}"), format!("q.io/a/b@{digest}")),
+        ] {
+            assert_eq!(parse(text).unwrap().canonical(), whole);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Limits, RegistryFault};
+use super::{RegistryFault, Timing};
 
 /// How much of an error's text is read, in bytes.
 const MAX_ERROR: u64 = 16 << 10;
@@ -14,7 +14,7 @@ pub(super) async fn bounded(
     mut response: reqwest::Response,
     most: u64,
     host: &str,
-    limits: &Limits,
+    timing: &Timing,
 ) -> Result<Vec<u8>, RegistryFault> {
     let too_large = RegistryFault::TooLarge { most };
     if response.content_length().is_some_and(|length| length > most) {
@@ -22,7 +22,7 @@ pub(super) async fn bounded(
     }
     let mut body = Vec::new();
     while let Some(chunk) =
-        response.chunk().await.map_err(|error| RegistryFault::of(error, host, limits))?
+        response.chunk().await.map_err(|error| RegistryFault::of(error, host, timing))?
     {
         if (body.len() + chunk.len()) as u64 > most {
             return Err(too_large);

@@ -20,7 +20,7 @@ use super::certificates::CertificateError;
 use super::challenge::Challenge;
 use super::token::{TokenRequest, secret_header};
 use super::transport;
-use super::{Endpoint, Limits, Login, Places, RegistryError, RegistryFault, Version};
+use super::{Endpoint, Login, Places, RegistryError, RegistryFault, Timing, Version};
 
 /// What a registry says is the digest of its answer.
 const CONTENT_DIGEST: &str = "docker-content-digest";
@@ -31,7 +31,7 @@ pub(crate) struct Registry {
     http: reqwest::Client,
     endpoint: Endpoint,
     login: Option<Login>,
-    limits: Limits,
+    timing: Timing,
     /// `https`, or `http` where that is all there is; settled by the first answer.
     scheme: OnceLock<&'static str>,
     /// What was shown last and accepted.
@@ -53,7 +53,7 @@ pub(crate) struct BlobStream {
     response: Response,
     host: String,
     what: String,
-    limits: Limits,
+    timing: Timing,
     /// The place in the blob of the first byte that comes.
     start: u64,
     /// How long the whole blob is, as the registry says.
@@ -66,13 +66,13 @@ impl Registry {
         endpoint: &Endpoint,
         login: Option<Login>,
         places: &Places,
-        limits: &Limits,
+        timing: &Timing,
     ) -> Result<Self, CertificateError> {
         Ok(Self {
-            http: transport::client(endpoint, places, limits)?,
+            http: transport::client(endpoint, places, timing)?,
             endpoint: endpoint.clone(),
             login,
-            limits: limits.clone(),
+            timing: timing.clone(),
             scheme: OnceLock::new(),
             authorization: Mutex::new(None),
         })
@@ -84,7 +84,7 @@ impl Registry {
             http: self.http.clone(),
             endpoint: self.endpoint.clone(),
             login,
-            limits: self.limits.clone(),
+            timing: self.timing.clone(),
             scheme: self.scheme.clone(),
             authorization: Mutex::new(None),
         }
@@ -96,8 +96,8 @@ impl Registry {
     }
 
     /// How long it may take.
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
+    pub(crate) fn timing(&self) -> &Timing {
+        &self.timing
     }
 
     /// The digest of the manifest or index that `version` names now; `None` when the registry
@@ -135,7 +135,7 @@ impl Registry {
         let media_type = header(&response, CONTENT_TYPE.as_str())
             .map(|text| text.split(';').next().unwrap_or(text).trim().to_owned());
         let told = header(&response, CONTENT_DIGEST).and_then(|text| text.parse::<Digest>().ok());
-        let bytes = bounded(response, most, self.endpoint.host(), &self.limits).await?;
+        let bytes = bounded(response, most, self.endpoint.host(), &self.timing).await?;
         let wanted = match version {
             Version::Digest(digest) => Some(digest.clone()),
             Version::Tag(_) => None,
@@ -179,7 +179,7 @@ impl Registry {
         Ok(BlobStream {
             response,
             host,
-            limits: self.limits.clone(),
+            timing: self.timing.clone(),
             start,
             size,
             what: what.clone(),
@@ -223,7 +223,7 @@ impl Registry {
                 Some(value) => request.header(AUTHORIZATION, value),
                 None => request,
             };
-            request.send().await.map_err(|error| RegistryFault::of(error, host, &self.limits))
+            request.send().await.map_err(|error| RegistryFault::of(error, host, &self.timing))
         };
         let shown = self.authorization.lock().await.clone();
         let mut response = send(shown.clone()).await?;
@@ -275,7 +275,7 @@ impl Registry {
                     registry: self.endpoint.registry(),
                     plain: self.endpoint.is_insecure(),
                 };
-                Some(request.send(&self.http, &self.limits).await?)
+                Some(request.send(&self.http, &self.timing).await?)
             }
             _ => None,
         };
@@ -322,7 +322,7 @@ impl BlobStream {
         self.response.chunk().await.map_err(|error| RegistryError {
             what: self.what.clone(),
             host: self.host.clone(),
-            fault: RegistryFault::of(error, &self.host, &self.limits),
+            fault: RegistryFault::of(error, &self.host, &self.timing),
         })
     }
 }

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::Digest;
 
-use super::Limits;
+use super::Timing;
 
 /// A request to a registry has failed: for what, and where.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ pub enum RegistryFault {
     /// The connection broke.
     #[error("the connection broke")]
     Broken(#[source] Cause),
-    /// The registry limits how often it may be asked.
+    /// The registry timing how often it may be asked.
     #[error("it was asked too often{}{said}", wait(.retry_after))]
     Busy {
         /// How long it wants to be left alone.
@@ -187,13 +187,13 @@ impl RegistryFault {
 
     /// What an error of the HTTP library means. Its address is left out, since that of a
     /// redirect may be a secret: it is what object stores sign.
-    pub(super) fn of(error: reqwest::Error, host: &str, limits: &Limits) -> Self {
+    pub(super) fn of(error: reqwest::Error, host: &str, timing: &Timing) -> Self {
         let error = error.without_url();
         if error.is_redirect() {
             return Self::Redirect;
         }
         if error.is_timeout() {
-            return Self::Timeout(if error.is_connect() { limits.connect } else { limits.silence });
+            return Self::Timeout(if error.is_connect() { timing.connect } else { timing.silence });
         }
         if let Some(tls) = found::<rustls::Error>(&error) {
             return match tls {

@@ -23,4 +23,4 @@ pub use failure::{RegistryError, RegistryFault};
 pub use login_helper::HelperError;
 pub use places::Places;
 pub use secret::Secret;
-pub use transport::Limits;
+pub use transport::Timing;

@@ -7,7 +7,7 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 
 use super::body::{bounded, said};
-use super::{Limits, Login, RegistryFault};
+use super::{Login, RegistryFault, Timing};
 
 /// More than any token server answers.
 const MAX_ANSWER: u64 = 1 << 20;
@@ -42,7 +42,7 @@ impl TokenRequest<'_> {
     pub(super) async fn send(
         &self,
         http: &reqwest::Client,
-        limits: &Limits,
+        timing: &Timing,
     ) -> Result<HeaderValue, RegistryFault> {
         let realm = Url::parse(self.realm)
             .map_err(|_| RegistryFault::Protocol("the address of its token server is not valid"))?;
@@ -52,10 +52,10 @@ impl TokenRequest<'_> {
         let host = realm.host_str().unwrap_or_default().to_owned();
         let response = self
             .request(http, realm)
-            .timeout(limits.silence)
+            .timeout(timing.silence)
             .send()
             .await
-            .map_err(|error| RegistryFault::of(error, &host, limits))?;
+            .map_err(|error| RegistryFault::of(error, &host, timing))?;
         let (status, headers) = (response.status(), response.headers().clone());
         if !status.is_success() {
             // A token server answers a wrong password with one of these.
@@ -68,7 +68,7 @@ impl TokenRequest<'_> {
                 _ => RegistryFault::of_status(status, &headers, said, self.registry, shown),
             });
         }
-        let body = bounded(response, MAX_ANSWER, &host, limits).await?;
+        let body = bounded(response, MAX_ANSWER, &host, timing).await?;
         let no_token = RegistryFault::Protocol("its token server's answer holds no token");
         let Ok(answer) = serde_json::from_slice::<Answer>(&body) else { return Err(no_token) };
         let token =

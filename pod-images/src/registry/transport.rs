@@ -20,7 +20,7 @@ const MAX_REDIRECTS: usize = 10;
 
 /// How long a registry may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct Timing {
     /// Until a connection is there, TLS included. 30 s by default.
     pub connect: Duration,
     /// Without a byte, after which a connection is given up. 60 s by default.
@@ -33,7 +33,7 @@ pub struct Limits {
     pub patience: Duration,
 }
 
-impl Default for Limits {
+impl Default for Timing {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(30),
@@ -49,13 +49,13 @@ impl Default for Limits {
 pub(super) fn client(
     endpoint: &Endpoint,
     places: &Places,
-    limits: &Limits,
+    timing: &Timing,
 ) -> Result<reqwest::Client, CertificateError> {
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls(endpoint, places)?)
         .user_agent(AGENT)
-        .connect_timeout(limits.connect)
-        .read_timeout(limits.silence)
+        .connect_timeout(timing.connect)
+        .read_timeout(timing.silence)
         .redirect(redirects(endpoint.is_insecure()));
     let builder = if endpoint.is_loopback() { builder.no_proxy() } else { builder };
     // With a TLS configuration that is made already there is nothing left that could fail.

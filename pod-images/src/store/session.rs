@@ -1,0 +1,218 @@
+//! A time in which images are added to the store.
+
+use std::path::{Path, PathBuf};
+
+use super::blob::{self, Begin, BlobError, Spool};
+use super::file::{self, FileError, Lock, Sharing};
+use super::layer::{self, LayerError, LayerRecord};
+use super::layout::Layout;
+use super::record::{ImageLayer, ImageRecord, NameRecord};
+use super::sweep;
+use crate::config::{self, Configuration};
+use crate::digest::{Digest, Hasher};
+use crate::manifest::{self, Document, MAX_TEXT, Manifest, ManifestError};
+use crate::platform::Platform;
+use crate::unpack::Limits;
+
+/// A store: a directory that any number of processes use at the same time.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    pub layout: Layout,
+    /// The program that unpacks; our own when none is named.
+    pub helper: Option<PathBuf>,
+    pub limits: Limits,
+}
+
+/// Why an image does not get into the store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// The manifest or the configuration cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A layer is not there unpacked.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    /// A blob is not there.
+    #[error("blob {digest} is missing in the store")]
+    Missing {
+        /// The blob.
+        digest: Digest,
+    },
+    /// A blob cannot be used.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// A file of the store cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// Keeps what is added from being removed as something that nothing points to. It blocks nobody who adds, too.
+#[derive(Debug)]
+pub(crate) struct Session {
+    store: Store,
+    _lock: Lock,
+}
+
+impl Store {
+    pub(crate) fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { layout: Layout::new(dir), helper: None, limits: Limits::default() }
+    }
+
+    /// Begins to add. Makes the directories, and sweeps up what killed processes have left.
+    pub(crate) fn session(&self) -> Result<Session, FileError> {
+        self.layout.make()?;
+        let path = self.layout.lock();
+        if let Some(alone) = file::try_lock(&path, Sharing::Exclusive)? {
+            sweep::temporaries(&self.layout)?;
+            drop(alone);
+        }
+        let lock = file::lock(&path, Sharing::Shared)?;
+        Ok(Session { store: self.clone(), _lock: lock })
+    }
+
+    /// A small blob, if it is there: a manifest or a configuration.
+    pub(crate) fn text(&self, digest: &Digest) -> Result<Option<Vec<u8>>, FileError> {
+        file::read(&self.layout.blob(digest), MAX_TEXT)
+    }
+}
+
+impl Session {
+    /// Begins with a blob of `size` bytes, or goes on with it; waits while another fetches it.
+    pub(crate) fn begin(&self, digest: &Digest, size: u64) -> Result<Begin, BlobError> {
+        loop {
+            // With `wait` there is always an answer.
+            if let Some(begin) = blob::begin(&self.store.layout, digest, size, true)? {
+                return Ok(begin);
+            }
+        }
+    }
+
+    /// The same, but `None` at once while another fetches the blob.
+    pub(crate) fn try_begin(&self, digest: &Digest, size: u64) -> Result<Option<Begin>, BlobError> {
+        blob::begin(&self.store.layout, digest, size, false)
+    }
+
+    /// Puts a blob into the store whose content is at hand, and checks it.
+    pub(crate) fn put(&self, digest: &Digest, bytes: &[u8]) -> Result<(), BlobError> {
+        match self.begin(digest, bytes.len() as u64)? {
+            Begin::Present => Ok(()),
+            Begin::Partial(mut blob) => {
+                blob.restart()?;
+                blob.write(bytes)?;
+                blob.finish()
+            }
+        }
+    }
+
+    /// The same for a blob whose digest is not known yet.
+    pub(crate) fn put_new(&self, bytes: &[u8]) -> Result<Digest, BlobError> {
+        let digest = Hasher::digest(bytes);
+        self.put(&digest, bytes)?;
+        Ok(digest)
+    }
+
+    /// A blob to be written whose digest comes out in the end.
+    pub(crate) fn spool(&self) -> Result<Spool, FileError> {
+        Spool::new(&self.store.layout)
+    }
+
+    /// A small blob, if it is there.
+    pub(crate) fn text(&self, digest: &Digest) -> Result<Option<Vec<u8>>, FileError> {
+        self.store.text(digest)
+    }
+
+    /// Whether the layer is there unpacked, in which case its blob need not be.
+    pub(crate) fn has_layer(&self, diff_id: &Digest) -> Result<bool, LayerError> {
+        Ok(layer::find(&self.store.layout, diff_id)?.is_some())
+    }
+
+    /// Unpacks a blob of the store as the layer `diff_id`, unless that is there. It takes its time: async callers have a
+    /// thread for it, and the process that unpacks dies with that thread.
+    pub(crate) fn unpack(
+        &self,
+        blob: &Digest,
+        diff_id: &Digest,
+    ) -> Result<LayerRecord, LayerError> {
+        let Store { layout, helper, limits } = &self.store;
+        layer::unpack(layout, helper.as_deref(), blob, diff_id, *limits)
+    }
+
+    /// Reads the manifest and the configuration of an image, which must be in the store.
+    pub(crate) fn describe(
+        &self,
+        digest: &Digest,
+    ) -> Result<(Manifest, Configuration), CommitError> {
+        let missing = |digest: &Digest| CommitError::Missing { digest: digest.clone() };
+        let text = self.text(digest)?.ok_or_else(|| missing(digest))?;
+        let Document::Manifest(manifest) = manifest::parse(&text, None)? else {
+            let media_type = "an index".to_owned();
+            return Err(ManifestError::NotAnImage { media_type }.into());
+        };
+        let id = &manifest.config.digest;
+        let text = self.text(id)?.ok_or_else(|| missing(id))?;
+        let configuration = config::parse(&text, manifest.layers.len())?;
+        let here = Platform::here();
+        // Archives of old name no system; of those that do, only our own can run.
+        if !configuration.platform.is_unknown() && configuration.platform.rank_on(&here).is_none() {
+            let there = vec![configuration.platform];
+            return Err(ManifestError::Platform { wanted: here, there }.into());
+        }
+        Ok((manifest, configuration))
+    }
+
+    /// Makes an image of what is in the store, and gives it names. `repo_digest` is `repository@digest` as a registry has
+    /// it, if it comes from one.
+    ///
+    /// Everything must be there: the manifest, the configuration, and the layers, unpacked.
+    pub(crate) fn commit(
+        &self,
+        manifest_digest: &Digest,
+        names: &[String],
+        repo_digest: Option<&str>,
+    ) -> Result<ImageRecord, CommitError> {
+        let (manifest, configuration) = self.describe(manifest_digest)?;
+        let layout = &self.store.layout;
+        let mut unpacked = 0;
+        let mut layers = Vec::new();
+        let mut packed = manifest.config.size;
+        for (layer, diff_id) in manifest.layers.iter().zip(configuration.diff_ids) {
+            let record = layer::find(layout, &diff_id)?;
+            let record = record.ok_or_else(|| CommitError::Missing { digest: diff_id.clone() })?;
+            unpacked += record.bytes;
+            packed += layer.size;
+            layers.push(ImageLayer { blob: layer.digest.clone(), diff_id });
+        }
+        let record = ImageRecord {
+            id: manifest.config.digest,
+            manifest: manifest_digest.clone(),
+            config: configuration.config,
+            layers,
+            platform: configuration.platform,
+            created: configuration.created,
+            packed,
+            unpacked,
+        };
+        // Blobs were renamed into place one by one; what points to them comes after them.
+        for dir in ["sha256", "sha512"] {
+            file::sync_dir(&layout.blobs().join(dir))?;
+        }
+        let temporaries = layout.temporaries();
+        file::write_json(&layout.image(manifest_digest), &temporaries, &record)?;
+        let _names = file::lock(&layout.names_lock(), Sharing::Exclusive)?;
+        for name in names {
+            let record = NameRecord {
+                name: name.clone(),
+                manifest: manifest_digest.clone(),
+                repo_digest: repo_digest.map(str::to_owned),
+            };
+            file::write_json(&layout.name(name), &temporaries, &record)?;
+        }
+        Ok(record)
+    }
+
+    /// The directory of the store, for those who keep files of their own in it.
+    pub(crate) fn dir(&self) -> &Path {
+        self.store.layout.dir()
+    }
+}

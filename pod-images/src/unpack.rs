@@ -1,0 +1,17 @@
+//! Unpacking layers: archives from strangers, made into directories.
+
+mod archive;
+mod inflate;
+mod limits;
+mod metadata;
+mod name;
+mod pax;
+mod process;
+mod removal;
+mod role;
+mod tree;
+
+pub use limits::Limits;
+pub use process::UnpackError;
+pub(crate) use process::{Unpacked, unpack};
+pub(crate) use role::{ROLE, run};
