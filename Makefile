@@ -6,8 +6,9 @@ INSTALL ?= tools/install-packages
 
 # A linker, and certificates to fetch crates with. No C library beyond libc is needed.
 BUILD_PACKAGES := gcc libc6-dev ca-certificates
-# Programs that tests and examples run inside pods, or look at the machine with.
-TEST_PACKAGES := $(BUILD_PACKAGES) iproute2 procps util-linux busybox-static python3
+# Programs that tests and examples run inside pods, or look at the machine with; and a registry to pull from.
+TEST_PACKAGES := $(BUILD_PACKAGES) iproute2 procps util-linux busybox-static python3 \
+	docker-registry skopeo apache2-utils openssl
 # What pod is measured against.
 BENCH_PACKAGES := $(BUILD_PACKAGES) podman crun busybox-static catatonit
 

@@ -27,8 +27,8 @@ mod digest;
 mod images;
 mod manifest;
 mod platform;
+mod pull;
 mod reference;
-#[expect(dead_code, unused_imports, reason = "the pull that calls it comes next")]
 mod registry;
 mod store;
 mod unpack;
@@ -39,13 +39,16 @@ pub use digest::{Algorithm, Digest, DigestError};
 pub use images::{Image, ImageError, Images, PullPolicy, RootSource};
 pub use manifest::ManifestError;
 pub use platform::Platform;
+pub use pull::{PullError, PullOptions};
 pub use reference::{HOST_IMAGE, Reference, ReferenceError};
 pub use registry::{
     CertificateError, Configuration, ConfigurationError, Credentials, CredentialsError, Endpoint,
     EndpointError, HelperError, Login, Places, RegistryError, RegistryFault, Secret, Timing,
     Version,
 };
-pub use store::{BlobError, CommitError, FileError, LayerError};
+pub use store::{
+    BlobError, CommitError, FileError, LayerError, LayerProgress, LayerState, Progress,
+};
 pub use unpack::{Limits, UnpackError};
 pub use user::{ResolvedUser, UserError, resolve_user};
 

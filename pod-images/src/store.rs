@@ -4,19 +4,22 @@ mod blob;
 mod file;
 mod layer;
 mod layout;
+mod progress;
 mod record;
 mod session;
 mod sweep;
 
 pub use blob::BlobError;
 #[expect(unused_imports, reason = "the store is there before what fills it")]
-pub(crate) use blob::{Begin, PartialBlob, Spool};
+pub(crate) use blob::Spool;
+pub(crate) use blob::{Begin, PartialBlob};
 pub use file::FileError;
 pub(crate) use file::read_json;
 pub use layer::LayerError;
 pub(crate) use layout::LayerId;
+pub(crate) use progress::ProgressFile;
+pub use progress::{LayerProgress, LayerState, Progress};
 pub(crate) use record::{ImageRecord, NameRecord};
 pub use session::CommitError;
-#[expect(unused_imports, reason = "the store is there before what fills it")]
 pub(crate) use session::Session;
 pub(crate) use session::Store;

@@ -196,15 +196,26 @@ impl Registry {
         if let Some(scheme) = self.scheme.get() {
             return self.get_over(scheme, method, path, headers).await;
         }
-        match self.get_over("https", method.clone(), path, headers).await {
-            Err(fault) if self.endpoint.is_insecure() && fault.is_without_tls() => {
-                match self.get_over("http", method, path, headers).await {
-                    // Nobody speaks HTTP either, so that the first failure tells more.
-                    Err(plain) if plain.is_without_tls() => Err(fault),
-                    other => other,
-                }
+        let over_tls = self.get_over("https", method.clone(), path, headers).await;
+        let fault = match over_tls {
+            Err(fault) if self.endpoint.is_insecure() && fault.is_without_tls() => fault,
+            other => {
+                // Whoever answers there, well or ill, speaks HTTP this way.
+                let _ = self.scheme.set("https");
+                return other;
             }
-            other => other,
+        };
+        match self.get_over("http", method, path, headers).await {
+            // It was there, and spoke no TLS; another attempt may go better.
+            Err(plain @ RegistryFault::Broken(_)) if matches!(fault, RegistryFault::Tls(_)) => {
+                Err(plain)
+            }
+            // Nobody speaks HTTP either, or only to say that it has to be TLS.
+            Err(plain) if plain.is_without_tls() || plain.is_bad_request() => Err(fault),
+            other => {
+                let _ = self.scheme.set("http");
+                other
+            }
         }
     }
 
@@ -227,8 +238,6 @@ impl Registry {
         };
         let shown = self.authorization.lock().await.clone();
         let mut response = send(shown.clone()).await?;
-        // Whoever answers there speaks HTTP this way.
-        let _ = self.scheme.set(scheme);
         // Only the registry itself is answered, not somebody that it has led to.
         let own =
             reqwest::Url::parse(&url).is_ok_and(|url| url.origin() == response.url().origin());
@@ -319,11 +328,13 @@ impl BlobStream {
 
     /// The next bytes; `None` at the end of what the registry sends.
     pub(crate) async fn next(&mut self) -> Result<Option<impl AsRef<[u8]> + use<>>, RegistryError> {
-        self.response.chunk().await.map_err(|error| RegistryError {
-            what: self.what.clone(),
-            host: self.host.clone(),
-            fault: RegistryFault::of(error, &self.host, &self.timing),
-        })
+        let next = self.response.chunk().await;
+        next.map_err(|error| self.error(RegistryFault::of(error, &self.host, &self.timing)))
+    }
+
+    /// Something is wrong with what comes.
+    pub(crate) fn error(&self, fault: RegistryFault) -> RegistryError {
+        RegistryError { what: self.what.clone(), host: self.host.clone(), fault }
     }
 }
 

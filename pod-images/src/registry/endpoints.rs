@@ -15,6 +15,7 @@ const DOCKER_HUB_HOST: &str = "registry-1.docker.io";
 /// One place an image can be fetched from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
+    name: Reference,
     registry: String,
     repository: String,
     version: Version,
@@ -76,6 +77,13 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
+    /// The image that is fetched there, by a name with a registry. Of a mirror, it is the name
+    /// that is mirrored.
+    #[must_use]
+    pub fn name(&self) -> &Reference {
+        &self.name
+    }
+
     /// The registry as it is written in names and in files with logins: a host, and a port.
     #[must_use]
     pub fn registry(&self) -> &str {
@@ -112,19 +120,27 @@ impl Endpoint {
         is_loopback(&self.registry)
     }
 
-    fn of(reference: &Reference, insecure: Option<bool>) -> Result<Self, EndpointError> {
-        let version = match reference.digest() {
-            Some(digest) => Version::Digest(digest.parse().map_err(|source| {
-                EndpointError::Digest { image: reference.to_string(), source }
-            })?),
-            None => Version::Tag(reference.tag().unwrap_or("latest").to_owned()),
+    /// The place for `name` that `moved` is, which is the same unless it is a mirror's.
+    fn of(
+        name: &Reference,
+        moved: &Reference,
+        insecure: Option<bool>,
+    ) -> Result<Self, EndpointError> {
+        let version = match name.digest() {
+            Some(digest) => Version::Digest(
+                digest
+                    .parse()
+                    .map_err(|source| EndpointError::Digest { image: name.to_string(), source })?,
+            ),
+            None => Version::Tag(name.tag().unwrap_or("latest").to_owned()),
         };
         Ok(Self {
-            registry: reference.registry().to_owned(),
-            repository: reference.repository().to_owned(),
+            name: name.clone(),
+            registry: moved.registry().to_owned(),
+            repository: moved.repository().to_owned(),
             version,
             // What docker and its registry do: nobody has a certificate for "localhost".
-            insecure: insecure.unwrap_or_else(|| is_loopback(reference.registry())),
+            insecure: insecure.unwrap_or_else(|| is_loopback(moved.registry())),
         })
     }
 }
@@ -147,8 +163,12 @@ impl Configuration {
         Ok(endpoints)
     }
 
-    /// The names with a registry that a name without one can stand for.
-    fn names(&self, reference: &Reference) -> Result<Vec<Reference>, EndpointError> {
+    /// The names with a registry that a name can stand for: itself, when it has one.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointError`] when there are more than there may be, or one is no name.
+    pub fn names(&self, reference: &Reference) -> Result<Vec<Reference>, EndpointError> {
         let image = reference.as_str();
         if !reference.is_short() {
             return Ok(vec![reference.clone()]);
@@ -182,7 +202,7 @@ impl Configuration {
             matched_length(&registry.prefix, &text).map(|length| (length, registry))
         });
         let Some((length, registry)) = matching.max_by_key(|(length, _)| *length) else {
-            endpoints.push(Endpoint::of(name, None)?);
+            endpoints.push(Endpoint::of(name, name, None)?);
             return Ok(());
         };
         if registry.blocked {
@@ -200,7 +220,7 @@ impl Configuration {
             };
             if wanted {
                 let moved = reparsed(reference, &format!("{}{rest}", mirror.location))?;
-                endpoints.push(Endpoint::of(&moved, mirror.insecure)?);
+                endpoints.push(Endpoint::of(name, &moved, mirror.insecure)?);
             }
         }
         endpoints.push(own_endpoint(reference, name, registry, rest)?);
@@ -217,9 +237,9 @@ fn own_endpoint(
     match &registry.location {
         Some(location) => {
             let moved = reparsed(reference, &format!("{location}{rest}"))?;
-            Endpoint::of(&moved, registry.insecure)
+            Endpoint::of(name, &moved, registry.insecure)
         }
-        None => Endpoint::of(name, registry.insecure),
+        None => Endpoint::of(name, name, registry.insecure),
     }
 }
 

@@ -79,7 +79,10 @@ pub enum RegistryFault {
     /// The connection broke.
     #[error("the connection broke")]
     Broken(#[source] Cause),
-    /// The registry timing how often it may be asked.
+    /// The answer ended before it was whole.
+    #[error("the answer ended before it was whole")]
+    Ended,
+    /// The registry limits how often it may be asked.
     #[error("it was asked too often{}{said}", wait(.retry_after))]
     Busy {
         /// How long it wants to be left alone.
@@ -154,6 +157,7 @@ impl RegistryFault {
             self,
             Self::Timeout(_)
                 | Self::Broken(_)
+                | Self::Ended
                 | Self::Busy { .. }
                 | Self::Unavailable { .. }
                 | Self::Connect(_)
@@ -183,6 +187,11 @@ impl RegistryFault {
                 | Self::Connect(_)
                 | Self::Broken(_)
         )
+    }
+
+    /// Whether the request was not understood, as one without TLS where that is wanted.
+    pub(super) fn is_bad_request(&self) -> bool {
+        matches!(self, Self::Status { status: 400, .. })
     }
 
     /// What an error of the HTTP library means. Its address is left out, since that of a

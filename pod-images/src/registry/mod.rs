@@ -15,7 +15,7 @@ mod token;
 mod transport;
 
 pub use certificates::CertificateError;
-pub(crate) use client::{BlobStream, Document, Registry};
+pub(crate) use client::Registry;
 pub use configuration::{Configuration, ConfigurationError};
 pub use credentials::{Credentials, CredentialsError, Login};
 pub use endpoints::{Endpoint, EndpointError, Version};

@@ -62,6 +62,11 @@ impl Layout {
         self.0.join(format!("ingest/{}", digest.as_str().replace(':', "-")))
     }
 
+    /// How far the pull of an image is.
+    pub(crate) fn progress(&self, name: &str) -> PathBuf {
+        self.0.join(format!("tmp/pull-{}.json", Hasher::digest(name.as_bytes()).hex()))
+    }
+
     pub(crate) fn layers(&self) -> PathBuf {
         self.0.join("layers")
     }

@@ -6,6 +6,7 @@ use super::blob::{self, Begin, BlobError, Spool};
 use super::file::{self, FileError, Lock, Sharing};
 use super::layer::{self, LayerError, LayerRecord};
 use super::layout::Layout;
+use super::progress::{self, Progress, ProgressFile};
 use super::record::{ImageLayer, ImageRecord, NameRecord};
 use super::sweep;
 use crate::config::{self, Configuration};
@@ -71,6 +72,11 @@ impl Store {
         Ok(Session { store: self.clone(), _lock: lock })
     }
 
+    /// How far the pull of the image `name` is; `None` when none is going on.
+    pub(crate) fn progress(&self, name: &str) -> Result<Option<Progress>, FileError> {
+        progress::read(&self.layout, name)
+    }
+
     /// A small blob, if it is there: a manifest or a configuration.
     pub(crate) fn text(&self, digest: &Digest) -> Result<Option<Vec<u8>>, FileError> {
         file::read(&self.layout.blob(digest), MAX_TEXT)
@@ -91,6 +97,11 @@ impl Session {
     /// The same, but `None` at once while another fetches the blob.
     pub(crate) fn try_begin(&self, digest: &Digest, size: u64) -> Result<Option<Begin>, BlobError> {
         blob::begin(&self.store.layout, digest, size, false)
+    }
+
+    /// Where to write how far the pull of the image `name` is, unless another pull of it does.
+    pub(crate) fn progress_file(&self, name: &str) -> Result<Option<ProgressFile>, FileError> {
+        ProgressFile::try_new(&self.store.layout, name)
     }
 
     /// Puts a blob into the store whose content is at hand, and checks it.

@@ -1,0 +1,228 @@
+//! TLS, logins and tokens, and that no secret goes where it must not.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use pod_images::{Credentials, PullPolicy};
+
+use crate::content::Content;
+use crate::debian::{DebianRegistry, make_certificates, program, run};
+use crate::server::{Reply, Request, Server, serve};
+use crate::world::{World, file_of};
+
+/// base64 of "user:hunter2".
+const AUTH: &str = "dXNlcjpodW50ZXIy";
+
+fn small() -> Content {
+    let mut content = Content::default();
+    content.add_image(Some("1"), &[&[("a", b"x")]]);
+    content
+}
+
+fn login(registry: &str) -> Credentials {
+    let text = format!(r#"{{"auths":{{"{registry}":{{"auth":"{AUTH}"}}}}}}"#);
+    Credentials::from_docker_config(&text).unwrap()
+}
+
+#[test]
+fn a_certificate_has_to_be_vouched_for() {
+    let dir = tempfile::tempdir().unwrap();
+    make_certificates(dir.path());
+    let read = |name: &str| fs::read(dir.path().join(name)).unwrap();
+    let settings = "  tls:\n    certificate: DIR/server.crt\n    key: DIR/server.key\n";
+    let registry = DebianRegistry::with_files(
+        settings,
+        &[("server.crt", &read("server.crt")), ("server.key", &read("server.key"))],
+    );
+    registry.push(&small(), "1", "app:1", &[]);
+    let image = registry.image("app:1");
+    assert!(World::new().pull(&image).is_ok(), "this machine needs no certificate");
+
+    let world = World::new();
+    let secure = format!("[[registry]]\nlocation = '{}'\ninsecure = false\n", registry.host);
+    world.set("containers/registries.conf", secure);
+    let error = world.failure(&image);
+    let place = format!("/etc/containers/certs.d/{}/ca.crt", registry.host);
+    assert!(error.contains(&place), "{error}");
+
+    world.set(&format!("docker/certs.d/{}/ca.crt", registry.host), read("ca.crt"));
+    assert!(file_of(&world.pull(&image).unwrap(), "a").is_some());
+}
+
+#[test]
+fn a_registry_that_asks_for_a_certificate_gets_ours() {
+    let dir = tempfile::tempdir().unwrap();
+    make_certificates(dir.path());
+    let read = |name: &str| fs::read(dir.path().join(name)).unwrap();
+    let settings = "  tls:\n    certificate: DIR/server.crt\n    key: DIR/server.key\n    \
+                    clientcas: [DIR/ca.crt]\n";
+    let names = ["server.crt", "server.key", "ca.crt"];
+    let files: Vec<_> = names.iter().map(|name| (*name, read(name))).collect();
+    let files: Vec<_> = files.iter().map(|(name, content)| (*name, &content[..])).collect();
+    let registry = DebianRegistry::with_files(settings, &files);
+    let client = dir.path().join("client");
+    fs::create_dir(&client).unwrap();
+    for (name, file) in [("client.cert", "client.crt"), ("client.key", "client.key")] {
+        fs::write(client.join(name), read(file)).unwrap();
+    }
+    registry.push(&small(), "1", "app:1", &["--dest-cert-dir", client.to_str().unwrap()]);
+
+    let world = World::new();
+    assert!(world.failure(&registry.image("app:1")).contains("from 127.0.0.1"));
+    for (name, file) in [("client.cert", "client.crt"), ("client.key", "client.key")] {
+        world.set(&format!("containers/certs.d/{}/{name}", registry.host), read(file));
+    }
+    assert!(world.pull(&registry.image("app:1")).is_ok());
+}
+
+#[test]
+fn a_password_is_asked_for_and_accepted() {
+    let htpasswd = run(program("htpasswd").args(["-Bbn", "user", "hunter2"]));
+    let settings = "auth: {htpasswd: {realm: test, path: DIR/htpasswd}}\n";
+    let registry = DebianRegistry::with_files(settings, &[("htpasswd", &htpasswd)]);
+    registry.push(&small(), "1", "team/app:1", &["--dest-creds", "user:hunter2"]);
+    let image = registry.image("team/app:1");
+
+    let mut world = World::new();
+    let error = world.failure(&image);
+    let hint = format!("log in with `podman login {0}` or `docker login {0}`", registry.host);
+    assert!(error.contains("it needs a login") && error.contains(&hint), "{error}");
+
+    let wrong =
+        format!(r#"{{"auths":{{"{}":{{"username":"user","password":"wrong1"}}}}}}"#, registry.host);
+    world.options.credentials = vec![Credentials::from_docker_config(&wrong).unwrap()];
+    let error = world.failure(&image);
+    assert!(error.contains("the login is not accepted") && !error.contains("wrong1"), "{error}");
+
+    // A login that fits better and is refused does not hide one that is accepted.
+    world.options.credentials.push(login(&format!("{}/team", registry.host)));
+    assert!(world.pull(&image).is_ok());
+
+    let mut world = World::new();
+    world.options.places.docker = Some(world.path("docker"));
+    fs::create_dir(world.path("docker")).unwrap();
+    let text = format!(r#"{{"auths":{{"{}":{{"auth":"{AUTH}"}}}}}}"#, registry.host);
+    fs::write(world.path("docker/config.json"), text).unwrap();
+    assert!(world.pull(&image).is_ok());
+}
+
+/// A registry that wants a token, which is good for `uses` requests.
+fn token_registry(uses: usize) -> (Server, Arc<AtomicUsize>) {
+    let content = small();
+    let given = Arc::new(AtomicUsize::new(0));
+    let used = AtomicUsize::new(0);
+    let server = Server::new({
+        let given = Arc::clone(&given);
+        move |request| {
+            if request.path.starts_with("/token") {
+                let refresh = request.body.contains("refresh_token=hunter2")
+                    && request.body.contains("grant_type=refresh_token");
+                let known = request.headers.get("authorization").map(String::as_str)
+                    == Some(&format!("Basic {AUTH}"));
+                if !(known || refresh) {
+                    return Reply::status(401);
+                }
+                used.store(0, Ordering::SeqCst);
+                let number = given.fetch_add(1, Ordering::SeqCst) + 1;
+                return Reply::Whole(200, Vec::new(), format!(r#"{{"token":"t{number}"}}"#).into());
+            }
+            let wanted = format!("Bearer t{}", given.load(Ordering::SeqCst));
+            let shown = request.headers.get("authorization") == Some(&wanted);
+            if !shown || used.fetch_add(1, Ordering::SeqCst) >= uses {
+                let host = &request.headers["host"];
+                let challenge = format!(
+                    "Bearer realm=\"http://{host}/token\",service=\"test\",scope=\"ignored\""
+                );
+                return Reply::Whole(401, vec![("WWW-Authenticate", challenge)], Vec::new());
+            }
+            serve(&content, request)
+        }
+    });
+    (server, given)
+}
+
+#[test]
+fn tokens_are_fetched_with_the_login_and_renewed() {
+    for (uses, tokens) in [(99, 1), (1, 3)] {
+        let (server, given) = token_registry(uses);
+        let mut world = World::new();
+        let error = world.failure(&server.image("team/app:1"));
+        assert!(error.contains("it needs a login"), "{error}");
+        world.options.credentials = vec![login(&server.address.to_string())];
+        assert!(world.pull(&server.image("team/app:1")).is_ok());
+        assert_eq!(given.load(Ordering::SeqCst), tokens, "{uses} uses");
+        let asked: Vec<Request> =
+            server.requests().into_iter().filter(|r| r.path.starts_with("/token")).collect();
+        let query = "/token?service=test&scope=repository%3Ateam%2Fapp%3Apull";
+        assert_eq!(asked.last().unwrap().path, query);
+        // What was pulled can be looked at without a login; to be asked for again, it needs one.
+        world.options.credentials.clear();
+        assert!(world.ensure(&server.image("team/app:1"), PullPolicy::IfNotPresent).is_ok());
+        assert!(world.pull(&server.image("team/app:1")).is_err());
+    }
+}
+
+#[test]
+fn an_identity_token_is_shown_to_the_token_server_alone() {
+    let (server, given) = token_registry(99);
+    let mut world = World::new();
+    let text = format!(
+        r#"{{"auths":{{"{}":{{"auth":"dXNlcjo=","identitytoken":"hunter2"}}}}}}"#,
+        server.address
+    );
+    world.options.credentials = vec![Credentials::from_docker_config(&text).unwrap()];
+    assert!(world.pull(&server.image("app:1")).is_ok());
+    assert_eq!(given.load(Ordering::SeqCst), 1);
+    for request in server.requests() {
+        assert!(!request.path.contains("hunter2"), "{request:?}");
+    }
+}
+
+#[test]
+fn a_redirect_takes_no_secret_to_another_host() {
+    let content = small();
+    let elsewhere = Server::of(content.clone());
+    let there = elsewhere.address;
+    let server = Server::new(move |request| {
+        if request.headers.get("authorization") != Some(&format!("Basic {AUTH}")) {
+            let challenge = vec![("WWW-Authenticate", "Basic realm=\"x\"".to_owned())];
+            return Reply::Whole(401, challenge, Vec::new());
+        }
+        if request.path.contains("/blobs/") {
+            let place = format!("http://{there}{}?signature=hunter2", request.path);
+            return Reply::Whole(307, vec![("Location", place)], Vec::new());
+        }
+        serve(&content, request)
+    });
+    let mut world = World::new();
+    world.options.credentials = vec![login(&server.address.to_string())];
+    // The other one does not know blobs with a query in their names.
+    let error = world.failure(&server.image("app:1"));
+    assert!(error.contains("the registry has none"), "{error}");
+    assert!(!error.contains("hunter2") && !error.contains(AUTH), "{error}");
+    let requests = elsewhere.requests();
+    assert!(!requests.is_empty());
+    for request in requests {
+        assert!(!request.headers.contains_key("authorization"), "{request:?}");
+    }
+}
+
+#[test]
+fn somebody_we_are_led_to_is_not_told_who_we_are() {
+    let thief = Server::new(|_| {
+        let challenge = vec![("WWW-Authenticate", "Basic realm=\"x\"".to_owned())];
+        Reply::Whole(401, challenge, Vec::new())
+    });
+    let place = thief.address;
+    let server = Server::new(move |request| {
+        let place = format!("http://{place}{}", request.path);
+        Reply::Whole(307, vec![("Location", place)], Vec::new())
+    });
+    let mut world = World::new();
+    world.options.credentials = vec![login(&server.address.to_string())];
+    assert!(world.pull(&server.image("app:1")).is_err());
+    for request in thief.requests() {
+        assert!(!request.headers.contains_key("authorization"), "{request:?}");
+    }
+}
