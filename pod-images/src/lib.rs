@@ -20,23 +20,27 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-#![expect(dead_code, reason = "the store is there before what fills it")]
-
+mod catalog;
 mod config;
 mod digest;
 mod images;
+mod lease;
 mod manifest;
 mod platform;
 mod pull;
 mod reference;
 mod registry;
+mod removal;
 mod store;
+mod transfer;
 mod unpack;
 mod user;
 
+pub use catalog::{CatalogError, ImageSummary, Inspection};
 pub use config::ImageConfig;
 pub use digest::{Algorithm, Digest, DigestError};
 pub use images::{Image, ImageError, Images, PullPolicy, RootSource};
+pub use lease::LeaseError;
 pub use manifest::ManifestError;
 pub use platform::Platform;
 pub use pull::{PullError, PullOptions};
@@ -46,9 +50,11 @@ pub use registry::{
     EndpointError, HelperError, Login, Places, RegistryError, RegistryFault, Secret, Timing,
     Version,
 };
+pub use removal::{Prune, RemoveError, Removed};
 pub use store::{
     BlobError, CommitError, FileError, LayerError, LayerProgress, LayerState, Progress,
 };
+pub use transfer::{LoadError, Loaded, SaveError};
 pub use unpack::{Limits, UnpackError};
 pub use user::{ResolvedUser, UserError, resolve_user};
 

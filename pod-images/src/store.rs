@@ -10,16 +10,14 @@ mod session;
 mod sweep;
 
 pub use blob::BlobError;
-#[expect(unused_imports, reason = "the store is there before what fills it")]
-pub(crate) use blob::Spool;
 pub(crate) use blob::{Begin, PartialBlob};
 pub use file::FileError;
-pub(crate) use file::read_json;
+pub(crate) use file::{Sharing, lock, read_all, read_json, remove, try_lock, write_json};
 pub use layer::LayerError;
 pub(crate) use layout::LayerId;
 pub(crate) use progress::ProgressFile;
 pub use progress::{LayerProgress, LayerState, Progress};
-pub(crate) use record::{ImageRecord, NameRecord};
+pub(crate) use record::{ImageRecord, LeaseRecord, NameRecord};
 pub use session::CommitError;
-pub(crate) use session::Session;
-pub(crate) use session::Store;
+pub(crate) use session::{Session, Store};
+pub(crate) use sweep::{Reachable, unreachable as sweep_unreachable};

@@ -11,7 +11,10 @@ mod removal;
 mod role;
 mod tree;
 
+pub(crate) use archive::{Archive, ArchiveError, Kind};
+pub(crate) use inflate::{compression, decoder};
 pub use limits::Limits;
+pub(crate) use name::EntryPath;
 pub use process::UnpackError;
 pub(crate) use process::{Unpacked, unpack};
 pub(crate) use role::{ROLE, run};

@@ -198,12 +198,12 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    pub(super) fn new(layout: &Layout) -> Result<Self, FileError> {
+    pub(super) fn new(layout: &Layout, algorithm: Algorithm) -> Result<Self, FileError> {
         let path = file::temporary(&layout.temporaries());
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(true).mode(0o600);
         let file = options.open(&path).map_err(FileError::at("make", &path))?;
-        let hasher = Hasher::new(Algorithm::Sha256);
+        let hasher = Hasher::new(algorithm);
         Ok(Self { file, path, layout: layout.clone(), size: 0, hasher })
     }
 
@@ -214,15 +214,18 @@ impl Spool {
         Ok(())
     }
 
-    /// Makes it a blob of the store, and tells its digest and length.
-    pub(crate) fn finish(self) -> Result<(Digest, u64), FileError> {
-        let digest = self.hasher.clone().finish();
-        let place = self.layout.blob(&digest);
+    /// Makes it a blob of the store, and tells its digest and length. It has to be the one that is stated, if any.
+    pub(crate) fn finish_as(self, stated: Option<&Digest>) -> Result<(Digest, u64), BlobError> {
+        let found = self.hasher.clone().finish();
+        if let Some(stated) = stated.filter(|stated| **stated != found) {
+            return Err(BlobError::Mismatch { expected: stated.clone(), found });
+        }
+        let place = self.layout.blob(&found);
         if !place.exists() {
             self.file.sync_all().map_err(FileError::at("write", &self.path))?;
             fs::rename(&self.path, &place).map_err(FileError::at("write", &place))?;
         }
-        Ok((digest, self.size))
+        Ok((found, self.size))
     }
 }
 

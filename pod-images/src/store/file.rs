@@ -27,11 +27,6 @@ impl FileError {
     ) -> impl FnOnce(E) -> Self {
         move |source| Self { step, path: path.to_owned(), source: source.into() }
     }
-
-    /// Whether there is no such file.
-    pub(crate) fn is_absent(&self) -> bool {
-        self.source.kind() == io::ErrorKind::NotFound
-    }
 }
 
 /// A lock that goes with the process at the latest.
@@ -166,6 +161,15 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, F
     // Configurations may hold megabytes of labels, and are part of records.
     let Some(bytes) = read(path, 16 << 20)? else { return Ok(None) };
     serde_json::from_slice(&bytes).map(Some).map_err(FileError::at("understand", path))
+}
+
+/// What all the files of a directory hold as JSON. One that is removed meanwhile is left out.
+pub(crate) fn read_all<T: DeserializeOwned>(dir: &Path) -> Result<Vec<T>, FileError> {
+    let mut all = Vec::new();
+    for name in names(dir)? {
+        all.extend(read_json(&dir.join(name))?);
+    }
+    Ok(all)
 }
 
 /// Removes a file, whether it is there or not.

@@ -1,6 +1,8 @@
 //! A time in which images are added to the store.
 
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::blob::{self, Begin, BlobError, Spool};
 use super::file::{self, FileError, Lock, Sharing};
@@ -10,10 +12,13 @@ use super::progress::{self, Progress, ProgressFile};
 use super::record::{ImageLayer, ImageRecord, NameRecord};
 use super::sweep;
 use crate::config::{self, Configuration};
-use crate::digest::{Digest, Hasher};
+use crate::digest::{Algorithm, Digest, Hasher};
 use crate::manifest::{self, Document, MAX_TEXT, Manifest, ManifestError};
 use crate::platform::Platform;
 use crate::unpack::Limits;
+
+/// How many layers are unpacked at the same time, at most.
+const MAX_UNPACKING: usize = 4;
 
 /// A store: a directory that any number of processes use at the same time.
 #[derive(Clone, Debug)]
@@ -124,8 +129,14 @@ impl Session {
     }
 
     /// A blob to be written whose digest comes out in the end.
-    pub(crate) fn spool(&self) -> Result<Spool, FileError> {
-        Spool::new(&self.store.layout)
+    pub(crate) fn spool(&self, algorithm: Algorithm) -> Result<Spool, FileError> {
+        Spool::new(&self.store.layout, algorithm)
+    }
+
+    /// A blob of the store, to be read.
+    pub(crate) fn open(&self, digest: &Digest) -> Result<File, FileError> {
+        let path = self.store.layout.blob(digest);
+        File::open(&path).map_err(FileError::at("open", &path))
     }
 
     /// A small blob, if it is there.
@@ -147,6 +158,36 @@ impl Session {
     ) -> Result<LayerRecord, LayerError> {
         let Store { layout, helper, limits } = &self.store;
         layer::unpack(layout, helper.as_deref(), blob, diff_id, *limits)
+    }
+
+    /// Unpacks the layers of an image, several at a time. After an error no other one is begun.
+    pub(crate) fn unpack_all(
+        &self,
+        manifest: &Manifest,
+        configuration: &Configuration,
+    ) -> Result<(), LayerError> {
+        let work: Vec<_> = manifest.layers.iter().zip(&configuration.diff_ids).collect();
+        let next = AtomicUsize::new(0);
+        let unpack_some = || -> Result<(), LayerError> {
+            while let Some((layer, diff_id)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let unpacked = self.unpack(&layer.digest, diff_id);
+                if unpacked.is_err() {
+                    // The others need not begin with another one.
+                    next.store(work.len(), Ordering::Relaxed);
+                }
+                unpacked?;
+            }
+            Ok(())
+        };
+        // Each of them uses more than one processor for a part of the time.
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = processors.clamp(1, MAX_UNPACKING).min(work.len());
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(unpack_some)).collect();
+            threads.into_iter().try_for_each(|thread| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+        })
     }
 
     /// Reads the manifest and the configuration of an image, which must be in the store.
@@ -209,8 +250,9 @@ impl Session {
             file::sync_dir(&layout.blobs().join(dir))?;
         }
         let temporaries = layout.temporaries();
-        file::write_json(&layout.image(manifest_digest), &temporaries, &record)?;
+        // Somebody who removes the image by another name sees both, or neither.
         let _names = file::lock(&layout.names_lock(), Sharing::Exclusive)?;
+        file::write_json(&layout.image(manifest_digest), &temporaries, &record)?;
         for name in names {
             let record = NameRecord {
                 name: name.clone(),
@@ -220,10 +262,5 @@ impl Session {
             file::write_json(&layout.name(name), &temporaries, &record)?;
         }
         Ok(record)
-    }
-
-    /// The directory of the store, for those who keep files of their own in it.
-    pub(crate) fn dir(&self) -> &Path {
-        self.store.layout.dir()
     }
 }

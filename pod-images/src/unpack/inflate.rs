@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use flate2::bufread::MultiGzDecoder;
 
 use crate::digest::{Digest, Hasher};
+use crate::manifest::Compression;
 
 const CHUNK: usize = 256 << 10;
 /// How many chunks may wait to be read.
@@ -19,13 +20,6 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// The first bytes of a frame to be skipped, the lowest four bits of the first one left out.
 const ZSTD_SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
 
-/// What was inflated in all.
-#[derive(Debug)]
-pub(crate) struct Inflated {
-    pub digest: Digest,
-    pub bytes: u64,
-}
-
 /// The inflated bytes, to be read as they come.
 #[derive(Debug)]
 pub(crate) struct Inflating {
@@ -33,26 +27,36 @@ pub(crate) struct Inflating {
     used: Sender<Vec<u8>>,
     chunk: Vec<u8>,
     at: usize,
-    thread: Option<JoinHandle<Inflated>>,
+    thread: Option<JoinHandle<Digest>>,
 }
 
 /// Says in an error that more came out than may.
 pub(crate) const TOO_LONG: &str = "it is inflated to more bytes than are accepted";
 
-/// A reader of what `packed` is when inflated: gzip, zstd or neither, as its first bytes say.
-pub(crate) fn decoder<'a>(packed: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
-    let mut packed = BufReader::with_capacity(128 << 10, packed);
-    // A read of a file or a blob gives more than four bytes unless there are no more.
-    let start = packed.fill_buf()?;
+/// How something is packed, by its first four bytes.
+pub(crate) fn compression(start: &[u8]) -> Compression {
     if start.starts_with(&GZIP) {
-        return Ok(Box::new(MultiGzDecoder::new(packed)));
+        return Compression::Gzip;
     }
     let skippable =
         start.first().is_some_and(|b| b & 0xf0 == 0x50) && start.get(1..4) == Some(&ZSTD_SKIPPABLE);
-    if start.starts_with(&ZSTD) || skippable {
-        return Ok(Box::new(zstd::stream::read::Decoder::with_buffer(packed)?));
-    }
-    Ok(Box::new(packed))
+    if start.starts_with(&ZSTD) || skippable { Compression::Zstd } else { Compression::None }
+}
+
+/// A reader of what `packed` is when inflated, whatever it is said to be.
+pub(crate) fn decoder<'a>(
+    mut packed: impl Read + Send + 'a,
+) -> io::Result<Box<dyn Read + Send + 'a>> {
+    let mut start = Vec::new();
+    // A pipe may give less than four bytes at once.
+    (&mut packed).take(4).read_to_end(&mut start)?;
+    let kind = compression(&start);
+    let packed = BufReader::with_capacity(128 << 10, io::Cursor::new(start).chain(packed));
+    Ok(match kind {
+        Compression::Gzip => Box::new(MultiGzDecoder::new(packed)),
+        Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(packed)?),
+        Compression::None => Box::new(packed),
+    })
 }
 
 impl Inflating {
@@ -71,8 +75,8 @@ impl Inflating {
         Ok(Self { chunks, used, chunk: Vec::new(), at: 0, thread: Some(thread) })
     }
 
-    /// Reads what is left, and tells what it all was.
-    pub(crate) fn finish(mut self) -> io::Result<Inflated> {
+    /// Reads what is left, and tells the digest of all that was inflated.
+    pub(crate) fn finish(mut self) -> io::Result<Digest> {
         loop {
             match self.fill_buf()?.len() {
                 0 => break,
@@ -94,7 +98,7 @@ fn run(
     most: u64,
     sender: &SyncSender<io::Result<Vec<u8>>>,
     free: &Receiver<Vec<u8>>,
-) -> Inflated {
+) -> Digest {
     let mut bytes = 0;
     let inflate = || -> io::Result<()> {
         let mut reader = decoder(packed)?;
@@ -118,7 +122,7 @@ fn run(
         // The same: nobody is left who could be told.
         let _ = sender.send(Err(error));
     }
-    Inflated { digest: hasher.finish(), bytes }
+    hasher.finish()
 }
 
 /// Reads until `chunk` is full or nothing is left.

@@ -15,8 +15,9 @@ use super::archive::Entry;
 use super::tree::{TreeError, failed, refused};
 
 const CAPABILITY: &[u8] = b"security.capability";
-/// Zeros of this length, at such an offset, are left out of a file.
-const HOLE: usize = 64 << 10;
+const PAGE: usize = 4096;
+/// Zeros of this length are left out of a file.
+const HOLE: usize = 32 << 10;
 
 /// Sets owner, mode and attributes, in this order: each takes back what a later one has set.
 pub(super) fn set_metadata(entry: &Entry, fd: impl AsFd) -> Result<(), TreeError> {
@@ -71,22 +72,30 @@ pub(super) fn time(entry: &Entry) -> TimeSpec {
 
 /// Writes `data` at `offset` of a new file and leaves out long runs of zeros. Returns the bytes that were written.
 pub(super) fn write_with_holes(file: &File, offset: u64, data: &[u8]) -> io::Result<u64> {
-    static ZEROS: [u8; HOLE] = [0; HOLE];
+    static ZEROS: [u8; PAGE] = [0; PAGE];
     let mut written = 0;
     let mut write = |from: usize, to: usize| {
         written += (to - from) as u64;
         file.write_all_at(&data[from..to], offset + from as u64)
     };
-    // The first block that starts in `data` at an offset of whole blocks.
-    let first = (HOLE as u64 - offset % HOLE as u64) % HOLE as u64;
-    let mut pending = 0;
-    let mut block = usize::try_from(first).unwrap_or(usize::MAX);
-    while let Some(bytes) = block.checked_add(HOLE).and_then(|end| data.get(block..end)) {
-        if bytes == ZEROS {
-            write(pending, block)?;
-            pending = block + HOLE;
+    // The first page that starts in `data` at an offset of whole pages.
+    let first = ((PAGE as u64 - offset % PAGE as u64) % PAGE as u64) as usize;
+    let (mut page, mut pending, mut zeros) = (first, 0, None);
+    loop {
+        let bytes = data.get(page..page + PAGE);
+        if bytes == Some(&ZEROS) {
+            zeros.get_or_insert(page);
+        } else if let Some(start) = zeros.take() {
+            // At the edges of `data`, a long run may have its other part in what comes before or after.
+            if page - start >= HOLE || start == first || bytes.is_none() {
+                write(pending, start)?;
+                pending = page;
+            }
         }
-        block += HOLE;
+        if bytes.is_none() {
+            break;
+        }
+        page += PAGE;
     }
     write(pending, data.len())?;
     Ok(written)
@@ -116,7 +125,8 @@ mod tests {
         let mut read = Vec::new();
         File::open(file.path()).unwrap().read_to_end(&mut read).unwrap();
         assert_eq!(read, data);
-        assert!(written < 7 * HOLE as u64, "{written}");
-        assert!(file.as_file().metadata().unwrap().blocks() * 512 < 8 * HOLE as u64);
+        // Two pages with data, and the pieces of pages at the edges.
+        assert!(written < 8 * PAGE as u64, "{written}");
+        assert!(file.as_file().metadata().unwrap().blocks() * 512 < 10 * PAGE as u64);
     }
 }

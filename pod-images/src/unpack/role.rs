@@ -150,8 +150,8 @@ fn unpack(root: OwnedFd, order: &Order) -> Answer {
         let input = Inflating::start(io::stdin(), &order.diff_id, limits.inflated).map_err(read)?;
         let mut archive = Archive::new(input);
         let totals = Tree::new(root, order.packed, limits).unpack(&mut archive)?;
-        let inflated = archive.into_inner().finish().map_err(read)?;
-        Ok((totals, inflated.digest))
+        let found = archive.into_inner().finish().map_err(read)?;
+        Ok((totals, found))
     };
     match unpacked() {
         Ok((_, found)) if found != order.diff_id => Answer::Mismatch { found },
