@@ -7,6 +7,9 @@
 //! What this crate does not do: it mounts nothing that its callers would see (they turn a [`RootSource`] into a mount), it
 //! knows nothing of pods, and it builds and pushes no images.
 //!
+//! [`Images::pull`] brings one from a registry, as podman, buildah and docker have been told to reach it; see [`Places`].
+//! A pull that breaks off, even by being killed, is gone on with by the next.
+//!
 //! Images come from strangers. Layers are unpacked by a process that has nothing but the directory it writes to. It is the
 //! own program, executed again: call [`init`] first in `main`, or name a program that does with [`Images::with_helper`].
 //!
@@ -18,6 +21,18 @@
 //! assert_eq!(image.root, RootSource::Host);
 //! assert_eq!(image.config.argv(&["sleep".into()], &["9".into()]), ["sleep", "9"]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ```no_run
+//! use pod_images::{Images, PullOptions, PullPolicy};
+//!
+//! # async fn pull() -> Result<(), Box<dyn std::error::Error>> {
+//! pod_images::init();
+//! let images = Images::open("/var/lib/pod/images");
+//! let name = "docker.io/library/busybox:1".parse()?;
+//! let image = images.ensure(&name, PullPolicy::IfNotPresent, &PullOptions::default()).await?;
+//! # let _ = image; Ok(())
+//! # }
 //! ```
 
 mod catalog;

@@ -68,14 +68,14 @@ async fn fill(
     blob: &mut PartialBlob,
     watch: &impl Watch,
 ) -> Result<(), PullError> {
-    let mut attempts = Attempts::new(registry.timing());
+    let mut attempts = Attempts::of_one_that_was_reached(registry.timing());
     while blob.offset() < blob.size() {
         let before = blob.offset();
         match stream(registry, digest, blob, watch).await {
             Ok(()) => {}
             Err(PullError::Registry(error)) => {
                 if blob.offset() > before {
-                    attempts = Attempts::new(registry.timing());
+                    attempts = Attempts::of_one_that_was_reached(registry.timing());
                 }
                 attempts.failed(*error).await?;
             }
@@ -114,20 +114,26 @@ async fn stream(
 #[derive(Debug)]
 pub(super) struct Attempts<'a> {
     timing: &'a Timing,
+    reached: bool,
     failed: u32,
     pause: Duration,
 }
 
 impl<'a> Attempts<'a> {
     pub(super) fn new(timing: &'a Timing) -> Self {
-        Self { timing, failed: 0, pause: timing.pause }
+        Self { timing, reached: false, failed: 0, pause: timing.pause }
+    }
+
+    /// Attempts with a registry that has been spoken to before.
+    fn of_one_that_was_reached(timing: &'a Timing) -> Self {
+        Self { reached: true, ..Self::new(timing) }
     }
 
     /// Waits until another attempt makes sense; the error comes back when none does.
     pub(super) async fn failed(&mut self, error: RegistryError) -> Result<(), RegistryError> {
         self.failed += 1;
         let asked = error.fault.retry_after().unwrap_or_default();
-        if !error.fault.is_transient()
+        if !error.fault.may_pass(self.reached)
             || self.failed >= self.timing.attempts
             || asked > self.timing.patience
         {

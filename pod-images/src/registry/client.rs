@@ -11,6 +11,7 @@ use reqwest::header::{
 };
 use reqwest::{Method, Response, StatusCode};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::Digest;
 use crate::digest::Hasher;
@@ -121,7 +122,11 @@ impl Registry {
         most: u64,
     ) -> Result<Document, RegistryError> {
         let what = self.manifest_name(version);
-        self.document(version, accept, most).await.map_err(|fault| self.error(&what, fault))
+        let limit = self.timing.exchange();
+        let document = timeout(limit, self.document(version, accept, most)).await;
+        document
+            .unwrap_or(Err(RegistryFault::Timeout(limit)))
+            .map_err(|fault| self.error(&what, fault))
     }
 
     async fn document(
@@ -252,7 +257,8 @@ impl Registry {
         }
         let (status, headers) = (response.status(), response.headers().clone());
         let (registry, shown) = (self.endpoint.registry(), self.login.is_some());
-        Err(RegistryFault::of_status(status, &headers, said(response).await, registry, shown))
+        let said = timeout(self.timing.silence, said(response)).await.unwrap_or_default();
+        Err(RegistryFault::of_status(status, &headers, said, registry, shown))
     }
 
     /// Answers a challenge: what to show from now on, or `None` when there is nothing more.

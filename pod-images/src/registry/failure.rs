@@ -73,8 +73,11 @@ pub enum RegistryFault {
     /// TLS failed otherwise.
     #[error("TLS failed; a registry without it needs `insecure = true` in registries.conf")]
     Tls(#[source] rustls::Error),
-    /// Nothing came for too long.
-    #[error("nothing came for {} s", .0.as_secs_f32())]
+    /// Nobody answered.
+    #[error("no connection came about within {} s", .0.as_secs_f32())]
+    Unreachable(Duration),
+    /// Nothing came for too long, or the whole took too long.
+    #[error("the answer did not come within {} s", .0.as_secs_f32())]
     Timeout(Duration),
     /// The connection broke.
     #[error("the connection broke")]
@@ -151,17 +154,16 @@ fn wait(retry_after: &Option<Duration>) -> String {
 }
 
 impl RegistryFault {
-    /// Whether the same request may well succeed a moment later.
-    pub(crate) fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Timeout(_)
-                | Self::Broken(_)
-                | Self::Ended
-                | Self::Busy { .. }
-                | Self::Unavailable { .. }
-                | Self::Connect(_)
-        )
+    /// Whether the same request may well succeed a moment later. `reached` is whether the
+    /// registry has been spoken to before, so that it is known to be there.
+    pub(crate) fn may_pass(&self, reached: bool) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Broken(_) | Self::Ended => true,
+            Self::Busy { .. } | Self::Unavailable { .. } => true,
+            // It may be being started again. One that was never there is more likely a mistake.
+            Self::Refused | Self::Connect(_) | Self::Resolve(_) | Self::Unreachable(_) => reached,
+            _ => false,
+        }
     }
 
     /// How long the registry wants to be left alone.
@@ -202,7 +204,10 @@ impl RegistryFault {
             return Self::Redirect;
         }
         if error.is_timeout() {
-            return Self::Timeout(if error.is_connect() { timing.connect } else { timing.silence });
+            return match error.is_connect() {
+                true => Self::Unreachable(timing.connect),
+                false => Self::Timeout(timing.silence),
+            };
         }
         if let Some(tls) = found::<rustls::Error>(&error) {
             return match tls {

@@ -33,6 +33,13 @@ pub struct Timing {
     pub patience: Duration,
 }
 
+impl Timing {
+    /// For the whole of a small answer, so that one that comes in drops does not go on for ever.
+    pub(super) fn exchange(&self) -> Duration {
+        2 * self.silence
+    }
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Self {
@@ -54,6 +61,8 @@ pub(super) fn client(
     let builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls(endpoint, places)?)
         .user_agent(AGENT)
+        // Where we come from is no business of those that we are led to.
+        .referer(false)
         .connect_timeout(timing.connect)
         .read_timeout(timing.silence)
         .redirect(redirects(endpoint.is_insecure()));

@@ -1,6 +1,6 @@
 //! Registries that do what none should.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -183,9 +183,32 @@ fn silence_is_not_waited_for() {
         world.options.timing.silence = Duration::from_millis(60);
         world.options.timing.attempts = 2;
         let error = world.failure(&server.image("app:1"));
-        assert!(error.contains("nothing came for 0.06 s"), "{part}: {error}");
+        assert!(error.contains("the answer did not come within 0.06 s"), "{part}: {error}");
         assert_eq!(server.count(part), 2, "{part}");
     }
+}
+
+#[test]
+fn a_manifest_in_drops_is_not_waited_for() {
+    let server = Server::new(|_| {
+        Reply::raw(|connection| {
+            connection.write_all(b"HTTP/1.1 200 X\r\nContent-Type: x\r\n\r\n")?;
+            connection.set_read_timeout(Some(Duration::from_millis(10)))?;
+            loop {
+                connection.write_all(b" ")?;
+                // The pause; and it ends when the client does.
+                match connection.read(&mut [0]) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    _ => return Ok(()),
+                }
+            }
+        })
+    });
+    let mut world = World::new();
+    world.options.timing.silence = Duration::from_millis(50);
+    world.options.timing.attempts = 1;
+    let error = world.failure(&server.image("app:1"));
+    assert!(error.contains("the answer did not come within 0.1 s"), "{error}");
 }
 
 #[test]

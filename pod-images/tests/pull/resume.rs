@@ -91,6 +91,56 @@ fn a_pull_in_a_child() {
     block_on(images.pull(&image.parse().unwrap(), &options(&dir))).unwrap();
 }
 
+fn pull_in_a_child(world: &World, image: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args(["--exact", "resume::a_pull_in_a_child"])
+        .env("PULL_DIR", world.path(""))
+        .env("PULL_IMAGE", image)
+        .stdout(Stdio::null());
+    command
+}
+
+#[test]
+fn two_processes_fetch_once() {
+    let gate = Arc::new(Gate::default());
+    let (server, layer) = gated(&gate);
+    let world = World::new();
+    let image = server.image("app:1");
+    let children: Vec<_> =
+        (0..2).map(|_| pull_in_a_child(&world, &image).spawn().unwrap()).collect();
+    // Both have begun: each asks for the manifest itself, and one of them for the layer.
+    until("both children", || server.count("/manifests/") == 2 && server.count(&layer) == 1);
+    gate.open_to(usize::MAX);
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(server.count(&layer), 1);
+    let pulled = world.pull(&image).unwrap();
+    assert!(file_of(&pulled, "a").unwrap() == noise(SIZE, 3));
+}
+
+/// The machine's proxy is named by the environment, which only a new process can have another of.
+#[test]
+fn a_proxy_is_asked_when_the_environment_names_one() {
+    let mut content = Content::default();
+    content.add_image(Some("1"), &[&[("a", b"x")]]);
+    let proxy = Server::of(content);
+    let world = World::new();
+    let registry = "[[registry]]\nlocation = 'registry.test'\ninsecure = true\n";
+    world.set("containers/registries.conf", registry);
+    let image = "registry.test/app:1";
+    let child = pull_in_a_child(&world, image)
+        .env("http_proxy", format!("http://{}", proxy.address))
+        .env("HTTPS_PROXY", format!("http://{}", proxy.address))
+        .spawn();
+    assert!(child.unwrap().wait().unwrap().success());
+    let methods: Vec<_> = proxy.requests().into_iter().map(|r| (r.method, r.path)).collect();
+    assert_eq!(methods[0], ("CONNECT".to_owned(), "registry.test:443".to_owned()));
+    let manifest = "http://registry.test/v2/app/manifests/1".to_owned();
+    assert_eq!(methods[1], ("GET".to_owned(), manifest));
+}
+
 #[test]
 fn a_killed_pull_is_gone_on_with() {
     let gate = Arc::new(Gate::default());
@@ -100,13 +150,7 @@ fn a_killed_pull_is_gone_on_with() {
     for step in 1..=STEPS {
         let mark = SIZE * step / (STEPS + 1);
         gate.open_to(mark);
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "resume::a_pull_in_a_child"])
-            .env("PULL_DIR", world.path(""))
-            .env("PULL_IMAGE", &image)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = pull_in_a_child(&world, &image).spawn().unwrap();
         let wanted = mark as u64;
         until("the partial blob", || partial(&store) >= wanted);
         child.kill().unwrap();
