@@ -38,6 +38,9 @@
 mod catalog;
 mod config;
 mod digest;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod images;
 mod lease;
 mod manifest;

@@ -1,13 +1,14 @@
 //! Unpacking layers: archives from strangers, made into directories.
 
 mod archive;
+mod beneath;
+mod fault;
 mod inflate;
 mod limits;
 mod metadata;
 mod name;
 mod pax;
 mod process;
-mod removal;
 mod role;
 mod tree;
 
@@ -18,3 +19,6 @@ pub(crate) use name::EntryPath;
 pub use process::UnpackError;
 pub(crate) use process::{Unpacked, unpack};
 pub(crate) use role::{ROLE, run};
+
+#[cfg(feature = "fuzzing")]
+pub(crate) use {archive::repair_checksums, tree::Tree};

@@ -12,7 +12,7 @@ use nix::unistd::{Gid, Uid, fchown};
 use rustix::fs::{XattrFlags, fsetxattr};
 
 use super::archive::Entry;
-use super::tree::{TreeError, failed, refused};
+use super::fault::{TreeError, failed, refused};
 
 const CAPABILITY: &[u8] = b"security.capability";
 const PAGE: usize = 4096;

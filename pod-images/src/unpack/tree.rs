@@ -13,38 +13,23 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
-use nix::sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, UtimensatFlags};
-use nix::sys::stat::{fchmodat, fstatat, futimens, makedev, mkdirat, mknodat, utimensat};
+use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::stat::{FchmodatFlags, Mode, SFlag, UtimensatFlags};
+use nix::sys::stat::{fchmodat, futimens, makedev, mkdirat, mknodat, utimensat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{fchownat, linkat, symlinkat};
 
-use super::archive::{Archive, ArchiveError, Entry, Kind};
+use super::archive::{Archive, Entry, Kind};
+use super::beneath::{self, is, is_whiteout, open_beneath, stat};
+use super::fault::{TreeError, failed, parent_failed, refused};
 use super::limits::{BOMB_FROM, BOMB_RATIO, Limits, MAX_FILE, MAX_NAMES};
 use super::metadata::{owner, set_metadata, set_opaque, time, write_with_holes};
 use super::name::EntryPath;
-use super::removal;
 
 const WHITEOUT: &[u8] = b".wh.";
 /// Names of aufs' own files, which docker's archives had long ago.
 const RESERVED: &[u8] = b".wh..wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
-
-/// Why a layer cannot be unpacked.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TreeError {
-    #[error(transparent)]
-    Archive(#[from] ArchiveError),
-    /// The archive asks for something that it does not get.
-    #[error("entry \"{}\" {why}", name.escape_ascii())]
-    Refused { name: Vec<u8>, why: &'static str },
-    /// The layer comes to more than it may.
-    #[error("the layer {0}")]
-    Limit(&'static str),
-    /// The kernel refused.
-    #[error("cannot {step} \"{}\"", name.escape_ascii())]
-    System { step: &'static str, name: Vec<u8>, source: io::Error },
-}
 
 /// What a layer came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,7 +122,8 @@ impl Tree {
         }
         let dir = match open_beneath(self.root.as_fd(), parent) {
             Ok(dir) => dir,
-            Err(Errno::ENOENT) => self.make_parents(entry, parent)?,
+            // There may be a whiteout on the way, which is no directory either.
+            Err(Errno::ENOENT | Errno::ENOTDIR) => self.make_parents(entry, parent)?,
             Err(errno) => return Err(parent_failed(entry, errno)),
         };
         self.parent = Some((parent.to_vec(), dir));
@@ -148,11 +134,20 @@ impl Tree {
         let mut dir: Option<OwnedFd> = None;
         for part in parent.split(|b| *b == b'/') {
             let above = dir.as_ref().map_or(self.root.as_fd(), |dir| dir.as_fd());
-            match mkdirat(above, OsStr::from_bytes(part), Mode::from_bits_truncate(0o755)) {
+            let (name, mode) = (OsStr::from_bytes(part), Mode::from_bits_truncate(0o755));
+            let hidden = stat(above, name).is_ok_and(|stat| is_whiteout(&stat));
+            if hidden {
+                beneath::remove(above, name).map_err(failed("replace the directory of", entry))?;
+            }
+            match mkdirat(above, name, mode) {
                 Ok(()) | Err(Errno::EEXIST) => {}
                 Err(errno) => return Err(failed("make the directory of", entry)(errno)),
             }
             let next = open_beneath(above, part).map_err(|errno| parent_failed(entry, errno))?;
+            if hidden {
+                // It shows nothing of what was hidden.
+                set_opaque(&next).map_err(failed("make opaque the directory of", entry))?;
+            }
             dir = Some(next);
         }
         dir.map_or_else(|| Err(refused(entry, "has no directory")), Ok)
@@ -164,7 +159,7 @@ impl Tree {
             self.dir().try_clone_to_owned().map_err(failed("open the directory of", entry))?;
         // It may be about to lose its name, if it lies in what is replaced.
         self.parent = None;
-        removal::remove(dir.as_fd(), name).map_err(failed("replace", entry))
+        beneath::remove(dir.as_fd(), name).map_err(failed("replace", entry))
     }
 
     fn directory(&mut self, entry: &Entry, path: &EntryPath, name: Option<&OsStr>) -> Result<()> {
@@ -384,51 +379,6 @@ impl Tree {
             done.map_err(fail)?;
         }
         Ok(())
-    }
-}
-
-/// Opens a directory beneath another one; a link anywhere on the way is an error.
-fn open_beneath(dir: BorrowedFd<'_>, path: &[u8]) -> nix::Result<OwnedFd> {
-    let how = OpenHow::new()
-        .flags(OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW)
-        .resolve(
-            ResolveFlag::RESOLVE_BENEATH
-                | ResolveFlag::RESOLVE_NO_SYMLINKS
-                | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-        );
-    openat2(dir, OsStr::from_bytes(path), how)
-}
-
-fn stat(dir: BorrowedFd<'_>, name: &OsStr) -> nix::Result<FileStat> {
-    fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW)
-}
-
-fn is(stat: &FileStat, kind: SFlag) -> bool {
-    stat.st_mode & SFlag::S_IFMT.bits() == kind.bits()
-}
-
-fn is_whiteout(stat: &FileStat) -> bool {
-    is(stat, SFlag::S_IFCHR) && stat.st_rdev == 0
-}
-
-pub(super) fn refused(entry: &Entry, why: &'static str) -> TreeError {
-    TreeError::Refused { name: entry.name.clone(), why }
-}
-
-/// Turns what the kernel said about an entry into an error.
-pub(super) fn failed<E: Into<io::Error>>(
-    step: &'static str,
-    entry: &Entry,
-) -> impl Fn(E) -> TreeError {
-    move |source| TreeError::System { step, name: entry.name.clone(), source: source.into() }
-}
-
-fn parent_failed(entry: &Entry, errno: Errno) -> TreeError {
-    match errno {
-        Errno::ELOOP | Errno::ENOTDIR | Errno::EXDEV => {
-            refused(entry, "lies below something that is a link or no directory in the same layer")
-        }
-        errno => failed("open the directory of", entry)(errno),
     }
 }
 
