@@ -1,10 +1,15 @@
 //! TLS, logins and tokens, and that no secret goes where it must not.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use pod_images::{Credentials, PullPolicy};
+use serde_json::json;
 
 use crate::content::Content;
 use crate::debian::{DebianRegistry, make_certificates, program, run};
@@ -85,7 +90,9 @@ fn a_password_is_asked_for_and_accepted() {
     let image = registry.image("team/app:1");
 
     let mut world = World::new();
+    world.options.places.docker = Some("/none/.docker".into());
     let error = world.failure(&image);
+    assert!(error.ends_with("logins are read from /none/.docker/config.json"), "{error}");
     let hint = format!("log in with `podman login {0}` or `docker login {0}`", registry.host);
     assert!(error.contains("it needs a login") && error.contains(&hint), "{error}");
 
@@ -161,6 +168,91 @@ fn tokens_are_fetched_with_the_login_and_renewed() {
         assert!(world.ensure(&server.image("team/app:1"), PullPolicy::IfNotPresent).is_ok());
         assert!(world.pull(&server.image("team/app:1")).is_err());
     }
+}
+
+/// A token as docker-registry checks it, for what `scope` asks: signed with `token.key` in `dir`.
+fn signed_token(dir: &Path, scope: &str) -> String {
+    let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let openssl = |arguments: &[&str]| run(program("openssl").current_dir(dir).args(arguments));
+    let certificate = openssl(&["x509", "-in", "token.crt", "-outform", "DER"]);
+    let mut words = scope.split(':');
+    let (kind, name) = (words.next().unwrap(), words.next().unwrap());
+    let actions: Vec<_> = words.next().unwrap().split(',').collect();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let header = json!({"typ": "JWT", "alg": "RS256", "x5c": [STANDARD.encode(certificate)]});
+    let claims = json!({
+        "iss": "test", "sub": "user", "aud": "test", "jti": "1",
+        "exp": now + 60, "nbf": now - 60, "iat": now - 60,
+        "access": [{"type": kind, "name": name, "actions": actions}],
+    });
+    let signed =
+        format!("{}.{}", part(header.to_string().as_bytes()), part(claims.to_string().as_bytes()));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), &signed).unwrap();
+    let signature =
+        openssl(&["dgst", "-sha256", "-sign", "token.key", file.path().to_str().unwrap()]);
+    format!("{signed}.{}", part(&signature))
+}
+
+#[test]
+fn a_real_registry_takes_the_tokens_of_its_token_server() {
+    let dir = tempfile::tempdir().unwrap();
+    run(program("openssl").current_dir(dir.path()).args([
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=token",
+        "-keyout",
+        "token.key",
+        "-out",
+        "token.crt",
+    ]));
+    let place = dir.path().to_owned();
+    let tokens = Server::new(move |request| {
+        if request.headers.get("authorization") != Some(&format!("Basic {AUTH}")) {
+            return Reply::status(401);
+        }
+        let query = request.path.replace("%3A", ":").replace("%2F", "/").replace("%2C", ",");
+        let scope = query.split(['?', '&']).find_map(|pair| pair.strip_prefix("scope="));
+        let token = signed_token(&place, scope.unwrap());
+        Reply::Whole(200, Vec::new(), json!({"token": token}).to_string().into())
+    });
+    let settings = |further: &str| {
+        format!(
+            "{further}auth:\n  token: {{realm: \"http://{}/token\", service: test, issuer: test, \
+             rootcertbundle: DIR/token.crt}}\n",
+            tokens.address
+        )
+    };
+    let certificate = fs::read(dir.path().join("token.crt")).unwrap();
+    let files: &[(&str, &[u8])] = &[("token.crt", &certificate)];
+    let registry = DebianRegistry::with_files(&settings(""), files);
+    registry.push(&small(), "1", "team/app:1", &["--dest-creds", "user:hunter2"]);
+    let mut world = World::new();
+    assert!(world.failure(&registry.image("team/app:1")).contains("it needs a login"));
+    world.options.credentials = vec![login(&registry.host)];
+    assert!(world.pull(&registry.image("team/app:1")).is_ok());
+
+    // Where the registry itself is spoken to over TLS, no login goes to a token server without.
+    make_certificates(dir.path());
+    let read = |name: &str| fs::read(dir.path().join(name)).unwrap();
+    let (own, key) = (read("server.crt"), read("server.key"));
+    let files = [files[0], ("server.crt", &own[..]), ("server.key", &key[..])];
+    let tls = "  tls:\n    certificate: DIR/server.crt\n    key: DIR/server.key\n";
+    let registry = DebianRegistry::with_files(&settings(tls), &files);
+    world.options.credentials = vec![login(&registry.host)];
+    world.set(&format!("containers/certs.d/{}/ca.crt", registry.host), read("ca.crt"));
+    let secure = format!("[[registry]]\nlocation = '{}'\ninsecure = false\n", registry.host);
+    world.set("containers/registries.conf", secure);
+    let asked = tokens.requests().len();
+    let error = world.failure(&registry.image("team/app:1"));
+    assert!(error.contains("its token server is not asked over https"), "{error}");
+    assert_eq!(tokens.requests().len(), asked);
 }
 
 #[test]
