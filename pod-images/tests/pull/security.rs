@@ -1,6 +1,7 @@
 //! TLS, logins and tokens, and that no secret goes where it must not.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +14,7 @@ use serde_json::json;
 
 use crate::content::Content;
 use crate::debian::{DebianRegistry, make_certificates, program, run};
+use crate::resume::pull_in_a_child;
 use crate::server::{Reply, Request, Server, serve};
 use crate::world::{World, file_of};
 
@@ -82,6 +84,22 @@ fn a_registry_that_asks_for_a_certificate_gets_ours() {
 }
 
 #[test]
+fn a_registry_without_tls_is_told_nothing_unless_it_is_marked() {
+    let server = Server::of(small());
+    let mut world = World::new();
+    world.options.credentials = vec![login(&server.address.to_string())];
+    let mark = |insecure: bool| {
+        format!("[[registry]]\nlocation = '{}'\ninsecure = {insecure}\n", server.address)
+    };
+    world.set("containers/registries.conf", mark(false));
+    let error = world.failure(&server.image("app:1"));
+    assert!(error.contains("TLS failed; a registry without it needs `insecure = true`"), "{error}");
+    assert_eq!(server.requests().len(), 0);
+    world.set("containers/registries.conf", mark(true));
+    assert!(world.pull(&server.image("app:1")).is_ok());
+}
+
+#[test]
 fn a_password_is_asked_for_and_accepted() {
     let htpasswd = run(program("htpasswd").args(["-Bbn", "user", "hunter2"]));
     let settings = "auth: {htpasswd: {realm: test, path: DIR/htpasswd}}\n";
@@ -106,12 +124,44 @@ fn a_password_is_asked_for_and_accepted() {
     world.options.credentials.push(login(&format!("{}/team", registry.host)));
     assert!(world.pull(&image).is_ok());
 
-    let mut world = World::new();
-    world.options.places.docker = Some(world.path("docker"));
+    let world = World::new();
     fs::create_dir(world.path("docker")).unwrap();
     let text = format!(r#"{{"auths":{{"{}":{{"auth":"{AUTH}"}}}}}}"#, registry.host);
     fs::write(world.path("docker/config.json"), text).unwrap();
     assert!(world.pull(&image).is_ok());
+}
+
+#[test]
+fn a_credential_helper_is_asked_for_the_login() {
+    let content = small();
+    let server = Server::new(move |request| {
+        if request.headers.get("authorization") == Some(&format!("Basic {AUTH}")) {
+            return serve(&content, request);
+        }
+        let challenge = vec![("WWW-Authenticate", "Basic realm=\"x\"".to_owned())];
+        Reply::Whole(401, challenge, Vec::new())
+    });
+    let world = World::new();
+    let helpers = format!(r#"{{"credHelpers":{{"{}":"test"}}}}"#, server.address);
+    let script = format!(
+        "#!/bin/sh\n[ \"$*\" = get ] && [ \"$(cat)\" = {} ] || exit 1\n\
+         echo '{{\"Username\":\"user\",\"Secret\":\"hunter2\"}}'\n",
+        server.address
+    );
+    for (dir, name, text) in
+        [("docker", "config.json", helpers), ("bin", "docker-credential-test", script)]
+    {
+        fs::create_dir(world.path(dir)).unwrap();
+        let file = world.path(dir).join(name);
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let image = server.image("app:1");
+    let error = world.failure(&image);
+    assert!(error.contains("from docker-credential-test: it cannot be run"), "{error}");
+    let path = format!("{}:{}", world.path("bin").display(), std::env::var("PATH").unwrap());
+    let mut child = pull_in_a_child(&world, &image).env("PATH", path).spawn().unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 /// A registry that wants a token, which is good for `uses` requests.
