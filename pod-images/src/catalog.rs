@@ -144,24 +144,27 @@ impl Images {
         if query == HOST_IMAGE {
             return Err(absent());
         }
-        // As a name it is one of nothing or of a tag "sha256", so ids are looked for first.
-        let digits = query.strip_prefix("sha256:").unwrap_or(query);
-        if digits.len() >= MIN_ID && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-            let mut found: Vec<_> = self.records()?;
-            found.retain(|record| {
-                record.id.hex().starts_with(digits) || record.manifest.hex() == digits
-            });
-            found.dedup_by(|a, b| a.id == b.id);
-            match found.len() {
-                0 => {}
-                1 => return found.pop().ok_or_else(absent),
-                _ => return Err(CatalogError::Ambiguous { query: query.to_owned() }),
+        if let Ok(reference) = query.parse::<Reference>() {
+            let name = self.store.layout.name(&reference.canonical());
+            if let Some(name) = store::read_json::<NameRecord>(&name)? {
+                return self.record(&name.manifest)?.ok_or_else(absent);
             }
         }
-        let reference: Reference = query.parse().map_err(|_| absent())?;
-        let name = self.store.layout.name(&reference.canonical());
-        let name: NameRecord = store::read_json(&name)?.ok_or_else(absent)?;
-        self.record(&name.manifest)?.ok_or_else(absent)
+        // An id may read like a name, "cafe" or "sha256:00", but a name that there is counts more.
+        let digits = query.strip_prefix("sha256:").unwrap_or(query);
+        if digits.len() < MIN_ID || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(absent());
+        }
+        let mut found = self.records()?;
+        found.retain(|record| {
+            record.id.hex().starts_with(digits) || record.manifest.hex() == digits
+        });
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        found.dedup_by(|a, b| a.id == b.id);
+        match found.len() {
+            0 | 1 => found.pop().ok_or_else(absent),
+            _ => Err(CatalogError::Ambiguous { query: query.to_owned() }),
+        }
     }
 
     /// All names of all images.

@@ -112,17 +112,18 @@ impl Images {
         let records = self.records()?;
         let mut names = self.names()?;
         let mut removed = Removed::default();
-        let mut gone = HashSet::new();
+        let mut kept = HashSet::new();
         for record in records {
             let named = names.iter().any(|name| name.manifest == record.manifest);
             let wanted = which == Prune::Unnamed && named;
-            if !wanted && !self.is_held(&record.id)? {
+            if wanted || self.is_held(&record.id)? {
+                kept.insert(record.manifest);
+            } else {
                 store::remove(&layout.image(&record.manifest))?;
                 removed.images.push(record.id.to_string());
-                gone.insert(record.manifest);
             }
         }
-        names.retain(|name| gone.contains(&name.manifest));
+        names.retain(|name| !kept.contains(&name.manifest));
         for name in names {
             store::remove(&layout.name(&name.name))?;
             removed.names.push(name.name);

@@ -132,6 +132,7 @@ fn numbers_that_cannot_be_are_refused() {
         ("far", new().entry(b'5', far.as_bytes(), b""), "4095 bytes"),
         ("size", file("size", "18446744073709551615"), "larger than a file may be"),
         ("size that is not there", file("size", "99999999"), "ends in the middle"),
+        ("very far", file("path", &"x/".repeat(400_000)), "4095 bytes"),
         ("sparse", file("GNU.sparse.size", "18446744073709551615"), "larger than a file may be"),
         ("device", new().with(b'3', b"d", b"", |h| h.set_device_major(5000).unwrap()), "number"),
         ("extension", new().entry(b'x', b"p", &vec![b'1'; 2 << 20]), "longer than 1 MiB"),

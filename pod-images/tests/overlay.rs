@@ -78,6 +78,11 @@ fn what_an_upper_layer_removes_is_gone() {
             "./d ./d/c ./e ./e/a ./f",
         ),
         (
+            "a directory that is implied",
+            new().file(".wh.d", b"").file("d/c", b"2"),
+            "./d ./d/c ./e ./e/a ./f",
+        ),
+        (
             "a file that comes again",
             new().file("f", b"2").file(".wh.f", b""),
             "./d ./d/a ./d/b ./e ./e/a ./f",

@@ -146,6 +146,31 @@ fn what_is_held_stays() {
 }
 
 #[test]
+fn a_name_counts_more_than_an_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let images = images(dir.path());
+    for text in ["1", "2"] {
+        let image = ImageArchive::new(&format!("test.local/app:{text}")).layer(&top(text));
+        images.load(&image.layout()[..]).unwrap();
+    }
+    let ids: Vec<_> = images.list().unwrap().into_iter().map(|image| image.id).collect();
+    let prefix = &ids[0].hex()[..12];
+    assert_eq!(images.inspect(prefix).unwrap().summary.id, ids[0]);
+    images.tag("test.local/app:2", &name(prefix)).unwrap();
+    assert_eq!(images.inspect(prefix).unwrap().summary.id, ids[1]);
+    let removed = images.remove(prefix).unwrap();
+    assert_eq!((removed.names.len(), removed.images.len()), (1, 0));
+    let removed = images.remove(&format!("sha256:{prefix}")).unwrap();
+    assert_eq!(removed.names, ["test.local/app:1"]);
+    for query in ["", "0", "test.local/app:3", "pod.local/host", "../..", "sha256:"] {
+        assert!(images.inspect(query).is_err() && images.remove(query).is_err(), "{query}");
+    }
+    for name in ["pod.local/host".to_owned(), format!("app@{}", ids[0])] {
+        assert!(images.tag("test.local/app:2", &self::name(&name)).is_err(), "{name}");
+    }
+}
+
+#[test]
 fn a_name_goes_to_the_newer_image_and_the_older_one_is_pruned() {
     let dir = tempfile::tempdir().unwrap();
     let images = images(dir.path());

@@ -140,7 +140,7 @@ impl<'a> Attempts<'a> {
             return Err(error);
         }
         tokio::time::sleep(self.pause.max(asked)).await;
-        self.pause *= 2;
+        self.pause = self.pause.saturating_mul(2).min(self.timing.patience);
         Ok(())
     }
 }

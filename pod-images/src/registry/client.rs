@@ -3,11 +3,11 @@
 //! Source: the OCI distribution specification. Everything that comes is bounded, and what is
 //! asked for by its digest is compared with it.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE,
-    WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE, WWW_AUTHENTICATE,
 };
 use reqwest::{Method, Response, StatusCode};
 use tokio::sync::Mutex;
@@ -16,9 +16,11 @@ use tokio::time::timeout;
 use crate::Digest;
 use crate::digest::Hasher;
 
+use super::blob::BlobStream;
 use super::body::{bounded, said};
 use super::certificates::CertificateError;
 use super::challenge::Challenge;
+use super::failure::Visitor;
 use super::token::{TokenRequest, secret_header};
 use super::transport;
 use super::{Endpoint, Login, Places, RegistryError, RegistryFault, Timing, Version};
@@ -31,7 +33,7 @@ const CONTENT_DIGEST: &str = "docker-content-digest";
 pub(crate) struct Registry {
     http: reqwest::Client,
     endpoint: Endpoint,
-    login: Option<Login>,
+    visitor: Visitor,
     timing: Timing,
     /// `https`, or `http` where that is all there is; settled by the first answer.
     scheme: OnceLock<&'static str>,
@@ -48,19 +50,6 @@ pub(crate) struct Document {
     pub media_type: Option<String>,
 }
 
-/// A blob that is coming.
-#[derive(Debug)]
-pub(crate) struct BlobStream {
-    response: Response,
-    host: String,
-    what: String,
-    timing: Timing,
-    /// The place in the blob of the first byte that comes.
-    start: u64,
-    /// How long the whole blob is, as the registry says.
-    size: Option<u64>,
-}
-
 impl Registry {
     /// The registry of `endpoint`; nothing is sent yet.
     pub(crate) fn new(
@@ -72,7 +61,11 @@ impl Registry {
         Ok(Self {
             http: transport::client(endpoint, places, timing)?,
             endpoint: endpoint.clone(),
-            login,
+            visitor: Visitor {
+                registry: endpoint.registry().to_owned(),
+                login,
+                files: list(&places.login_files()),
+            },
             timing: timing.clone(),
             scheme: OnceLock::new(),
             authorization: Mutex::new(None),
@@ -84,7 +77,11 @@ impl Registry {
         Self {
             http: self.http.clone(),
             endpoint: self.endpoint.clone(),
-            login,
+            visitor: Visitor {
+                registry: self.visitor.registry.clone(),
+                login,
+                files: self.visitor.files.clone(),
+            },
             timing: self.timing.clone(),
             scheme: self.scheme.clone(),
             authorization: Mutex::new(None),
@@ -179,16 +176,8 @@ impl Registry {
             other => other,
         };
         let response = result.map_err(failed)?;
-        let (start, size) = extent(&response, offset).map_err(failed)?;
-        let host = self.endpoint.host().to_owned();
-        Ok(BlobStream {
-            response,
-            host,
-            timing: self.timing.clone(),
-            start,
-            size,
-            what: what.clone(),
-        })
+        let (host, timing) = (self.endpoint.host().to_owned(), self.timing.clone());
+        BlobStream::new(response, offset, what.clone(), host, timing).map_err(failed)
     }
 
     /// Sends a request and returns the answer, which is a success.
@@ -256,9 +245,8 @@ impl Registry {
             return Ok(response);
         }
         let (status, headers) = (response.status(), response.headers().clone());
-        let (registry, shown) = (self.endpoint.registry(), self.login.is_some());
         let said = timeout(self.timing.silence, said(response)).await.unwrap_or_default();
-        Err(RegistryFault::of_status(status, &headers, said, registry, shown))
+        Err(RegistryFault::of_status(status, &headers, said, &self.visitor))
     }
 
     /// Answers a challenge: what to show from now on, or `None` when there is nothing more.
@@ -276,18 +264,17 @@ impl Registry {
         }
         let headers = refusal.headers().get_all(WWW_AUTHENTICATE);
         let challenge = Challenge::find(headers.iter().filter_map(|value| value.to_str().ok()));
-        let value = match (&self.login, challenge) {
+        let value = match (&self.visitor.login, challenge) {
             (Some(Login::Bearer(token)), _) => secret_header(&format!("Bearer {}", token.reveal())),
             (Some(Login::Password { user, password }), Some(Challenge::Basic)) => {
                 basic(user, password.reveal())
             }
-            (login, Some(Challenge::Bearer { realm, service })) => {
+            (_, Some(Challenge::Bearer { realm, service })) => {
                 let request = TokenRequest {
                     realm: &realm,
                     service: service.as_deref(),
                     repository: self.endpoint.repository(),
-                    login: login.as_ref(),
-                    registry: self.endpoint.registry(),
+                    visitor: &self.visitor,
                     plain: self.endpoint.is_insecure(),
                 };
                 Some(request.send(&self.http, &self.timing).await?)
@@ -321,27 +308,9 @@ impl Registry {
     }
 }
 
-impl BlobStream {
-    /// The place in the blob of the first byte that comes: what was asked for, or 0.
-    pub(crate) fn start(&self) -> u64 {
-        self.start
-    }
-
-    /// How long the whole blob is, where the registry says so.
-    pub(crate) fn size(&self) -> Option<u64> {
-        self.size
-    }
-
-    /// The next bytes; `None` at the end of what the registry sends.
-    pub(crate) async fn next(&mut self) -> Result<Option<impl AsRef<[u8]> + use<>>, RegistryError> {
-        let next = self.response.chunk().await;
-        next.map_err(|error| self.error(RegistryFault::of(error, &self.host, &self.timing)))
-    }
-
-    /// Something is wrong with what comes.
-    pub(crate) fn error(&self, fault: RegistryFault) -> RegistryError {
-        RegistryError { what: self.what.clone(), host: self.host.clone(), fault }
-    }
+fn list(files: &[PathBuf]) -> String {
+    let names: Vec<_> = files.iter().map(|file| file.display().to_string()).collect();
+    if names.is_empty() { "no file".to_owned() } else { names.join(", ") }
 }
 
 fn accepting(types: &[&str]) -> HeaderMap {
@@ -357,42 +326,4 @@ fn basic(user: &str, password: &str) -> Option<HeaderValue> {
 
 fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
     response.headers().get(name)?.to_str().ok()
-}
-
-/// Where in the blob an answer starts, and how long the blob is.
-fn extent(response: &Response, offset: u64) -> Result<(u64, Option<u64>), RegistryFault> {
-    if response.status() != StatusCode::PARTIAL_CONTENT {
-        return Ok((0, response.content_length()));
-    }
-    let broken =
-        RegistryFault::Protocol("it answered with another part of the blob than asked for");
-    let range = header(response, CONTENT_RANGE.as_str()).and_then(content_range);
-    match range {
-        Some((start, size)) if start == offset => Ok((start, size)),
-        _ => Err(broken),
-    }
-}
-
-/// `bytes START-END/SIZE`, where the size may be a `*`.
-fn content_range(text: &str) -> Option<(u64, Option<u64>)> {
-    let (range, size) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let (start, _end) = range.split_once('-')?;
-    Some((start.trim().parse().ok()?, size.trim().parse().ok()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn content_ranges_are_read() {
-        for (text, expected) in [
-            ("bytes 5-9/10", Some((5, Some(10)))),
-            ("bytes 5-9/*", Some((5, None))),
-            ("bytes */10", None),
-            ("5-9/10", None),
-        ] {
-            assert_eq!(content_range(text), expected, "{text}");
-        }
-    }
 }

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::Digest;
 
-use super::Timing;
+use super::{Login, Timing};
 
 /// A request to a registry has failed: for what, and where.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub enum RegistryFault {
     /// The registry wants a login, or another one.
     #[error(
         "{}{said}; log in with `podman login {registry}` or `docker login {registry}`, \
-         or name an image pull secret",
+         or name an image pull secret; logins are read from {files}",
         denied(.shown)
     )]
     Unauthorized {
@@ -48,6 +48,8 @@ pub enum RegistryFault {
         registry: String,
         /// Whether a login was shown.
         shown: bool,
+        /// The files that logins are read from, as a list.
+        files: String,
         /// What the registry says, with a colon before it; or nothing.
         said: String,
     },
@@ -138,6 +140,25 @@ pub enum RegistryFault {
     PlainTokenServer,
 }
 
+/// Who asks a registry, as far as its errors have to tell.
+#[derive(Debug)]
+pub(super) struct Visitor {
+    /// The registry, as it is logged in to.
+    pub registry: String,
+    /// What is shown when it is asked for.
+    pub login: Option<Login>,
+    /// The files that logins are read from, as a list.
+    pub files: String,
+}
+
+impl Visitor {
+    /// The login, or its absence, is not accepted; `said` is what the answer has for a text.
+    pub(super) fn denied(&self, said: String) -> RegistryFault {
+        let (registry, files) = (self.registry.clone(), self.files.clone());
+        RegistryFault::Unauthorized { registry, shown: self.login.is_some(), files, said }
+    }
+}
+
 /// What another library says.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
@@ -221,9 +242,9 @@ impl RegistryFault {
             .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
         match () {
             () if refused => Self::Refused,
-            () if error.is_dns() => Self::Resolve(error.into()),
-            () if error.is_connect() => Self::Connect(error.into()),
-            () => Self::Broken(error.into()),
+            () if error.is_dns() => Self::Resolve(root(&error)),
+            () if error.is_connect() => Self::Connect(root(&error)),
+            () => Self::Broken(root(&error)),
         }
     }
 
@@ -232,11 +253,10 @@ impl RegistryFault {
         status: StatusCode,
         headers: &HeaderMap,
         said: String,
-        registry: &str,
-        shown: bool,
+        visitor: &Visitor,
     ) -> Self {
         match status.as_u16() {
-            401 | 403 => Self::Unauthorized { registry: registry.to_owned(), shown, said },
+            401 | 403 => visitor.denied(said),
             404 => Self::NotFound { said },
             429 => Self::Busy { retry_after: retry_after(headers), said },
             408 | 500..=599 if status != StatusCode::NOT_IMPLEMENTED => Self::Unavailable {
@@ -253,6 +273,17 @@ impl RegistryFault {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
+}
+
+/// The last cause, which tells what happened; those before it tell in which layer of HTTP.
+fn root(error: &dyn Error) -> Cause {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = cause.to_string();
+        next = cause.source();
+    }
+    text.into()
 }
 
 /// The first cause of a kind. An `io::Error` hides what it was made of from `source`.

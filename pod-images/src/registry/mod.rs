@@ -1,5 +1,6 @@
 //! Everything that speaks to registries, and the files that say how to.
 
+mod blob;
 mod body;
 mod certificates;
 mod challenge;

@@ -7,6 +7,7 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 
 use super::body::{bounded, said};
+use super::failure::Visitor;
 use super::{Login, RegistryFault, Timing};
 
 /// More than any token server answers.
@@ -24,9 +25,7 @@ pub(super) struct TokenRequest<'a> {
     /// What is going to be read.
     pub repository: &'a str,
     /// Who asks.
-    pub login: Option<&'a Login>,
-    /// The registry, as it is named in messages.
-    pub registry: &'a str,
+    pub visitor: &'a Visitor,
     /// Whether the login may go over plain HTTP, as the registry itself is spoken to.
     pub plain: bool,
 }
@@ -58,14 +57,11 @@ impl TokenRequest<'_> {
             .map_err(|error| RegistryFault::of(error, &host, timing))?;
         let (status, headers) = (response.status(), response.headers().clone());
         if !status.is_success() {
-            // A token server answers a wrong password with one of these.
-            let shown = self.login.is_some();
             let said = said(response).await;
             return Err(match status.as_u16() {
-                400 if shown => {
-                    RegistryFault::Unauthorized { registry: self.registry.to_owned(), shown, said }
-                }
-                _ => RegistryFault::of_status(status, &headers, said, self.registry, shown),
+                // What some token servers answer to a login that they do not like.
+                400 if self.visitor.login.is_some() => self.visitor.denied(said),
+                _ => RegistryFault::of_status(status, &headers, said, self.visitor),
             });
         }
         let body = bounded(response, MAX_ANSWER, &host, timing).await?;
@@ -78,7 +74,7 @@ impl TokenRequest<'_> {
 
     fn request(&self, http: &reqwest::Client, mut realm: Url) -> reqwest::RequestBuilder {
         let scope = format!("repository:{}:pull", self.repository);
-        if let Some(Login::Identity(token)) = self.login {
+        if let Some(Login::Identity(token)) = &self.visitor.login {
             let form = form(&[
                 ("grant_type", "refresh_token"),
                 ("service", self.service.unwrap_or_default()),
@@ -97,7 +93,7 @@ impl TokenRequest<'_> {
             query.append_pair("scope", &scope);
         }
         let request = http.get(realm);
-        match self.login {
+        match &self.visitor.login {
             Some(Login::Password { user, password }) => {
                 request.basic_auth(user, Some(password.reveal()))
             }

@@ -173,10 +173,13 @@ pub(super) fn commit(
     manifest: &Digest,
     names: &[Reference],
 ) -> Result<Loaded, LoadError> {
+    if let Some(host) = names.iter().find(|name| name.is_host()) {
+        return Err(ReferenceError::HostVersion { text: host.to_string() }.into());
+    }
     let (layers, configuration) = session.describe(manifest)?;
     session.unpack_all(&layers, &configuration)?;
     // A digest says what is named; an archive cannot give it away.
-    let names = names.iter().filter(|name| !name.is_host() && name.digest().is_none());
+    let names = names.iter().filter(|name| name.digest().is_none());
     let names: Vec<String> = names.map(Reference::canonical).collect();
     let ImageRecord { id, .. } = session.commit(manifest, &names, None)?;
     Ok(Loaded { id, names })

@@ -108,6 +108,10 @@ fn enter(order: &Order) -> Result<OwnedFd, (&'static str, nix::errno::Errno)> {
         .map_err(step("keep mounts to itself"))?;
     mount(Some(&order.target), &order.target, none, MsFlags::MS_BIND, none)
         .map_err(step("bind the directory"))?;
+    // The devices and programs of the layer are made here, and opened and run elsewhere.
+    let inert = MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_NOSUID;
+    mount(none, &order.target, none, MsFlags::MS_REMOUNT | MsFlags::MS_BIND | inert, none)
+        .map_err(step("make the directory inert"))?;
     nix::unistd::chdir(&order.target).map_err(step("enter the directory"))?;
     nix::unistd::pivot_root(".", ".").map_err(step("make the directory its root"))?;
     umount2(".", MntFlags::MNT_DETACH).map_err(step("let go of the host's files"))?;

@@ -122,7 +122,8 @@ impl Tree {
         }
         let dir = match open_beneath(self.root.as_fd(), parent) {
             Ok(dir) => dir,
-            Err(Errno::ENOENT) => self.make_parents(entry, parent)?,
+            // There may be a whiteout on the way, which is no directory either.
+            Err(Errno::ENOENT | Errno::ENOTDIR) => self.make_parents(entry, parent)?,
             Err(errno) => return Err(parent_failed(entry, errno)),
         };
         self.parent = Some((parent.to_vec(), dir));
@@ -133,11 +134,20 @@ impl Tree {
         let mut dir: Option<OwnedFd> = None;
         for part in parent.split(|b| *b == b'/') {
             let above = dir.as_ref().map_or(self.root.as_fd(), |dir| dir.as_fd());
-            match mkdirat(above, OsStr::from_bytes(part), Mode::from_bits_truncate(0o755)) {
+            let (name, mode) = (OsStr::from_bytes(part), Mode::from_bits_truncate(0o755));
+            let hidden = stat(above, name).is_ok_and(|stat| is_whiteout(&stat));
+            if hidden {
+                beneath::remove(above, name).map_err(failed("replace the directory of", entry))?;
+            }
+            match mkdirat(above, name, mode) {
                 Ok(()) | Err(Errno::EEXIST) => {}
                 Err(errno) => return Err(failed("make the directory of", entry)(errno)),
             }
             let next = open_beneath(above, part).map_err(|errno| parent_failed(entry, errno))?;
+            if hidden {
+                // It shows nothing of what was hidden.
+                set_opaque(&next).map_err(failed("make opaque the directory of", entry))?;
+            }
             dir = Some(next);
         }
         dir.map_or_else(|| Err(refused(entry, "has no directory")), Ok)

@@ -77,3 +77,19 @@ fn what_an_archive_holds_is_made() {
     assert_eq!((stat("deep/er").mode() & 0o7777, stat("deep/er").uid()), (0o755, 0));
     assert_eq!((stat("early").mtime(), stat("early").mtime_nsec()), (5, 7));
 }
+
+#[test]
+fn data_that_only_a_bomb_has_so_much_of_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = OwnedFd::from(File::open(dir.path()).unwrap());
+    let mut tree = Tree::new(root, 10 << 20, Limits::default());
+    for (bytes, fits) in [
+        (BOMB_FROM - 10, true),
+        (BOMB_FROM + 10, true),
+        (BOMB_RATIO * (10 << 20), true),
+        (BOMB_RATIO * (11 << 20), false),
+    ] {
+        tree.totals.bytes = bytes;
+        assert_eq!(tree.check_bomb(1).is_ok(), fits, "{bytes}");
+    }
+}

@@ -93,6 +93,10 @@ fn policies_say_when_the_registry_is_asked() {
     assert!(world.ensure(&image, PullPolicy::IfNotPresent).is_ok());
     let error = world.failure(&image);
     assert!(error.contains("the connection was refused; is the registry running?"), "{error}");
+
+    world.set("containers/registries.conf", "[registries.search]");
+    assert!(world.ensure(&image, PullPolicy::IfNotPresent).is_ok(), "no settings are needed");
+    assert!(world.failure(&image).contains("registries.conf:1: "));
 }
 
 #[test]

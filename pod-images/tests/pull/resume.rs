@@ -91,7 +91,8 @@ fn a_pull_in_a_child() {
     block_on(images.pull(&image.parse().unwrap(), &options(&dir))).unwrap();
 }
 
-fn pull_in_a_child(world: &World, image: &str) -> Command {
+/// A process that pulls as `world` does, with an environment that can be another.
+pub fn pull_in_a_child(world: &World, image: &str) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command
         .args(["--exact", "resume::a_pull_in_a_child"])

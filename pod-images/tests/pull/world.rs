@@ -68,7 +68,11 @@ pub fn images(store: &Path) -> Images {
 pub fn options(dir: &Path) -> PullOptions {
     PullOptions {
         credentials: Vec::new(),
-        places: Places { machine: Some(dir.join("etc")), ..Places::default() },
+        places: Places {
+            machine: Some(dir.join("etc")),
+            docker: Some(dir.join("docker")),
+            ..Places::default()
+        },
         timing: Timing {
             connect: Duration::from_secs(10),
             silence: Duration::from_secs(10),
