@@ -77,7 +77,11 @@ impl Host {
         let uids = self.uids.lock().expect("not poisoned").clone();
         let mut found = processes(&self.root, &uids);
         found.extend(cgroups(&uids));
-        found.extend(files(&self.root.join("pods")));
+        let mut files = files(&self.root.join("pods"));
+        // Images are not of a pod.
+        let images = format!("file {}", self.root.join("pods/data/images").display());
+        files.retain(|file| !file.starts_with(&images));
+        found.extend(files);
         found
     }
 }

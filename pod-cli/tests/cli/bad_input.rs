@@ -77,14 +77,41 @@ fn a_command_that_is_not_there() {
 }
 
 #[test]
-fn an_image_that_cannot_be_had() {
+fn an_image_whose_name_is_none() {
     let manifest = script("true", "Never");
-    refused(
-        &manifest.replace("pod.local/host", "nginx"),
-        1,
-        &["container `app`", "\"nginx\"", "pod.local/host"],
-    );
     refused(&manifest.replace("pod.local/host", "a:::b"), 1, &["InvalidImageName", "a:::b"]);
+}
+
+/// Nothing listens at port 1. A pod in the background goes on trying, one in the foreground does not.
+#[test]
+fn an_image_that_cannot_be_had() {
+    let manifest = script("true", "Never").replace("pod.local/host", "127.0.0.1:1/none");
+    let host = Host::new();
+    let ran = host.pod_on("up", &manifest);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    for word in ["container `app`", "ErrImagePull", "127.0.0.1:1"] {
+        assert!(ran.err.contains(word), "up says {:?}, not {word:?}", ran.err);
+    }
+    assert_eq!(host.pod("get pods").err, "No resources found in default namespace.\n");
+
+    let ran = host.pod_on("apply", &manifest);
+    assert_eq!((ran.code, ran.out.as_str()), (1, "pod/web created\n"), "{ran:?}");
+    assert!(ran.err.contains("ErrImagePull") && ran.err.contains("it is kept"), "{ran:?}");
+    let status = host.pod("get pod web -o json").out;
+    assert!(status.contains("ErrImagePull") || status.contains("ImagePullBackOff"), "{status}");
+    assert_eq!(host.pod("delete pod web --force").code, 0);
+}
+
+#[test]
+fn an_image_that_must_not_be_pulled() {
+    let manifest = script("true", "Never");
+    let manifest = manifest
+        .replace("image: pod.local/host", "image: 127.0.0.1:1/none, imagePullPolicy: Never");
+    let host = Host::new();
+    let ran = host.pod_on("up", &manifest);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let words = "Container image \"127.0.0.1:1/none\" is not present with pull policy of Never";
+    assert!(ran.err.contains("ErrImageNeverPull") && ran.err.contains(words), "{ran:?}");
 }
 
 #[test]

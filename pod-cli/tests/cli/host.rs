@@ -79,10 +79,12 @@ impl Host {
         self.pod(&format!("{command} -f {file}"))
     }
 
-    /// Everything that is left of the test's pods.
+    /// Everything that is left of the test's pods. Images are not theirs.
     pub fn leftovers(&self) -> Vec<String> {
         let mut left = Vec::new();
         files(&self.root(), &mut left);
+        let images = format!("file {}", self.root().join("data/images").display());
+        left.retain(|file| !file.starts_with(&images));
         let root = self.root();
         let root = root.to_str().expect("it is UTF-8");
         for entry in fs::read_dir("/proc").expect("/proc is there").flatten() {
