@@ -240,6 +240,7 @@ impl PodPlan {
         config.mounts = self.mounts(container, attempt, volumes)?;
         config.writable = self.image_volumes(image, &config.mounts);
         config.stop_signal = stop_signal(image)?;
+        config.stdin = container.stdin == Some(true);
         config.resources = resources::of_container(&container.resources);
         config.privileged = privileged;
         config.log = Some(self.dirs.log(&container.name, attempt));

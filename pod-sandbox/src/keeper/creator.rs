@@ -66,6 +66,7 @@ pub(super) struct Job<'a> {
     /// The container's directory below the sandbox's; exists and is empty.
     pub dir: &'a Path,
     pub tether: &'a Tether,
+    pub stdin: OwnedFd,
     pub stdout: OwnedFd,
     pub stderr: OwnedFd,
 }
@@ -201,11 +202,10 @@ fn create(job: &Job<'_>) -> Result<Created, Box<dyn std::error::Error>> {
         report: Rc::new(write_end),
         mounts: Rc::new(mounts),
     };
-    let stdin = OwnedFd::from(fs::File::open("/dev/null")?);
     let state = job.dir.join("engine");
     let container = ContainerBuilder::new(job.config.id.to_string(), SyscallType::Linux)
         .with_root_path(state)?
-        .with_stdin(stdin)
+        .with_stdin(job.stdin.try_clone()?)
         .with_stdout(job.stdout.try_clone()?)
         .with_stderr(job.stderr.try_clone()?)
         .with_executor(executor)
