@@ -267,8 +267,7 @@ fn has_ended(pod: &PodHandle, container: &str) -> Result<bool, RuntimeError> {
     let ended =
         |c: &pod_spec::status::ContainerStatus| c.state.terminated.as_ref().map(|t| t.exit_code);
     if let Some(init) = status.init_container_statuses.iter().find(|c| c.name == container) {
-        let sidecar = spec.init_containers.iter().any(|c| c.name == container && c.is_sidecar());
-        return Ok(!sidecar && ended(init) == Some(0));
+        return Ok(!spec.is_sidecar(container) && ended(init) == Some(0));
     }
     let main = status.container_statuses.iter().find(|c| c.name == container);
     Ok(match (main.and_then(ended), policy) {
