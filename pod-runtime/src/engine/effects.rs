@@ -46,6 +46,10 @@ struct Shared {
     sandbox: Sandbox,
     volumes: VolumePaths,
     images: Images,
+    /// Whether another engine has looked after the pod before.
+    resumed: bool,
+    /// The last attempt at each container.
+    tried: RefCell<BTreeMap<String, u32>>,
     done: mpsc::UnboundedSender<Done>,
 }
 
@@ -85,10 +89,12 @@ impl Effects {
         plan: Rc<PodPlan>,
         sandbox: Sandbox,
         volumes: VolumePaths,
+        resumed: bool,
         done: mpsc::UnboundedSender<Done>,
     ) -> Self {
         let images = Images::open(&plan.dirs.images);
-        let shared = Shared { plan, sandbox, volumes, images, done };
+        let tried = RefCell::default();
+        let shared = Shared { plan, sandbox, volumes, images, resumed, tried, done };
         Self { shared: Rc::new(shared), starting: Rc::default(), previous: None }
     }
 
@@ -235,8 +241,11 @@ impl Shared {
             self.remove(name, last).await.map_err(|e| creating(&e))?;
             self.forget_logs(name, last);
         }
-        // A start that was cut short may have left this very instance.
-        self.remove(name, attempt).await.map_err(|e| creating(&e))?;
+        let tried = self.tried.borrow_mut().insert(name.to_owned(), attempt) == Some(attempt);
+        if tried || self.resumed {
+            // A start that was cut short may have left this very instance.
+            self.remove(name, attempt).await.map_err(|e| creating(&e))?;
+        }
         termination::prepare(&self.plan.dirs, name, attempt).map_err(|e| creating(&e))?;
         let call = self.sandbox.begin_create(&config).map_err(|e| creating(&e))?;
         finish(call).await.map_err(|e| creating(&e))?;
