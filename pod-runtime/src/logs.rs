@@ -236,17 +236,8 @@ fn attempts(dir: &Path) -> Vec<u32> {
 
 /// The files of one instance, oldest first; the growing one is last.
 fn files(dir: &Path, attempt: u32) -> Vec<PathBuf> {
-    let current = format!("{attempt}.log");
-    let prefix = format!("{current}.");
-    let mut found: Vec<PathBuf> = fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|e| e.file_name().to_string_lossy().starts_with(&prefix))
-        .map(|e| e.path())
-        .collect();
-    found.sort();
-    let current = dir.join(current);
+    let current = dir.join(format!("{attempt}.log"));
+    let mut found = pod_sandbox::rotated_logs(&current);
     if current.exists() {
         found.push(current);
     }

@@ -35,6 +35,7 @@ mod config;
 mod dirs;
 mod error;
 mod keeper;
+mod log_files;
 mod protocol;
 mod runtime;
 mod sandbox;
@@ -50,6 +51,7 @@ pub use config::{
 };
 pub use error::{CgroupError, ConfigError, RequestError, SandboxError, SeccompError};
 pub use keeper::GENERATION;
+pub use log_files::rotated_logs;
 pub use runtime::{KEEPER, Runtime, init};
 pub use sandbox::{Call, Executing, ExitCall, Sandbox, Watch};
 pub use status::{ContainerState, ContainerStatus, Exit, SandboxState, SandboxStatus};
