@@ -99,7 +99,7 @@ impl SandboxConfig {
     pub fn new(id: SandboxId) -> Self {
         Self {
             hostname: id.as_str().chars().take(63).collect(),
-            cgroup: PathBuf::from(crate::cgroup::ROOT).join(id.as_str()),
+            cgroup: PathBuf::from(crate::dirs::CGROUP_ROOT).join(id.as_str()),
             id,
             resources: Resources::default(),
             share_pid: false,

@@ -44,11 +44,11 @@ mod status;
 mod sys;
 
 pub use capability::{Capabilities, Capability};
-pub use cgroup::ROOT as CGROUP_ROOT;
 pub use config::{
     Companion, ContainerConfig, ContainerId, DEFAULT_PATH, Mount, Process, Resources, RootFs,
     SandboxConfig, SandboxId, Seccomp, Tmpfs,
 };
+pub use dirs::CGROUP_ROOT;
 pub use error::{CgroupError, ConfigError, RequestError, SandboxError, SeccompError};
 pub use keeper::GENERATION;
 pub use log_files::rotated_logs;

@@ -31,6 +31,7 @@ use super::tether::Tether;
 use super::trace;
 use crate::cgroup::{self, Hierarchy};
 use crate::config::{ContainerConfig, RootFs};
+use crate::dirs::CGROUP_ROOT;
 use crate::error::chain;
 use crate::sys::{self, Fork};
 
@@ -247,7 +248,7 @@ fn hide_cgroups(hierarchy: &Hierarchy) -> io::Result<()> {
     if unified != at {
         mount(Some(unified), at, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
     }
-    tmpfs(&at.join(cgroup::ROOT.trim_start_matches('/')))?;
+    tmpfs(&at.join(CGROUP_ROOT.trim_start_matches('/')))?;
     let decoy = at.join(DECOY.trim_start_matches('/'));
     fs::create_dir(&decoy)?;
     fs::write(decoy.join("cgroup.procs"), "")
