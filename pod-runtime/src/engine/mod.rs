@@ -13,6 +13,7 @@
 mod effects;
 pub(crate) mod observe;
 mod server;
+mod supply;
 mod watchers;
 
 use std::path::{Path, PathBuf};
