@@ -8,7 +8,7 @@ INSTALL ?= tools/install-packages
 BUILD_PACKAGES := gcc libc6-dev ca-certificates
 # Programs that tests and examples run inside pods, or look at the machine with; and a registry to pull from.
 TEST_PACKAGES := $(BUILD_PACKAGES) iproute2 procps util-linux busybox-static python3 \
-	docker-registry skopeo apache2-utils openssl
+	docker-registry skopeo apache2-utils openssl libcap2-bin
 # What pod is measured against.
 BENCH_PACKAGES := $(BUILD_PACKAGES) podman crun busybox-static catatonit
 

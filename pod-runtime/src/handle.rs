@@ -395,6 +395,10 @@ impl PodHandle {
     pub async fn stop(&self) -> Result<PodStatus, RuntimeError> {
         let mut changes = self.changes();
         let mut last = self.status()?;
+        // Listens from before the deletion on, or the engine could end with the last word unheard.
+        if let Some(status) = changes.next().await? {
+            last = status;
+        }
         self.delete(None).await?;
         while let Some(status) = changes.next().await? {
             last = status;

@@ -4,10 +4,13 @@
 //! every container and in the paths of every file, and every pod its own uid, which shows up in its cgroups. So what a
 //! test left behind is found whatever else runs on the machine.
 
+pub mod image;
 pub mod pace;
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -224,4 +227,39 @@ pub async fn exec(pod: &PodHandle, container: &str, script: &str) -> (String, i3
 /// Waits for something of a test, no longer than its deadline.
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(deadline(), what).await.expect("in time")
+}
+
+/// Runs a program to its end, which has to be a good one; returns what it writes.
+pub fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("cannot run {:?}: {error}; `make test` installs it", command.get_program())
+    });
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {error}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Where a test says how registries are reached, beside the directory of the runtime.
+const REGISTRIES: &str = "own/registries.conf";
+
+/// Has an engine reach registries as its test says. A test cannot do that with its own environment, which it shares with
+/// those that run beside it.
+pub fn use_registries() {
+    const VARIABLE: &str = "CONTAINERS_REGISTRIES_CONF";
+    let args: Vec<String> = std::env::args().collect();
+    let [role, root, rest @ ..] = args.as_slice() else { return };
+    let Some(file) = Path::new(root).parent().map(|test| test.join(REGISTRIES)) else { return };
+    if role == "pod-supervise" && file.exists() && std::env::var_os(VARIABLE).is_none() {
+        let mut again = Command::new("/proc/self/exe");
+        let error = again.arg0(role).arg(root).args(rest).env(VARIABLE, file).exec();
+        panic!("cannot execute itself again: {error}");
+    }
+}
+
+impl Host {
+    /// Has the test's engines reach registries as a `registries.conf` says.
+    pub fn set_registries(&self, configuration: &str) {
+        self.dir("");
+        fs::write(self.root.join(REGISTRIES), configuration).expect("a file can be written");
+    }
 }

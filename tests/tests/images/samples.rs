@@ -1,0 +1,112 @@
+//! Manifests that people have written, as they are, with images of the names in them.
+
+use std::path::Path;
+
+use pod_runtime::PodHandle;
+use pod_tests::image::recipes;
+use pod_tests::{exec, log, soon};
+
+use crate::{delete, host};
+
+fn sample(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("pods/{name}.yaml"));
+    std::fs::read_to_string(path).expect("it is there")
+}
+
+/// Fetches from within a container that has Node.js, again until somebody listens.
+async fn fetch(pod: &PodHandle, container: &str, url: &str) -> String {
+    let script = format!(
+        "node -e '
+const url = new URL(\"{url}\"), end = Date.now() + 30000;
+const attempt = () => require(url.protocol.slice(0, -1))
+  .get(url, {{rejectUnauthorized: false}}, (response) => response.pipe(process.stdout))
+  .on(\"error\", (error) => {{ if (Date.now() > end) throw error; setTimeout(attempt, 20); }});
+attempt();'"
+    );
+    let (text, code) = soon(exec(pod, container, &script)).await;
+    assert_eq!(code, 0, "{text}");
+    text
+}
+
+#[tokio::test]
+async fn a_web_application_serves() {
+    let (host, _registry) = host("kiada", &[recipes::kiada()]);
+    let pod = host.run(&sample("kiada")).await;
+    let status = soon(pod.wait_ready()).await.expect("ready");
+    let container = &status.container_statuses[0];
+    assert_eq!(container.image, "qiaocc/kiada:1.0");
+    assert!(
+        container.image_id.starts_with("docker.io/qiaocc/kiada@sha256:"),
+        "b208: {}",
+        container.image_id
+    );
+    let page = fetch(&pod, "kiada", "http://localhost:8080/").await;
+    assert_eq!(page, "kiada 1.0 on kiada for http\n");
+    assert_eq!(log(&pod, "kiada").await, "listening\nrequest for /\n");
+    delete(&pod).await;
+}
+
+#[tokio::test]
+async fn a_proxy_speaks_tls_for_the_application_beside_it() {
+    let images = [recipes::kiada(), recipes::kiada_ssl_proxy()];
+    let (host, _registry) = host("kiada-ssl", &images);
+    let pod = host.run(&sample("kiada-ssl")).await;
+    soon(pod.wait_ready()).await.expect("ready");
+    let page = fetch(&pod, "kiada", "https://localhost:8443/").await;
+    assert_eq!(page, "kiada 1.0 on kiada-ssl for https\n");
+    let admin = fetch(&pod, "kiada", "http://localhost:9901/stats;csv").await;
+    assert!(admin.contains("app,kiada,"), "{admin}");
+    delete(&pod).await;
+}
+
+#[tokio::test]
+async fn init_containers_of_other_images_come_first() {
+    let images = [
+        recipes::init_demo(),
+        recipes::network_connectivity_checker(),
+        recipes::kiada(),
+        recipes::kiada_ssl_proxy(),
+    ];
+    let (host, _registry) = host("kiada-init", &images);
+    let pod = host.run(&sample("kiada-init")).await;
+    let status = soon(pod.wait_ready()).await.expect("ready");
+    for init in &status.init_container_statuses {
+        assert_eq!(init.state.terminated.as_ref().map(|t| t.exit_code), Some(0), "{init:#?}");
+    }
+    assert_eq!(log(&pod, "init-demo").await, "prepared\n");
+    assert!(log(&pod, "network-check").await.contains("inet 127.0.0.1/8"));
+    let page = fetch(&pod, "kiada", "https://localhost:8443/").await;
+    assert_eq!(page, "kiada 1.0 on kiada-init for https\n");
+    delete(&pod).await;
+}
+
+#[tokio::test]
+async fn one_container_serves_what_another_has_written() {
+    let (host, _registry) = host("two-containers", &[recipes::nginx(), recipes::debian()]);
+    let data = host.dir("data");
+    // The machine that the test runs on keeps its `/data`.
+    let manifest =
+        sample("two-containers").replace("path: /data\n", &format!("path: {}\n", data.display()));
+    assert!(!manifest.contains("path: /data\n"));
+    let pod = host.run(&manifest).await;
+    let script = "until busybox wget -qO- http://localhost/ 2>/dev/null | grep Hello; do :; done";
+    soon(pod.wait_running()).await.expect("runs");
+    let page = soon(exec(&pod, "nginx-container", script)).await;
+    assert_eq!(page, ("Hello from the debian container\n".to_owned(), 0));
+    delete(&pod).await;
+}
+
+#[tokio::test]
+async fn a_service_and_a_shell_run_beside_each_other() {
+    let [one, other] = recipes::centos();
+    let (host, _registry) = host("twocontainers", &[recipes::simpleservice(), one, other]);
+    let pod = host.run(&sample("twocontainers")).await;
+    soon(pod.wait_ready()).await.expect("ready");
+    let script = "until busybox wget -qO- http://127.0.0.1:9876/info 2>/dev/null; do :; done; \
+                  cat /etc/centos-release";
+    let said = soon(exec(&pod, "shell", script)).await;
+    let expected = "{\"version\": \"0.5.0\", \"path\": \"/info\", \"host\": \"twocontainers\"}\
+                    CentOS Linux release 7\n";
+    assert_eq!(said, (expected.to_owned(), 0));
+    delete(&pod).await;
+}
