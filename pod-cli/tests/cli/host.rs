@@ -46,6 +46,11 @@ impl Host {
         self.dir.path().join(name)
     }
 
+    /// Writes the `registries.conf` for all commands from now on.
+    pub fn set_registries(&self, text: &str) {
+        fs::write(self.path("registries.conf"), text).expect("it can be written");
+    }
+
     fn root(&self) -> PathBuf {
         self.path("root")
     }
@@ -60,6 +65,10 @@ impl Host {
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pod"));
         command.args(args).env("POD_ROOT", self.root()).env_remove("NO_COLOR").stdin(Stdio::null());
+        let registries = self.path("registries.conf");
+        if registries.exists() {
+            command.env("CONTAINERS_REGISTRIES_CONF", registries);
+        }
         command
     }
 

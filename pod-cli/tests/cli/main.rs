@@ -7,3 +7,4 @@ mod bad_input;
 mod exec;
 mod foreground;
 mod host;
+mod images;
