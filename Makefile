@@ -9,8 +9,9 @@ BUILD_PACKAGES := gcc libc6-dev ca-certificates
 # Programs that tests and examples run inside pods, or look at the machine with; and a registry to pull from.
 TEST_PACKAGES := $(BUILD_PACKAGES) iproute2 procps util-linux busybox-static python3 \
 	docker-registry skopeo apache2-utils openssl libcap2-bin
-# What pod is measured against.
-BENCH_PACKAGES := $(BUILD_PACKAGES) podman crun busybox-static catatonit
+# What pod is measured against, and a registry to pull from.
+BENCH_PACKAGES := $(BUILD_PACKAGES) podman crun busybox-static catatonit \
+	docker-registry skopeo
 
 # rustup's toolchain, also in a shell that has not read its environment file.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
@@ -47,6 +48,7 @@ bench:
 	@$(INSTALL) $(BENCH_PACKAGES) || echo 'going on without; what is missing is left out of the table'
 	cargo build --release --locked -p pod-cli -p pod-bench
 	target/release/pod-bench --pod target/release/pod --floor target/release/floor $(BENCH_OPTIONS)
+	target/release/pod-bench pull --pod target/release/pod $(BENCH_OPTIONS)
 
 guest:
 	@tools/require-rust

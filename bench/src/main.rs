@@ -1,12 +1,13 @@
 //! Measures the floor, the `pod` command and its peers in one run.
 //!
-//! `pod-bench [--pod PATH] [--floor PATH] [--runs N]`; the result is Markdown.
+//! `pod-bench [pull] [--pod PATH] [--floor PATH] [--runs N]`; the result is Markdown. With `pull`, it is images that are
+//! pulled, without it pods that are brought up and taken down.
 
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-use pod_bench::runner::{Options, run};
+use pod_bench::runner::{Options, run, run_pull};
 
 fn main() -> ExitCode {
     match measure() {
@@ -20,6 +21,11 @@ fn main() -> ExitCode {
 }
 
 fn measure() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse(std::env::args().skip(1))?;
-    Ok(write!(std::io::stdout(), "{}", run(&options)?)?)
+    let mut words = std::env::args().skip(1).peekable();
+    let measure = match words.next_if(|word| word == "pull") {
+        Some(_) => run_pull,
+        None => run,
+    };
+    let options = Options::parse(words)?;
+    Ok(write!(std::io::stdout(), "{}", measure(&options)?)?)
 }

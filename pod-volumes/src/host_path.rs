@@ -57,8 +57,9 @@ fn check(path: &Path, kind: HostPathKind) -> Result<(), DriverError> {
         Err(source) => return Err(failed("look at", path, source)),
     };
     match (kind, found) {
-        (HostPathKind::Unset, _) => Ok(()),
-        (HostPathKind::DirectoryOrCreate, None) => {
+        (HostPathKind::Unset, Some(_)) => Ok(()),
+        // The kubelet leaves it to the node's runtime, and those make a directory before they mount.
+        (HostPathKind::Unset | HostPathKind::DirectoryOrCreate, None) => {
             make_directories(path).map_err(|e| failed("make directory", path, e))
         }
         (HostPathKind::FileOrCreate, None) => {

@@ -68,7 +68,7 @@ pub enum Medium {
 /// What has to be at a host path: `hostPath.type`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HostPathKind {
-    /// Anything, or nothing: no check is made.
+    /// Anything: no check is made. Where there is nothing, a directory is made, with mode 0755, parents included.
     #[default]
     Unset,
     /// A directory, made with mode 0755 where there is nothing, parents included.

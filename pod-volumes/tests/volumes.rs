@@ -173,9 +173,14 @@ fn mode_is_block(path: &Path) -> bool {
 fn what_is_made_for_a_host_path_has_its_mode_and_stays() {
     let (dir, volumes) = pod();
     let deep = dir.path().join("one/two");
-    volumes.prepare(&[host_path(&deep, HostPathKind::DirectoryOrCreate)]).unwrap();
-    assert_eq!(mode(&dir.path().join("one")), 0o755);
-    assert_eq!(mode(&deep), 0o755);
+    for (kind, path) in
+        [(HostPathKind::DirectoryOrCreate, "one/two"), (HostPathKind::Unset, "three/four")]
+    {
+        let path = dir.path().join(path);
+        volumes.prepare(&[host_path(&path, kind)]).unwrap();
+        assert_eq!(mode(path.parent().unwrap()), 0o755);
+        assert_eq!(mode(&path), 0o755);
+    }
     let file = deep.join("file");
     volumes.prepare(&[host_path(&file, HostPathKind::FileOrCreate)]).unwrap();
     assert_eq!(mode(&file), 0o644);

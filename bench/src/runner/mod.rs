@@ -8,6 +8,7 @@ mod host;
 mod measure;
 mod memory;
 mod options;
+mod pull;
 mod subject;
 mod table;
 
@@ -16,6 +17,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 pub use options::{Options, OptionsError};
+pub use pull::run_pull;
 
 use subject::{Crun, Floor, PodCommand, Podman, Subject};
 
