@@ -230,8 +230,9 @@ fn remove_directories(dir: &Path) -> Result<(), CgroupError> {
             remove_directories(&entry.path())?;
         }
     }
-    // A process that has just ended may hold its cgroup for a moment longer.
-    let deadline = Instant::now() + Duration::from_secs(2);
+    // A process that has just ended may hold its cgroup for a moment longer, and on a machine that is overloaded moments
+    // are long.
+    let deadline = Instant::now() + KILL_DEADLINE;
     loop {
         match fs::remove_dir(dir) {
             Ok(()) => return Ok(()),
