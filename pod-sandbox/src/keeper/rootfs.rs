@@ -46,7 +46,7 @@ pub(super) fn assemble(rootfs: &RootFs, target: &Path) -> Result<PathBuf, RootFs
             return fs::canonicalize(dir)
                 .map_err(failed(format!("find the root {}", dir.display())));
         }
-        RootFs::Layers { layer, lower } => match overlay(layer, lower, target, &[]) {
+        RootFs::Layers { layer, lower } => match overlay(layer, lower, target) {
             Err(error) if error.source.raw_os_error() == Some(nix::libc::ENODEV) => {
                 tracing::warn!(
                     layers = lower.len(),
@@ -60,7 +60,9 @@ pub(super) fn assemble(rootfs: &RootFs, target: &Path) -> Result<PathBuf, RootFs
             let submounts = submounts(mask)?;
             let (in_mounts, in_root): (Vec<_>, Vec<_>) =
                 mask.iter().partition(|m| submounts.iter().any(|s| m.starts_with(s)));
-            overlay(layer, &[PathBuf::from("/")], target, &in_root)?;
+            let mask = target.with_file_name("mask");
+            make_mask(&mask, &in_root)?;
+            overlay(layer, &[mask, PathBuf::from("/")], target)?;
             for path in &submounts {
                 bind_readonly(path, &inside(target, path))?;
             }
@@ -84,27 +86,27 @@ fn inside(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-/// Mounts an overlay at `target`; `masked` are emptied when the host's root is below.
-fn overlay(
-    layer: &Path,
-    lower: &[PathBuf],
-    target: &Path,
-    masked: &[&PathBuf],
-) -> Result<(), RootFsError> {
-    let host = lower == [PathBuf::from("/")];
+/// A layer in memory that lies on the host's root and empties what a container must not see of it.
+fn make_mask(at: &Path, masked: &[&PathBuf]) -> Result<(), RootFsError> {
+    make(at, 0o755)?;
+    mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), Some("mode=755"))
+        .map_err(failed(format!("mount tmpfs at {}", at.display())))?;
+    for (path, mode) in PRIVATE {
+        empty_directory(at, Path::new(path), Some(mode))?;
+    }
+    for path in masked {
+        empty_directory(at, path, None)?;
+    }
+    Ok(())
+}
+
+/// Mounts an overlay at `target`.
+fn overlay(layer: &Path, lower: &[PathBuf], target: &Path) -> Result<(), RootFsError> {
     let prepare = || -> Result<(PathBuf, PathBuf), RootFsError> {
         let (upper, work) = (layer.join("upper"), layer.join("work"));
         // What a container writes is its own; its root, which `upper` becomes, is for all of its users.
         for (dir, mode) in [(layer, 0o700), (&upper, 0o755), (&work, 0o700)] {
             make(dir, mode)?;
-        }
-        if host {
-            for (path, mode) in PRIVATE {
-                empty_directory(&upper, Path::new(path), Some(mode))?;
-            }
-            for path in masked {
-                empty_directory(&upper, path, None)?;
-            }
         }
         Ok((upper, work))
     };
@@ -155,9 +157,9 @@ fn make(dir: &Path, mode: u32) -> Result<(), RootFsError> {
         .map_err(failed(format!("make {}", dir.display())))
 }
 
-/// Makes `path` an empty directory in an upper layer, whatever lies below it. Missing on the host: not made at all.
-fn empty_directory(upper: &Path, path: &Path, mode: Option<u32>) -> Result<(), RootFsError> {
-    let mut at = upper.to_owned();
+/// Makes `path` an empty directory in a layer that lies on the host's root, whatever lies below it. Missing on the host: not made at all.
+fn empty_directory(layer: &Path, path: &Path, mode: Option<u32>) -> Result<(), RootFsError> {
+    let mut at = layer.to_owned();
     let mut host = PathBuf::from("/");
     let parts: Vec<_> = path.components().filter(|c| matches!(c, Component::Normal(_))).collect();
     for (i, part) in parts.iter().enumerate() {
