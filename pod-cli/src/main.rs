@@ -14,7 +14,6 @@ mod progress;
 mod resource;
 mod size;
 mod span;
-mod start;
 mod summary;
 mod table;
 mod targets;

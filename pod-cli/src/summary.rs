@@ -24,15 +24,8 @@ pub struct Summary {
 impl Summary {
     /// The columns of a pod, `deleted` being whether its deletion is under way.
     pub fn new(pod: &ValidPod, status: &PodStatus, deleted: bool, now: Time) -> Self {
-        let sidecars: Vec<&str> = pod
-            .spec()
-            .init_containers
-            .iter()
-            .filter(|c| c.is_sidecar())
-            .map(|c| c.name.as_str())
-            .collect();
-        let is_sidecar = |c: &ContainerStatus| sidecars.contains(&c.name.as_str());
-        let total = sidecars.len() + pod.spec().containers.len();
+        let is_sidecar = |c: &ContainerStatus| pod.spec().is_sidecar(&c.name);
+        let total = pod.spec().sidecars().count() + pod.spec().containers.len();
         let init_total = pod.spec().init_containers.len();
 
         let mut word = status.reason.clone().unwrap_or_else(|| status.phase.as_str().to_owned());

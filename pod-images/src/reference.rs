@@ -173,6 +173,10 @@ impl FromStr for Reference {
         let registry = domain.unwrap_or(DEFAULT_REGISTRY);
         let implied = registry == DEFAULT_REGISTRY && !path.contains('/');
         let namespace = if implied { DEFAULT_NAMESPACE } else { "" };
+        // What is implied counts, as the name is used with it.
+        if registry.len() + 1 + namespace.len() + path.len() > MAX_NAME {
+            return Err(ReferenceError::TooLong { text: text.to_owned() });
+        }
         Ok(Self {
             text: text.to_owned(),
             registry: registry.to_owned(),
@@ -344,8 +348,11 @@ mod tests {
             "couldn't parse image reference \"Nginx\": \
              invalid reference format: repository name must be lowercase"
         );
-        let long = "a".repeat(256);
-        assert!(matches!(parse(&long), Err(ReferenceError::TooLong { .. })));
+        // The second is one byte too long with what it implies.
+        for long in ["a".repeat(256), "a".repeat(255 - "docker.io/library/".len() + 1)] {
+            assert!(matches!(parse(&long), Err(ReferenceError::TooLong { .. })));
+        }
+        assert!(parse(&"a".repeat(255 - "docker.io/library/".len())).is_ok());
         assert!(matches!(parse("pod.local/host:1"), Err(ReferenceError::HostVersion { .. })));
         let digested = format!("pod.local/host@sha256:{id}");
         assert!(matches!(parse(&digested), Err(ReferenceError::HostVersion { .. })));

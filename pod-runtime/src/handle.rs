@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use pod_lifecycle::{Observed, ObservedSandbox, PodMachine};
 use pod_sandbox::{ContainerState, RequestError, SandboxError};
-use pod_spec::status::ContainerStatus;
 use pod_spec::{PodPhase, PodStatus, ValidPod};
 
+use crate::blocked::Blocked;
 use crate::changes::Changes;
 use crate::clock::now;
 use crate::dirs::{Dirs, StateDir};
@@ -22,19 +22,6 @@ use crate::{client, removal};
 
 /// How long an engine that is being started again is waited for, before its pod is removed without it.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Reasons for which a container will not start by itself soon.
-const STUCK: [&str; 9] = [
-    "CrashLoopBackOff",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "ErrImageNeverPull",
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "RunContainerError",
-    "StartError",
-];
 
 /// A pod. Dropping the handle changes nothing.
 ///
@@ -228,8 +215,7 @@ impl PodHandle {
                 what,
             })
         };
-        let all = status.init_container_statuses.iter().chain(&status.container_statuses);
-        if let Some((container, reason, message)) = all.filter_map(stuck).next() {
+        if let Some(Blocked { container, reason, message, .. }) = Blocked::of(status) {
             return failed(
                 &reason,
                 format!("cannot start: container `{container}`: {reason}: {message}"),
@@ -424,31 +410,6 @@ impl PodHandle {
 fn is_ready(status: &PodStatus) -> bool {
     let ready = status.conditions.iter().find(|c| c.kind == "Ready");
     ready.is_some_and(|c| c.status == pod_spec::status::ConditionStatus::True)
-}
-
-/// Why a container does not start: its name, the reason, and for people.
-fn stuck(container: &ContainerStatus) -> Option<(String, String, String)> {
-    let is_stuck = |reason: &Option<String>| reason.as_deref().is_some_and(|r| STUCK.contains(&r));
-    let ended = [&container.state, &container.last_state]
-        .into_iter()
-        .filter_map(|s| s.terminated.as_ref())
-        .next();
-    let last = ended.map(|t| match &t.message {
-        Some(message) => message.clone(),
-        None => format!("its last run ended with exit code {}", t.exit_code),
-    });
-    let name = container.name.clone();
-    if let Some(ended) = ended.filter(|t| t.reason.as_deref() == Some("StartError")) {
-        return Some((name, "StartError".to_owned(), ended.message.clone().unwrap_or_default()));
-    }
-    let waiting = container.state.waiting.as_ref().filter(|w| is_stuck(&w.reason))?;
-    let message = match (&waiting.message, last) {
-        (Some(message), Some(last)) => format!("{message} ({last})"),
-        (Some(text), None) => text.clone(),
-        (None, Some(text)) => text,
-        (None, None) => String::new(),
-    };
-    Some((name, waiting.reason.clone().unwrap_or_default(), message))
 }
 
 /// The containers that ended with another code than 0, in words.

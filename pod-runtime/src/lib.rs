@@ -29,6 +29,7 @@
 //! to reach them, or from archives ([`Runtime::images`]); the name `pod.local/host` is this machine's own root file system.
 //! A pod has loopback only.
 
+mod blocked;
 mod changes;
 mod client;
 mod clock;
@@ -51,6 +52,7 @@ mod runtime;
 mod store;
 mod termination;
 
+pub use blocked::{Blocked, Obstacle};
 pub use changes::Changes;
 pub use dirs::SYSTEM;
 pub use engine::ENGINE;

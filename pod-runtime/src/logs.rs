@@ -236,17 +236,8 @@ fn attempts(dir: &Path) -> Vec<u32> {
 
 /// The files of one instance, oldest first; the growing one is last.
 fn files(dir: &Path, attempt: u32) -> Vec<PathBuf> {
-    let current = format!("{attempt}.log");
-    let prefix = format!("{current}.");
-    let mut found: Vec<PathBuf> = fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|e| e.file_name().to_string_lossy().starts_with(&prefix))
-        .map(|e| e.path())
-        .collect();
-    found.sort();
-    let current = dir.join(current);
+    let current = dir.join(format!("{attempt}.log"));
+    let mut found = pod_sandbox::rotated_logs(&current);
     if current.exists() {
         found.push(current);
     }
@@ -267,8 +258,7 @@ fn has_ended(pod: &PodHandle, container: &str) -> Result<bool, RuntimeError> {
     let ended =
         |c: &pod_spec::status::ContainerStatus| c.state.terminated.as_ref().map(|t| t.exit_code);
     if let Some(init) = status.init_container_statuses.iter().find(|c| c.name == container) {
-        let sidecar = spec.init_containers.iter().any(|c| c.name == container && c.is_sidecar());
-        return Ok(!sidecar && ended(init) == Some(0));
+        return Ok(!spec.is_sidecar(container) && ended(init) == Some(0));
     }
     let main = status.container_statuses.iter().find(|c| c.name == container);
     Ok(match (main.and_then(ended), policy) {

@@ -99,7 +99,7 @@ impl SandboxConfig {
     pub fn new(id: SandboxId) -> Self {
         Self {
             hostname: id.as_str().chars().take(63).collect(),
-            cgroup: PathBuf::from(crate::cgroup::ROOT).join(id.as_str()),
+            cgroup: PathBuf::from(crate::dirs::CGROUP_ROOT).join(id.as_str()),
             id,
             resources: Resources::default(),
             share_pid: false,
@@ -156,6 +156,9 @@ pub struct ContainerConfig {
     pub writable: Vec<PathBuf>,
     /// Its first process.
     pub process: Process,
+    /// Whether its standard input is a pipe that stays open as long as it runs. Else it is empty.
+    #[serde(default)]
+    pub stdin: bool,
     /// The number of the signal that asks it to end. Default: SIGTERM.
     #[serde(default = "sigterm")]
     pub stop_signal: i32,
@@ -180,6 +183,7 @@ impl ContainerConfig {
             mounts: Vec::new(),
             writable: Vec::new(),
             process,
+            stdin: false,
             stop_signal: sigterm(),
             resources: Resources::default(),
             privileged: false,

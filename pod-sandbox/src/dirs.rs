@@ -1,9 +1,12 @@
-//! Where a sandbox keeps its files.
+//! Where a sandbox keeps its files, and its cgroups.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+
+/// All cgroups made by this crate lie below this one.
+pub const CGROUP_ROOT: &str = "/pod";
 
 /// The file in a container's directory that names its writable layer.
 pub(crate) const LAYER: &str = "layer";

@@ -69,7 +69,7 @@ pub enum CgroupError {
     #[error("no cgroup hierarchy is mounted below /sys/fs/cgroup")]
     NotMounted,
     /// A path that is empty, relative, or leads out of our own part of the hierarchy.
-    #[error("cgroup path {} is not below {}", path.display(), crate::cgroup::ROOT)]
+    #[error("cgroup path {} is not below {}", path.display(), crate::dirs::CGROUP_ROOT)]
     OutsideRoot {
         /// The path.
         path: PathBuf,

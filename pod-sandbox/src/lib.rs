@@ -35,6 +35,7 @@ mod config;
 mod dirs;
 mod error;
 mod keeper;
+mod log_files;
 mod protocol;
 mod runtime;
 mod sandbox;
@@ -43,13 +44,14 @@ mod status;
 mod sys;
 
 pub use capability::{Capabilities, Capability};
-pub use cgroup::ROOT as CGROUP_ROOT;
 pub use config::{
     Companion, ContainerConfig, ContainerId, DEFAULT_PATH, Mount, Process, Resources, RootFs,
     SandboxConfig, SandboxId, Seccomp, Tmpfs,
 };
+pub use dirs::CGROUP_ROOT;
 pub use error::{CgroupError, ConfigError, RequestError, SandboxError, SeccompError};
 pub use keeper::GENERATION;
+pub use log_files::rotated_logs;
 pub use runtime::{KEEPER, Runtime, init};
 pub use sandbox::{Call, Executing, ExitCall, Sandbox, Watch};
 pub use status::{ContainerState, ContainerStatus, Exit, SandboxState, SandboxStatus};

@@ -446,16 +446,6 @@ pub(crate) fn duplicate_to(fd: BorrowedFd<'_>, number: i32) -> nix::Result<()> {
     nix::errno::Errno::result(r).map(drop)
 }
 
-/// Sets an extended attribute of a file, not following a link.
-pub(crate) fn set_xattr(path: &std::path::Path, name: &CStr, value: &[u8]) -> io::Result<()> {
-    let path = c_string(path.as_os_str().as_encoded_bytes());
-    // SAFETY: both are C strings and `value` is valid for its length. nix has no such call.
-    let r = unsafe {
-        libc::lsetxattr(path.as_ptr(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0)
-    };
-    if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
 /// Takes ownership of a descriptor that the kernel has just put into a received message.
 pub(crate) fn own_received(fd: std::os::fd::RawFd) -> OwnedFd {
     // SAFETY: recvmsg made the descriptor for this process and hands it out once.

@@ -290,6 +290,6 @@ mod tests {
     fn the_markdown_has_a_line_for_each_row() {
         let text = markdown();
         assert_eq!(text.lines().filter(|l| l.starts_with("| `")).count(), table().len());
-        assert!(text.contains("| `spec.containers[].stdin` | refused (except `false`) |"));
+        assert!(text.contains("| `spec.containers[].tty` | refused (except `false`) |"));
     }
 }

@@ -44,10 +44,6 @@ fn real_manifests_are_refused_for_what_is_not_there_yet() {
             "line 22: spec.containers[0].ports[0].hostPort: `8001` is not supported yet: needs the pod network, which \
              is not there yet",
         ),
-        (
-            "kiada-stdin.yaml",
-            "line 9: spec.containers[0].stdin: `true` is not supported yet: standard input is not kept open yet",
-        ),
     ];
     for (name, want) in cases {
         assert_eq!(lines(&data(name)), [want], "{name}");

@@ -1,12 +1,12 @@
 //! `pod apply`: runs a pod in the background.
 
-use pod_runtime::{PodHandle, Runtime, RuntimeError, ValidPod};
+use pod_runtime::{Obstacle, PodHandle, Runtime, RuntimeError, ValidPod};
 
 use crate::args::{Apply, Globals};
 use crate::error::CliError;
 use crate::progress::Progress;
 
-use crate::{event_loop, exit, manifest, output, start};
+use crate::{event_loop, exit, manifest, output};
 
 pub fn run(globals: &Globals, args: &Apply) -> Result<u8, CliError> {
     let pod = manifest::load(&args.filename, globals)?;
@@ -37,7 +37,7 @@ async fn apply(runtime: &Runtime, pod: ValidPod) -> Result<u8, CliError> {
 /// Waits for the pod to run. One that cannot, for what its manifest says, is taken away again.
 async fn came_up(handle: &PodHandle) -> Result<(), CliError> {
     let Err(error) = handle.wait_running().await else { return Ok(()) };
-    if start::is_hopeless(&error) {
+    if is_hopeless(&error) {
         handle.kill().await?;
         handle.wait_gone().await?;
         return Err(error.into());
@@ -50,6 +50,11 @@ async fn came_up(handle: &PodHandle) -> Result<(), CliError> {
         }
         error => Err(error.into()),
     }
+}
+
+/// Whether the pod could not start for what its manifest says, so that it never will.
+fn is_hopeless(error: &RuntimeError) -> bool {
+    matches!(error, RuntimeError::NotReached { reason, .. } if Obstacle::of_reason(reason) == Some(Obstacle::Manifest))
 }
 
 fn unchanged(existing: &PodHandle, wanted: &ValidPod) -> Result<(), CliError> {

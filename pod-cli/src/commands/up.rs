@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use pod_images::{PullOptions, PullPolicy, Reference};
 use pod_runtime::{
-    Changes, LogLine, LogOptions, OutputStream, PodHandle, PodPhase, PodStatus, Runtime,
-    RuntimeError, ValidPod,
+    Blocked, Changes, LogLine, LogOptions, Obstacle, OutputStream, PodHandle, PodPhase, PodStatus,
+    Runtime, RuntimeError, ValidPod,
 };
 use pod_spec::{Container, ImagePullPolicy};
 use tokio::task::JoinSet;
@@ -14,7 +14,7 @@ use crate::args::{Globals, Up};
 use crate::error::CliError;
 use crate::progress::Progress;
 use crate::up::{Narrator, Prefixes, Printer, Signals, Stop, Voice, exit_code};
-use crate::{event_loop, manifest, start};
+use crate::{event_loop, manifest};
 
 /// The exit code of a command that a signal ended before there was a pod.
 const INTERRUPTED: u8 = 130;
@@ -141,7 +141,7 @@ impl<'a> Session<'a> {
                 () = self.printer.unread() => return Ok(End::Stop),
                 status = self.changes.next() => {
                     let Some(status) = status? else { return Ok(End::Gone) };
-                    if !begun && let Some(error) = start::hopeless(self.handle.name(), &status) {
+                    if !begun && let Some(error) = cannot_begin(self.handle.name(), &status) {
                         return Err(error.into());
                     }
                     begun = begun || status.phase == PodPhase::Running;
@@ -204,6 +204,14 @@ impl<'a> Session<'a> {
         }
         Ok(self.last)
     }
+}
+
+/// Why a pod that has not begun yet will not: one in the foreground does not wait for an image to come.
+fn cannot_begin(pod: &str, status: &PodStatus) -> Option<RuntimeError> {
+    let blocked = Blocked::of(status).filter(|blocked| blocked.obstacle != Obstacle::Crash)?;
+    let Blocked { container, reason, message, .. } = blocked;
+    let what = format!("cannot start: container `{container}`: {reason}: {message}");
+    Some(RuntimeError::NotReached { pod: pod.to_owned(), reason, what })
 }
 
 /// Shows what a container writes, over restarts, until it has ended for good.

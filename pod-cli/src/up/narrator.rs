@@ -30,11 +30,9 @@ struct Known {
 
 impl Narrator {
     pub fn new(pod: &ValidPod) -> Self {
-        let sidecars =
-            pod.spec().init_containers.iter().filter(|c| c.is_sidecar()).map(|c| c.name.clone());
         Self {
             pod: pod.name().to_owned(),
-            sidecars: sidecars.collect(),
+            sidecars: pod.spec().sidecars().map(str::to_owned).collect(),
             phase: None,
             containers: BTreeMap::new(),
             stopping: false,

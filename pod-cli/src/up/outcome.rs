@@ -30,15 +30,8 @@ pub fn exit_code(pod: &ValidPod, status: &PodStatus, stop: Stop) -> u8 {
     if status.phase == PodPhase::Succeeded {
         return exit::OK;
     }
-    let sidecars: Vec<&str> = pod
-        .spec()
-        .init_containers
-        .iter()
-        .filter(|c| c.is_sidecar())
-        .map(|c| c.name.as_str())
-        .collect();
     let all = status.init_container_statuses.iter().chain(&status.container_statuses);
-    let ended = all.filter(|c| !sidecars.contains(&c.name.as_str())).filter_map(|c| {
+    let ended = all.filter(|c| !pod.spec().is_sidecar(&c.name)).filter_map(|c| {
         match &c.state.terminated {
             // One that waits to be started again has failed as much as one that is not.
             None if c.state.waiting.is_some() => c.last_state.terminated.as_ref(),

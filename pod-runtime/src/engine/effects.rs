@@ -6,20 +6,20 @@ use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::rc::Rc;
-use std::time::Instant;
 
-use pod_images::{Image, Images, LeaseError, PullError, PullOptions, PullPolicy, Reference};
+use pod_images::Image;
 use pod_lifecycle::{Action, Event, EventKind, PodEvent};
 use pod_network::Network;
 use pod_sandbox::{Call, RequestError, Sandbox, SandboxError, SandboxStatus};
-use pod_spec::{Container, ImagePullPolicy};
+use pod_spec::Container;
 use tokio::sync::{mpsc, oneshot};
 
 use super::observe::full_id;
+use super::supply::{News, Supply};
 use crate::clock::now;
 use crate::error::chain;
 use crate::plan::{PodPlan, VolumePaths, container_id, holder, instance};
-use crate::puller::{self, PullFailure};
+use crate::puller::PullFailure;
 use crate::readable::{ReadError, Readable};
 use crate::termination;
 
@@ -45,7 +45,11 @@ struct Shared {
     plan: Rc<PodPlan>,
     sandbox: Sandbox,
     volumes: VolumePaths,
-    images: Images,
+    supply: Supply,
+    /// Whether another engine has looked after the pod before.
+    resumed: bool,
+    /// The last attempt at each container.
+    tried: RefCell<BTreeMap<String, u32>>,
     done: mpsc::UnboundedSender<Done>,
 }
 
@@ -85,10 +89,12 @@ impl Effects {
         plan: Rc<PodPlan>,
         sandbox: Sandbox,
         volumes: VolumePaths,
+        resumed: bool,
         done: mpsc::UnboundedSender<Done>,
     ) -> Self {
-        let images = Images::open(&plan.dirs.images);
-        let shared = Shared { plan, sandbox, volumes, images, done };
+        let supply = Supply::new(plan.dirs.images.clone(), holder(&plan.pod));
+        let tried = RefCell::default();
+        let shared = Shared { plan, sandbox, volumes, supply, resumed, tried, done };
         Self { shared: Rc::new(shared), starting: Rc::default(), previous: None }
     }
 
@@ -235,8 +241,11 @@ impl Shared {
             self.remove(name, last).await.map_err(|e| creating(&e))?;
             self.forget_logs(name, last);
         }
-        // A start that was cut short may have left this very instance.
-        self.remove(name, attempt).await.map_err(|e| creating(&e))?;
+        let tried = self.tried.borrow_mut().insert(name.to_owned(), attempt) == Some(attempt);
+        if tried || self.resumed {
+            // A start that was cut short may have left this very instance.
+            self.remove(name, attempt).await.map_err(|e| creating(&e))?;
+        }
         termination::prepare(&self.plan.dirs, name, attempt).map_err(|e| creating(&e))?;
         let call = self.sandbox.begin_create(&config).map_err(|e| creating(&e))?;
         finish(call).await.map_err(|e| creating(&e))?;
@@ -257,74 +266,11 @@ impl Shared {
         Ok(image.repo_digest.unwrap_or(image.id))
     }
 
-    /// The image of a container, pulled when its policy says so, and held for the pod from now on.
+    /// The image of a container, held for the pod from now on.
     async fn image(&self, container: &Container) -> Result<Image, StartFailure> {
-        let name = &container.image;
-        let reference: Reference = name.parse().map_err(|e: pod_images::ReferenceError| {
-            StartFailure { reason: e.reason().to_owned(), message: chain(&e) }
-        })?;
-        let mut policy = match container.image_pull_policy {
-            Some(ImagePullPolicy::Never) => PullPolicy::Never,
-            Some(ImagePullPolicy::IfNotPresent) => PullPolicy::IfNotPresent,
-            _ => PullPolicy::Always,
-        };
-        loop {
-            if policy == PullPolicy::Always && !reference.is_host() {
-                self.pull(container, &reference).await?;
-            }
-            let local =
-                self.images.ensure(&reference, PullPolicy::Never, &PullOptions::default()).await;
-            let image = match local {
-                Err(PullError::Image(error)) if error.is_absent() => match policy {
-                    PullPolicy::IfNotPresent => {
-                        policy = PullPolicy::Always;
-                        continue;
-                    }
-                    _ => {
-                        let message = format!(
-                            "Container image \"{name}\" is not present with pull policy of Never"
-                        );
-                        return Err(StartFailure {
-                            reason: "ErrImageNeverPull".to_owned(),
-                            message,
-                        });
-                    }
-                },
-                Err(error) => {
-                    let reason = error.reason(PullPolicy::Always).to_owned();
-                    return Err(StartFailure { reason, message: chain(&error) });
-                }
-                Ok(image) => image,
-            };
-            match self.images.lease(&image.id, &holder(&self.plan.pod)) {
-                Ok(()) => {
-                    if policy != PullPolicy::Always {
-                        let words =
-                            format!("Container image \"{name}\" already present on machine");
-                        self.note("Pulled", container, words);
-                    }
-                    return Ok(image);
-                }
-                // Somebody has removed it in this very moment.
-                Err(LeaseError::NotPresent { .. }) => {}
-                Err(error) => {
-                    let reason = "ImageInspectError".to_owned();
-                    return Err(StartFailure { reason, message: chain(&error) });
-                }
-            }
-        }
-    }
-
-    async fn pull(&self, container: &Container, reference: &Reference) -> Result<(), StartFailure> {
-        let name = &container.image;
-        self.note("Pulling", container, format!("Pulling image \"{name}\""));
-        let began = Instant::now();
-        let pulled = puller::pull(&self.plan.dirs.images, reference).await;
-        pulled.map_err(|PullFailure { reason, message }| StartFailure { reason, message })?;
-        let took = began.elapsed().as_secs_f64();
-        let words = format!("Successfully pulled image \"{name}\" in {took:.3}s");
-        self.note("Pulled", container, words);
-        Ok(())
+        let tell = |(reason, message): News| self.note(reason, container, message);
+        let got = self.supply.get(container, tell).await;
+        got.map_err(|PullFailure { reason, message }| StartFailure { reason, message })
     }
 
     fn note(&self, reason: &str, container: &Container, message: String) {

@@ -13,6 +13,7 @@
 mod effects;
 pub(crate) mod observe;
 mod server;
+mod supply;
 mod watchers;
 
 use std::path::{Path, PathBuf};
@@ -122,7 +123,8 @@ impl Engine {
         let saved = state.read_saved().map_err(RuntimeError::io("read state.json"))?;
 
         let (sender, done) = mpsc::unbounded_channel();
-        let effects = Effects::new(Rc::clone(&plan), sandbox.clone(), volumes, sender);
+        let effects =
+            Effects::new(Rc::clone(&plan), sandbox.clone(), volumes, saved.is_some(), sender);
         let mut watch = sandbox.watch()?;
         let first = tokio::time::timeout(SANDBOX_PATIENCE, async { watch.next() });
         let first = first

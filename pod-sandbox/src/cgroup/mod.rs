@@ -17,10 +17,8 @@ use std::time::{Duration, Instant};
 pub(crate) use devices::DeviceRules;
 
 use crate::config::Resources;
+use crate::dirs::CGROUP_ROOT;
 use crate::error::CgroupError;
-
-/// All cgroups made by this crate lie below this one.
-pub const ROOT: &str = "/pod";
 
 /// Where keepers and their companions live: outside every pod's limits.
 pub(crate) const KEEPERS: &str = "/pod/keepers";
@@ -197,11 +195,11 @@ impl Hierarchy {
     }
 }
 
-/// Refuses a path that is not strictly below [`ROOT`]: an empty one would mean the machine's own root cgroup.
+/// Refuses a path that is not strictly below [`CGROUP_ROOT`]: an empty one would mean the machine's own root cgroup.
 fn check(path: &Path) -> Result<(), CgroupError> {
     let mut parts = path.components();
     let below = parts.next() == Some(Component::RootDir)
-        && parts.next() == Some(Component::Normal(OsStr::new(ROOT.trim_start_matches('/'))))
+        && parts.next() == Some(Component::Normal(OsStr::new(CGROUP_ROOT.trim_start_matches('/'))))
         && parts.clone().next().is_some()
         && parts.all(|c| matches!(c, Component::Normal(_)));
     if below { Ok(()) } else { Err(CgroupError::OutsideRoot { path: path.to_owned() }) }

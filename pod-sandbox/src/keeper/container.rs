@@ -91,10 +91,20 @@ pub(super) struct Container {
     dir: PathBuf,
     pub log: Log,
     pub streams: [Stream; 2],
+    /// The other end of its standard input, where that stays open.
+    _input: Option<OwnedFd>,
     /// The clients that wait for its creation, start or removal.
     pub waiting: Vec<usize>,
     /// Whether it goes as soon as it has ended.
     pub removing: bool,
+}
+
+/// A container whose creation has begun.
+struct Spawned {
+    creator: Creator,
+    log: Log,
+    streams: [Stream; 2],
+    input: Option<OwnedFd>,
 }
 
 /// A step of a container's creation that failed in the keeper.
@@ -138,7 +148,7 @@ impl Container {
             claim(layer)?;
         }
         match Self::try_spawn(&config, filter, &cgroup, &place) {
-            Ok((creator, log, streams)) => {
+            Ok(Spawned { creator, log, streams, input }) => {
                 let deadline = Some(Instant::now() + CREATE_DEADLINE);
                 Ok(Self {
                     config,
@@ -147,6 +157,7 @@ impl Container {
                     dir: place.dir,
                     log,
                     streams,
+                    _input: input,
                     waiting: Vec::new(),
                     removing: false,
                 })
@@ -165,7 +176,7 @@ impl Container {
         filter: Option<Filter>,
         cgroup: &Path,
         place: &Place<'_>,
-    ) -> Result<(Creator, Log, [Stream; 2]), SpawnError> {
+    ) -> Result<Spawned, SpawnError> {
         let Place { hierarchy, dir, shared, tether, .. } = place;
         for sub in ["rootfs", "engine"] {
             let path = dir.join(sub);
@@ -185,10 +196,13 @@ impl Container {
         hierarchy.allow_devices(cgroup, devices)?;
         let (out, stdout) = output_pipe().map_err(SpawnError::io("make a pipe"))?;
         let (err, stderr) = output_pipe().map_err(SpawnError::io("make a pipe"))?;
+        let (stdin, input) = standard_input(config.stdin).map_err(SpawnError::io("make a pipe"))?;
         let entry = Entry::new(&config.process, filter);
-        let job = Job { config, entry, shared, hierarchy, cgroup, dir, tether, stdout, stderr };
+        let job =
+            Job { config, entry, shared, hierarchy, cgroup, dir, tether, stdin, stdout, stderr };
         let creator = Creator::spawn(job).map_err(SpawnError::io("fork"))?;
-        Ok((creator, log, [Stream::new(out, "stdout"), Stream::new(err, "stderr")]))
+        let streams = [Stream::new(out, "stdout"), Stream::new(err, "stderr")];
+        Ok(Spawned { creator, log, streams, input })
     }
 
     /// Its first process, when it lives.
@@ -282,6 +296,15 @@ fn clean(
         errors.push(format!("cannot remove {}: {error}", path.display()));
     }
     errors
+}
+
+/// What a container reads from, and the end that keeps it open.
+fn standard_input(open: bool) -> io::Result<(OwnedFd, Option<OwnedFd>)> {
+    if !open {
+        return Ok((std::fs::File::open("/dev/null")?.into(), None));
+    }
+    let (read, write) = pipe2(OFlag::O_CLOEXEC)?;
+    Ok((read, Some(write)))
 }
 
 /// A pipe whose reading end does not block.

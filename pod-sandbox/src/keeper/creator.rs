@@ -31,6 +31,7 @@ use super::tether::Tether;
 use super::trace;
 use crate::cgroup::{self, Hierarchy};
 use crate::config::{ContainerConfig, RootFs};
+use crate::dirs::CGROUP_ROOT;
 use crate::error::chain;
 use crate::sys::{self, Fork};
 
@@ -66,6 +67,7 @@ pub(super) struct Job<'a> {
     /// The container's directory below the sandbox's; exists and is empty.
     pub dir: &'a Path,
     pub tether: &'a Tether,
+    pub stdin: OwnedFd,
     pub stdout: OwnedFd,
     pub stderr: OwnedFd,
 }
@@ -201,11 +203,10 @@ fn create(job: &Job<'_>) -> Result<Created, Box<dyn std::error::Error>> {
         report: Rc::new(write_end),
         mounts: Rc::new(mounts),
     };
-    let stdin = OwnedFd::from(fs::File::open("/dev/null")?);
     let state = job.dir.join("engine");
     let container = ContainerBuilder::new(job.config.id.to_string(), SyscallType::Linux)
         .with_root_path(state)?
-        .with_stdin(stdin)
+        .with_stdin(job.stdin.try_clone()?)
         .with_stdout(job.stdout.try_clone()?)
         .with_stderr(job.stderr.try_clone()?)
         .with_executor(executor)
@@ -247,7 +248,7 @@ fn hide_cgroups(hierarchy: &Hierarchy) -> io::Result<()> {
     if unified != at {
         mount(Some(unified), at, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
     }
-    tmpfs(&at.join(cgroup::ROOT.trim_start_matches('/')))?;
+    tmpfs(&at.join(CGROUP_ROOT.trim_start_matches('/')))?;
     let decoy = at.join(DECOY.trim_start_matches('/'));
     fs::create_dir(&decoy)?;
     fs::write(decoy.join("cgroup.procs"), "")

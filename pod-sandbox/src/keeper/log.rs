@@ -15,6 +15,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use nix::errno::Errno;
 use nix::unistd::read;
 
+use crate::log_files::rotated_logs;
+
 /// A file is put aside when it has grown to this many bytes (the kubelet's containerLogMaxSize).
 const MAX_SIZE: u64 = 10 << 20;
 /// Files of one container instance, the growing one among them (the kubelet's containerLogMaxFiles).
@@ -201,27 +203,12 @@ fn rotate(path: &Path) -> io::Result<File> {
         time += Duration::from_secs(1);
     };
     fs::rename(path, &aside)?;
-    let mut old = rotated(path);
+    let mut old = rotated_logs(path);
     let surplus = (old.len() + 1).saturating_sub(MAX_FILES);
     for path in old.drain(..surplus) {
         fs::remove_file(path)?;
     }
     open(path)
-}
-
-/// The files put aside for a log, oldest first.
-fn rotated(path: &Path) -> Vec<PathBuf> {
-    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
-    let prefix = format!("{}.", name.to_string_lossy());
-    let mut found: Vec<PathBuf> = fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(|e| e.file_name().to_string_lossy().starts_with(&prefix))
-        .map(|e| e.path())
-        .collect();
-    found.sort();
-    found
 }
 
 #[cfg(test)]
@@ -291,7 +278,7 @@ mod tests {
         for _ in 0..(MAX_SIZE * 7 / line.len() as u64) {
             log.append(|out, time| entry(out, time, "stdout", b'F', &line));
         }
-        assert_eq!(rotated(&path).len(), MAX_FILES - 1);
+        assert_eq!(rotated_logs(&path).len(), MAX_FILES - 1);
         assert!(fs::metadata(&path).expect("there").len() < MAX_SIZE);
     }
 

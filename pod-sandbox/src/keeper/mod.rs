@@ -8,6 +8,7 @@ mod clients;
 mod companion;
 mod connection;
 mod container;
+mod copy;
 mod creator;
 mod entry;
 mod events;

@@ -9,7 +9,9 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
+use rustix::fs::XattrFlags;
 
+use super::copy;
 use crate::config::RootFs;
 use crate::sys;
 
@@ -44,7 +46,16 @@ pub(super) fn assemble(rootfs: &RootFs, target: &Path) -> Result<PathBuf, RootFs
             return fs::canonicalize(dir)
                 .map_err(failed(format!("find the root {}", dir.display())));
         }
-        RootFs::Layers { layer, lower } => overlay(layer, lower, target, &[])?,
+        RootFs::Layers { layer, lower } => match overlay(layer, lower, target, &[]) {
+            Err(error) if error.source.raw_os_error() == Some(nix::libc::ENODEV) => {
+                tracing::warn!(
+                    layers = lower.len(),
+                    "this kernel has no overlayfs: copying all layers"
+                );
+                return copied(layer, lower);
+            }
+            result => result?,
+        },
         RootFs::Host { layer, mask } => {
             let submounts = submounts(mask)?;
             let (in_mounts, in_root): (Vec<_>, Vec<_>) =
@@ -59,6 +70,14 @@ pub(super) fn assemble(rootfs: &RootFs, target: &Path) -> Result<PathBuf, RootFs
         }
     }
     Ok(target.to_owned())
+}
+
+/// All layers as one directory, which goes with the writable layer that it is.
+fn copied(layer: &Path, lower: &[PathBuf]) -> Result<PathBuf, RootFsError> {
+    let root = layer.join("root");
+    make(&root, 0o755)?;
+    copy::layers(lower, &root).map_err(failed("copy the layers of the image"))?;
+    Ok(root)
 }
 
 fn inside(root: &Path, path: &Path) -> PathBuf {
@@ -161,7 +180,7 @@ fn empty_directory(upper: &Path, path: &Path, mode: Option<u32>) -> Result<(), R
             }
         }
         if i + 1 == parts.len() {
-            sys::set_xattr(&at, c"trusted.overlay.opaque", b"y")
+            rustix::fs::lsetxattr(&at, c"trusted.overlay.opaque", b"y", XattrFlags::empty())
                 .map_err(failed(shown("make opaque")))?;
         }
     }

@@ -25,6 +25,8 @@ tests![
     a_helper_program_can_be_the_keeper,
     a_handle_is_found_again_by_name,
     signals_reach_the_first_process,
+    a_container_is_stopped_by_its_own_signal,
+    standard_input_is_empty_or_stays_open,
     a_created_container_that_is_killed_never_ran,
 ];
 
@@ -275,6 +277,34 @@ fn signals_reach_the_first_process(w: &World) {
     assert_eq!(s.wait(&other).expect("ends").signal, Some(9));
     let invalid = s.signal(&w.idle(&s, "c3"), 999).expect_err("no signal").to_string();
     assert!(invalid.contains("signal"), "{invalid}");
+}
+
+fn a_container_is_stopped_by_its_own_signal(w: &World) {
+    let s = w.sandbox("a");
+    let script = "trap 'exit 7' USR1; echo ready; while :; do sleep 1000 & wait; done";
+    let mut config = w.container(&s, "c1", sh(script));
+    config.stop_signal = nix::libc::SIGUSR1;
+    w.start(&s, &config).expect("starts");
+    while !std::fs::read_to_string(w.log(&s, "c1")).is_ok_and(|t| t.contains("ready")) {
+        std::thread::yield_now();
+    }
+    s.stop(&config.id).expect("sends");
+    assert_eq!(s.wait(&config.id).expect("ends").code, 7);
+}
+
+fn standard_input_is_empty_or_stays_open(w: &World) {
+    let s = w.sandbox("a");
+    let mut config = w.container(&s, "c1", sh("readlink /proc/self/fd/0; cat; echo ended"));
+    assert_eq!(w.run_config(&s, &config).out, "/dev/null\nended\n");
+    config = w.container(&s, "c2", sh("readlink /proc/self/fd/0; exec cat"));
+    config.stdin = true;
+    w.start(&s, &config).expect("starts");
+    let log = || std::fs::read_to_string(w.log(&s, "c2")).unwrap_or_default();
+    while !log().contains("pipe:") {
+        std::thread::yield_now();
+    }
+    s.signal(&config.id, 9).expect("it still reads");
+    assert_eq!(s.wait(&config.id).expect("ends").signal, Some(9));
 }
 
 fn a_created_container_that_is_killed_never_ran(w: &World) {

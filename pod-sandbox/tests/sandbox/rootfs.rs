@@ -24,6 +24,9 @@ tests![
     tmpfs_of_the_sandbox_are_seen_in_it_only,
     a_bad_mount_or_root_is_a_create_error_with_nothing_left,
     a_root_directory_may_have_any_name,
+    a_readonly_root_may_have_writable_places,
+    a_hundred_layers_are_not_too_many,
+    a_link_in_the_place_of_dev_is_not_followed,
 ];
 
 fn tmpfs(at: &Path) {
@@ -270,4 +273,47 @@ fn a_bad_mount_or_root_is_a_create_error_with_nothing_left(w: &World) {
         s.remove_container(&good.id).expect("goes");
     }
     assert_eq!(s.status().expect("there").containers, before.containers);
+}
+
+fn a_readonly_root_may_have_writable_places(w: &World) {
+    let s = w.sandbox("a");
+    let script =
+        "for d in /var/lib /etc/made /etc; do echo x >$d/f && echo $d; done; ls /var/lib/dpkg >&2";
+    let mut config = w.container(&s, "c1", sh(script));
+    config.readonly_rootfs = true;
+    config.writable = vec!["/var/lib".into(), "/etc/made".into()];
+    let done = w.run_config(&s, &config);
+    assert_eq!(done.out, "/var/lib\n/etc/made\n", "{done:?}");
+    assert!(done.err.contains("status"), "what the root has there is seen: {done:?}");
+    assert!(!Path::new("/var/lib/f").exists());
+}
+
+/// All names of lower directories have to fit on one page.
+fn a_hundred_layers_are_not_too_many(w: &World) {
+    let s = w.sandbox("a");
+    let lower: Vec<PathBuf> = (0..120).map(|n| w.dir.join(format!("layers-of/{n:026}"))).collect();
+    for layer in &lower {
+        fs::create_dir_all(layer).expect("makes");
+        fs::write(layer.join(layer.file_name().expect("named")), "").expect("writes");
+    }
+    root_directory(&lower[119]);
+    fs::create_dir(lower[119].join("mnt")).expect("makes");
+    let script = "n=0; for f in /0*; do n=$((n+1)); done; echo $n";
+    let mut config = w.container(&s, "c1", sh(script));
+    config.rootfs = RootFs::Layers { layer: w.layer(&s, "c1"), lower };
+    let done = w.run_config(&s, &config);
+    assert_eq!(done.out, "120\n", "{done:?}");
+}
+
+fn a_link_in_the_place_of_dev_is_not_followed(w: &World) {
+    let s = w.sandbox("a");
+    let (root, outside) = (w.dir.join("hostile"), w.dir.join("outside"));
+    root_directory(&root);
+    fs::create_dir(&outside).expect("makes");
+    std::os::unix::fs::symlink(&outside, root.join("dev")).expect("links");
+    let mut config = w.container(&s, "c1", sh("true"));
+    config.rootfs = RootFs::Layers { layer: w.layer(&s, "c1"), lower: vec![root] };
+    let error = s.create_container(&config).expect_err("is refused").to_string();
+    assert!(error.contains("/dev"), "{error}");
+    assert_eq!(fs::read_dir(&outside).expect("is there").count(), 0);
 }

@@ -38,6 +38,8 @@ object! {
             => refused("only the default, `File`, is honoured yet", except "File"),
         /// When the image is pulled. Validation fills in `Always` for the tag latest, else `IfNotPresent`.
         "imagePullPolicy" image_pull_policy: Option<ImagePullPolicy>,
+        /// Whether its standard input is kept open, instead of ending at once.
+        "stdin" stdin: Option<bool>,
         /// User, capabilities and the like, before those of the pod.
         "securityContext" security_context: Option<SecurityContext>,
     }
@@ -49,8 +51,7 @@ object! {
         "startupProbe": AnyMap => refused("probes are not honoured yet"),
         "resizePolicy": Vec<AnyMap> => refused("a running pod cannot be resized yet"),
         "restartPolicyRules": Vec<AnyMap> => refused("restart rules are not honoured yet"),
-        "stdin": bool => refused("standard input is not kept open yet", except "false"),
-        "stdinOnce": bool => refused("standard input is not kept open yet", except "false"),
+        "stdinOnce": bool => refused("nothing can be attached to a container yet", except "false"),
         "tty": bool => refused("terminals are not there yet", except "false"),
         "volumeDevices": Vec<AnyMap> => refused("there are no block volumes"),
     }

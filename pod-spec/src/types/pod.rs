@@ -155,6 +155,18 @@ object! {
     }
 }
 
+impl PodSpec {
+    /// The names of the sidecars: the init containers that stay.
+    pub fn sidecars(&self) -> impl Iterator<Item = &str> {
+        self.init_containers.iter().filter(|c| c.is_sidecar()).map(|c| c.name.as_str())
+    }
+
+    /// Whether there is a sidecar of this name.
+    pub fn is_sidecar(&self, name: &str) -> bool {
+        self.sidecars().any(|sidecar| sidecar == name)
+    }
+}
+
 words! {
     /// Whether an ended container is started again.
     pub enum RestartPolicy {

@@ -1,0 +1,134 @@
+//! Whether a container is kept from starting, and by what.
+
+use pod_spec::PodStatus;
+use pod_spec::status::ContainerStatus;
+
+/// What keeps a container from starting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Obstacle {
+    /// What the manifest or the image says: it will not start as long as that is so.
+    Manifest,
+    /// Its image is not there. It may come.
+    Image,
+    /// It starts, and ends soon, again and again.
+    Crash,
+}
+
+impl Obstacle {
+    /// What a container's reason for waiting, or for having ended, stands for; `None` for one that is no obstacle.
+    pub fn of_reason(reason: &str) -> Option<Self> {
+        match reason {
+            "ContainerCannotRun"
+            | "CreateContainerConfigError"
+            | "CreateContainerError"
+            | "InvalidImageName"
+            | "StartError" => Some(Self::Manifest),
+            "ErrImageNeverPull" | "ErrImagePull" | "ImageInspectError" | "ImagePullBackOff" => {
+                Some(Self::Image)
+            }
+            "CrashLoopBackOff" | "RunContainerError" => Some(Self::Crash),
+            _ => None,
+        }
+    }
+}
+
+/// A container that will not start by itself soon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Blocked {
+    /// Its name.
+    pub container: String,
+    /// What keeps it.
+    pub obstacle: Obstacle,
+    /// The same in Kubernetes' word.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+}
+
+impl Blocked {
+    /// The first container of a pod that is.
+    pub fn of(status: &PodStatus) -> Option<Self> {
+        let mut all = status.init_container_statuses.iter().chain(&status.container_statuses);
+        all.find_map(Self::container)
+    }
+
+    fn container(container: &ContainerStatus) -> Option<Self> {
+        let blocked = |obstacle, reason: &str, message| Self {
+            container: container.name.clone(),
+            obstacle,
+            reason: reason.to_owned(),
+            message,
+        };
+        let states = [&container.state, &container.last_state];
+        let ended = states.into_iter().find_map(|s| s.terminated.as_ref());
+        // A program that could not be executed counts as a run, and its container as one that crashes.
+        if let Some(ended) = ended
+            && let Some(reason) = ended.reason.as_deref()
+            && let Some(obstacle) = Obstacle::of_reason(reason)
+        {
+            return Some(blocked(obstacle, reason, ended.message.clone().unwrap_or_default()));
+        }
+        let waiting = container.state.waiting.as_ref()?;
+        let reason = waiting.reason.as_deref()?;
+        let obstacle = Obstacle::of_reason(reason)?;
+        let last = ended.map(|t| match &t.message {
+            Some(message) => message.clone(),
+            None => format!("its last run ended with exit code {}", t.exit_code),
+        });
+        let message = match (&waiting.message, last) {
+            (Some(message), Some(last)) => format!("{message} ({last})"),
+            (Some(text), None) => text.clone(),
+            (None, Some(text)) => text,
+            (None, None) => String::new(),
+        };
+        Some(blocked(obstacle, reason, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn blocked(state: Value, last: Value) -> Option<(Obstacle, String)> {
+        let container = json!({
+            "name": "app", "ready": false, "restartCount": 0, "image": "", "imageID": "", "state": state, "lastState": last,
+        });
+        let status = json!({"phase": "Pending", "containerStatuses": [container]});
+        let found = Blocked::of(&serde_json::from_value(status).unwrap())?;
+        Some((found.obstacle, format!("{}: {}", found.reason, found.message)))
+    }
+
+    #[test]
+    fn a_program_that_cannot_be_executed_is_the_manifests_fault() {
+        let start =
+            json!({"terminated": {"exitCode": 128, "reason": "StartError", "message": "no `x`"}});
+        let want = Some((Obstacle::Manifest, "StartError: no `x`".to_owned()));
+        assert_eq!(blocked(start.clone(), json!({})), want);
+        assert_eq!(blocked(json!({"waiting": {"reason": "CrashLoopBackOff"}}), start), want);
+        let config =
+            json!({"waiting": {"reason": "CreateContainerConfigError", "message": "no user"}});
+        let want = Some((Obstacle::Manifest, "CreateContainerConfigError: no user".to_owned()));
+        assert_eq!(blocked(config, json!({})), want);
+    }
+
+    #[test]
+    fn a_program_that_fails_is_an_obstacle_when_it_is_not_started_again_at_once() {
+        let failed = json!({"terminated": {"exitCode": 1, "reason": "Error"}});
+        assert_eq!(blocked(failed.clone(), json!({})), None);
+        let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        let words = "CrashLoopBackOff: its last run ended with exit code 1";
+        assert_eq!(blocked(waiting, failed.clone()), Some((Obstacle::Crash, words.to_owned())));
+        assert_eq!(blocked(json!({"running": {}}), failed), None);
+    }
+
+    #[test]
+    fn an_image_may_come() {
+        let waiting = json!({"waiting": {"reason": "ImagePullBackOff", "message": "refused"}});
+        let want = Some((Obstacle::Image, "ImagePullBackOff: refused".to_owned()));
+        assert_eq!(blocked(waiting, json!({})), want);
+    }
+}

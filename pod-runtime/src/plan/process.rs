@@ -1,0 +1,194 @@
+//! The first process of a container: whom it runs as, with which rights, and how it is asked to end.
+
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::Signal;
+use pod_images::Image;
+use pod_sandbox::{Capabilities, Capability, Process, Seccomp};
+use pod_spec::{Container, SeccompProfile, SeccompProfileType};
+
+use super::PodPlan;
+use crate::environment::{self, Facts};
+use crate::error::ConfigError;
+use crate::resources;
+
+/// Where seccomp profiles of the type `Localhost` are looked up, as on a node.
+const SECCOMP_PROFILES: &str = "/var/lib/kubelet/seccomp";
+
+impl PodPlan {
+    /// The first process of a container of this image.
+    pub(super) fn process(
+        &self,
+        container: &Container,
+        image: &Image,
+        privileged: bool,
+    ) -> Result<Process, ConfigError> {
+        let facts = Facts { node: self.machine.node.clone() };
+        let environment = environment::variables(&self.pod, container, &image.config.env, &facts);
+        let command = environment.expand_all(&container.command);
+        let args = environment.expand_all(&container.args);
+        let argv = image.config.argv(&command, &args);
+        if argv.is_empty() {
+            return Err(ConfigError::NoCommand { container: container.name.clone() });
+        }
+        let mut process = Process::new(argv);
+        process.env = environment.list();
+        let cwd = container
+            .working_dir
+            .as_deref()
+            .filter(|d| !d.is_empty())
+            .unwrap_or(&image.config.working_dir);
+        process.cwd = PathBuf::from(if cwd.is_empty() { "/" } else { cwd });
+        let home = self.identity(container, image, &mut process)?;
+        for (name, value) in [("HOSTNAME", self.hostname()), ("HOME", home)] {
+            if !process.env.iter().any(|e| e.split_once('=').is_some_and(|(n, _)| n == name)) {
+                process.env.push(format!("{name}={value}"));
+            }
+        }
+        let context = container.security_context.as_ref();
+        process.no_new_privileges =
+            context.is_some_and(|c| c.allow_privilege_escalation == Some(false));
+        process.capabilities =
+            if privileged { Capabilities::all() } else { capabilities(container)? };
+        process.seccomp = if privileged { Seccomp::Unconfined } else { self.seccomp(container) };
+        process.oom_score_adj =
+            resources::oom_score(self.spec(), self.pod.qos_class(), container, self.machine.memory);
+        Ok(process)
+    }
+
+    /// User and groups: the container's, else the pod's, else the image's. What is not said is looked up in the image, as
+    /// the home directory is, which is the result.
+    fn identity(
+        &self,
+        container: &Container,
+        image: &Image,
+        process: &mut Process,
+    ) -> Result<String, ConfigError> {
+        let own = container.security_context.as_ref();
+        let of_pod = self.spec().security_context.as_ref();
+        let either = |a: Option<i64>, b: Option<i64>| a.or(b).and_then(|n| u32::try_from(n).ok());
+        let user = either(own.and_then(|c| c.run_as_user), of_pod.and_then(|c| c.run_as_user));
+        let group = either(own.and_then(|c| c.run_as_group), of_pod.and_then(|c| c.run_as_group));
+        let non_root = own
+            .and_then(|c| c.run_as_non_root)
+            .or(of_pod.and_then(|c| c.run_as_non_root))
+            .unwrap_or(false);
+        let name = user.map_or_else(|| image.config.user.clone(), |uid| uid.to_string());
+        let container = || container.name.clone();
+        if non_root && user == Some(0) {
+            return Err(ConfigError::RootByUser { container: container() });
+        }
+        if non_root && user.is_none() {
+            match name.split(':').next().unwrap_or_default() {
+                "" | "0" => return Err(ConfigError::RootByImage { container: container() }),
+                user if user.parse::<u32>().is_err() => {
+                    let user = user.to_owned();
+                    return Err(ConfigError::RootByName { container: container(), user });
+                }
+                _ => {}
+            }
+        }
+        let found = image.user(&name);
+        let found = found.map_err(|source| ConfigError::User {
+            container: container(),
+            user: name,
+            source,
+        })?;
+        process.uid = found.uid;
+        process.gid = group.unwrap_or(found.gid);
+        let groups = of_pod.map(|c| c.supplemental_groups.as_slice()).unwrap_or_default();
+        process.groups = found.supplementary_gids;
+        process.groups.extend(groups.iter().filter_map(|g| u32::try_from(*g).ok()));
+        process.groups.sort_unstable();
+        process.groups.dedup();
+        Ok(found.home)
+    }
+
+    fn seccomp(&self, container: &Container) -> Seccomp {
+        let own = container.security_context.as_ref().and_then(|c| c.seccomp_profile.as_ref());
+        let of_pod = self.spec().security_context.as_ref().and_then(|c| c.seccomp_profile.as_ref());
+        own.or(of_pod).map_or(Seccomp::RuntimeDefault, seccomp)
+    }
+}
+
+/// The signal that the image asks its program to end with: a name, with or without `SIG`, or a number.
+pub(super) fn stop_signal(image: &Image) -> Result<i32, ConfigError> {
+    let Some(signal) = &image.config.stop_signal else { return Ok(Signal::SIGTERM as i32) };
+    let wrong =
+        || ConfigError::StopSignal { image: image.reference.to_string(), signal: signal.clone() };
+    if let Ok(number) = signal.parse::<i32>() {
+        return if (1..=64).contains(&number) { Ok(number) } else { Err(wrong()) };
+    }
+    let upper = signal.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    if let Some(above) = name.strip_prefix("RTMIN") {
+        let above = above.trim_start_matches('+');
+        let above = if above.is_empty() { Ok(0) } else { above.parse::<i32>() };
+        // The C library keeps the first two for itself.
+        return above.ok().filter(|n| (0..=30).contains(n)).map(|n| 34 + n).ok_or_else(wrong);
+    }
+    format!("SIG{name}").parse::<Signal>().map(|signal| signal as i32).map_err(|_| wrong())
+}
+
+fn capabilities(container: &Container) -> Result<Capabilities, ConfigError> {
+    let mut set = Capabilities::default();
+    let Some(change) = container.security_context.as_ref().and_then(|c| c.capabilities.as_ref())
+    else {
+        return Ok(set);
+    };
+    let is_all =
+        |name: &String| name.eq_ignore_ascii_case("ALL") || name.eq_ignore_ascii_case("CAP_ALL");
+    if change.add.iter().any(is_all) {
+        set = Capabilities::all();
+    }
+    if change.drop.iter().any(is_all) {
+        set = Capabilities::empty();
+    }
+    let parse = |name: &String| name.parse::<Capability>().map_err(ConfigError::from);
+    for name in change.add.iter().filter(|n| !is_all(n)) {
+        set.add(parse(name)?);
+    }
+    for name in change.drop.iter().filter(|n| !is_all(n)) {
+        set.drop(parse(name)?);
+    }
+    Ok(set)
+}
+
+fn seccomp(profile: &SeccompProfile) -> Seccomp {
+    match profile.kind {
+        SeccompProfileType::Unconfined => Seccomp::Unconfined,
+        SeccompProfileType::Localhost => Seccomp::Profile(
+            Path::new(SECCOMP_PROFILES)
+                .join(profile.localhost_profile.as_deref().unwrap_or_default()),
+        ),
+        SeccompProfileType::RuntimeDefault => Seccomp::RuntimeDefault,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stop_signal_of_an_image_is_a_name_or_a_number() {
+        let images = pod_images::Images::open("/nonexistent");
+        let host = pod_images::HOST_IMAGE.parse().expect("valid");
+        let mut image = images.resolve(&host).expect("the host is there");
+        for (text, number) in [
+            ("SIGQUIT", Some(3)),
+            ("quit", Some(3)),
+            ("SIGWINCH", Some(28)),
+            ("37", Some(37)),
+            ("SIGRTMIN+3", Some(37)),
+            ("RTMIN", Some(34)),
+            ("0", None),
+            ("65", None),
+            ("SIGNONE", None),
+        ] {
+            image.config.stop_signal = Some(text.to_owned());
+            assert_eq!(stop_signal(&image).ok(), number, "{text}");
+        }
+        image.config.stop_signal = None;
+        assert_eq!(stop_signal(&image).ok(), Some(15));
+    }
+}
