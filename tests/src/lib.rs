@@ -100,12 +100,27 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // The reason for the failure is worth more than what it left; that is for the eye.
+            // The reason for the failure is worth more than what it left. The files are for the eye, but what runs would
+            // run for good.
+            kill(self.runtime());
             return;
         }
         self.assert_empty("at the end");
         fs::remove_dir_all(&self.root).expect("the test's directory can be removed");
     }
+}
+
+/// Kills all pods, from within or without an asynchronous test.
+fn kill(runtime: Runtime) {
+    let killed = std::thread::spawn(move || {
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let tokio = tokio.expect("can be made");
+        for pod in runtime.list(None).unwrap_or_default() {
+            // One that cannot be killed is no reason to leave the others.
+            let _ = tokio.block_on(async { tokio::time::timeout(deadline(), pod.kill()).await });
+        }
+    });
+    let _ = killed.join();
 }
 
 /// Looks again and again for what appears at a time that nothing tells of.

@@ -67,6 +67,24 @@ END
     )
 }
 
+/// The same with a greeting that is read from standard input, and that says when that has ended.
+pub fn kiada_stdin() -> Recipe {
+    let app = r#"
+mkdir -p app
+cat >app/app.js <<'END'
+let status = "waits for a greeting\n";
+process.stdin.on("data", (line) => { status = `${line}`; });
+process.stdin.on("end", () => { status = "has no standard input\n"; });
+require("http").createServer((request, response) => response.end(status)).listen(8080);
+END
+"#;
+    recipe(
+        "docker.io/qiaocc/kiada-stdin:1.0",
+        &[Layer::Packages(&["nodejs"]), Layer::script(app)],
+        &json!({"Entrypoint": ["node", "app.js"], "WorkingDir": "/app", "ExposedPorts": {"8080/tcp": {}}}),
+    )
+}
+
 /// A proxy that speaks TLS for the application beside it, and tells of itself on another port.
 pub fn kiada_ssl_proxy() -> Recipe {
     let settings = r#"

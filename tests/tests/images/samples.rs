@@ -47,6 +47,20 @@ async fn a_web_application_serves() {
 }
 
 #[tokio::test]
+async fn standard_input_stays_open() {
+    let (host, _registry) = host("kiada-stdin", &[recipes::kiada_stdin()]);
+    let pod = host.run(&sample("kiada-stdin")).await;
+    soon(pod.wait_ready()).await.expect("ready");
+    let page = fetch(&pod, "kiada", "http://localhost:8080/").await;
+    assert_eq!(page, "waits for a greeting\n");
+    // As somebody who is attached would.
+    let greet = "echo 'good day' >/proc/1/fd/0";
+    assert_eq!(soon(exec(&pod, "kiada", greet)).await, (String::new(), 0));
+    while fetch(&pod, "kiada", "http://localhost:8080/").await != "good day\n" {}
+    delete(&pod).await;
+}
+
+#[tokio::test]
 async fn a_proxy_speaks_tls_for_the_application_beside_it() {
     let images = [recipes::kiada(), recipes::kiada_ssl_proxy()];
     let (host, _registry) = host("kiada-ssl", &images);
