@@ -51,7 +51,7 @@ impl Host {
         fs::write(self.path("registries.conf"), text).expect("it can be written");
     }
 
-    fn root(&self) -> PathBuf {
+    pub fn root(&self) -> PathBuf {
         self.path("root")
     }
 
