@@ -222,76 +222,6 @@ impl WaitFor {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(line.split_whitespace())
-    }
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn good_lines_are_read() {
-        for line in [
-            "pod up -f web.yaml --keep",
-            "pod apply -f -",
-            "pod -n team get pods",
-            "pod get pods -n team -A -o wide --no-headers",
-            "pod logs web -c app -f --tail 5 --timestamps",
-            "pod logs web --tail=-1 -p",
-            "pod exec web -c app -i -- sh -c ls",
-            "pod delete pods web other --grace-period 0 --wait=false",
-            "pod delete -f web.yaml --now",
-            "pod wait --for=condition=Ready pod/web --timeout=30s",
-            "pod wait --for=delete web",
-            "pod version",
-        ] {
-            parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
-        }
-    }
-
-    #[test]
-    fn wrong_lines_are_usage_errors() {
-        for line in [
-            "pod",
-            "pod get",
-            "pod up",
-            "pod exec web",
-            "pod exec web ls",
-            "pod delete",
-            "pod delete -f a.yaml web",
-            "pod delete web --grace-period -1",
-            "pod delete web --now --grace-period 5",
-            "pod get pods -n ../x",
-            "pod get pods -o xml",
-            "pod logs web -p -f",
-            "pod wait web",
-            "pod wait web --for=ready",
-            "pod wait web --for=condition=",
-            "pod wait web --for=delete --timeout=soon",
-        ] {
-            let error = parse(line).expect_err(line);
-            assert_eq!(error.exit_code(), i32::from(exit::USAGE), "{line}");
-        }
-    }
-
-    #[test]
-    fn a_condition_may_have_a_value() {
-        let is = |name: &str, value: &str| {
-            Ok(WaitFor::Condition { name: name.to_owned(), value: value.to_owned() })
-        };
-        assert_eq!(WaitFor::parse("condition=Ready"), is("Ready", "True"));
-        assert_eq!(WaitFor::parse("condition=Ready=false"), is("Ready", "false"));
-    }
-}
-
 #[derive(Debug, Subcommand)]
 pub enum Image {
     /// Pull images from their registries
@@ -389,4 +319,74 @@ pub struct ImageTag {
     pub image: String,
     /// The further name
     pub name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn good_lines_are_read() {
+        for line in [
+            "pod up -f web.yaml --keep",
+            "pod apply -f -",
+            "pod -n team get pods",
+            "pod get pods -n team -A -o wide --no-headers",
+            "pod logs web -c app -f --tail 5 --timestamps",
+            "pod logs web --tail=-1 -p",
+            "pod exec web -c app -i -- sh -c ls",
+            "pod delete pods web other --grace-period 0 --wait=false",
+            "pod delete -f web.yaml --now",
+            "pod wait --for=condition=Ready pod/web --timeout=30s",
+            "pod wait --for=delete web",
+            "pod version",
+        ] {
+            parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+        }
+    }
+
+    #[test]
+    fn wrong_lines_are_usage_errors() {
+        for line in [
+            "pod",
+            "pod get",
+            "pod up",
+            "pod exec web",
+            "pod exec web ls",
+            "pod delete",
+            "pod delete -f a.yaml web",
+            "pod delete web --grace-period -1",
+            "pod delete web --now --grace-period 5",
+            "pod get pods -n ../x",
+            "pod get pods -o xml",
+            "pod logs web -p -f",
+            "pod wait web",
+            "pod wait web --for=ready",
+            "pod wait web --for=condition=",
+            "pod wait web --for=delete --timeout=soon",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.exit_code(), i32::from(exit::USAGE), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_condition_may_have_a_value() {
+        let is = |name: &str, value: &str| {
+            Ok(WaitFor::Condition { name: name.to_owned(), value: value.to_owned() })
+        };
+        assert_eq!(WaitFor::parse("condition=Ready"), is("Ready", "True"));
+        assert_eq!(WaitFor::parse("condition=Ready=false"), is("Ready", "false"));
+    }
 }

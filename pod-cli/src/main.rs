@@ -7,6 +7,7 @@ mod commands;
 mod error;
 mod event_loop;
 mod exit;
+mod failures;
 mod manifest;
 mod object;
 mod output;
@@ -16,7 +17,6 @@ mod size;
 mod span;
 mod summary;
 mod table;
-mod targets;
 mod up;
 
 use std::process::ExitCode;

@@ -3,6 +3,8 @@
 use pod_spec::PodStatus;
 use pod_spec::status::ContainerStatus;
 
+use crate::error::RuntimeError;
+
 /// What keeps a container from starting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -52,6 +54,13 @@ impl Blocked {
     pub fn of(status: &PodStatus) -> Option<Self> {
         let mut all = status.init_container_statuses.iter().chain(&status.container_statuses);
         all.find_map(Self::container)
+    }
+
+    /// The same as an error of the pod of this name.
+    pub fn into_error(self, pod: &str) -> RuntimeError {
+        let Self { container, reason, message, .. } = self;
+        let what = format!("cannot start: container `{container}`: {reason}: {message}");
+        RuntimeError::NotReached { pod: pod.to_owned(), reason, what }
     }
 
     fn container(container: &ContainerStatus) -> Option<Self> {

@@ -215,11 +215,8 @@ impl PodHandle {
                 what,
             })
         };
-        if let Some(Blocked { container, reason, message, .. }) = Blocked::of(status) {
-            return failed(
-                &reason,
-                format!("cannot start: container `{container}`: {reason}: {message}"),
-            );
+        if let Some(blocked) = Blocked::of(status) {
+            return Err(blocked.into_error(self.name()));
         }
         if let (Some("FailedCreatePodSandBox"), Some(message)) =
             (status.reason.as_deref(), &status.message)
@@ -394,11 +391,8 @@ impl PodHandle {
     /// As [`delete`](Self::delete).
     pub async fn stop(&self) -> Result<PodStatus, RuntimeError> {
         let mut changes = self.changes();
-        let mut last = self.status()?;
         // Listens from before the deletion on, or the engine could end with the last word unheard.
-        if let Some(status) = changes.next().await? {
-            last = status;
-        }
+        let mut last = changes.next().await?.ok_or_else(|| self.gone())?;
         self.delete(None).await?;
         while let Some(status) = changes.next().await? {
             last = status;

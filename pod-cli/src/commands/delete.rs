@@ -4,7 +4,8 @@ use pod_runtime::{PodHandle, Runtime};
 
 use crate::args::{Delete, Globals};
 use crate::error::CliError;
-use crate::{event_loop, exit, manifest, output, resource};
+use crate::failures::Failures;
+use crate::{event_loop, manifest, output, resource};
 
 pub fn run(globals: &Globals, args: &Delete) -> Result<u8, CliError> {
     let (namespace, names) = match &args.filename {
@@ -18,22 +19,20 @@ pub fn run(globals: &Globals, args: &Delete) -> Result<u8, CliError> {
         return Err(CliError::Usage("which pods? Name them: `pod delete NAME…`".to_owned()));
     }
     let runtime = globals.runtime()?;
-    let code = event_loop::block_on(delete(&runtime, &namespace, &names, args))?;
-    if code == exit::OK { Ok(code) } else { Err(CliError::Reported { code }) }
+    event_loop::block_on(delete(&runtime, &namespace, &names, args))
 }
 
-/// Deletes them all at the same time. What fails is reported; the code is that of the first failure.
+/// Deletes them all at the same time.
 async fn delete(
     runtime: &Runtime,
     namespace: &str,
     names: &[String],
     args: &Delete,
 ) -> Result<u8, CliError> {
-    let mut first = None;
+    let mut failures = Failures::default();
     let mut failed = |error: CliError| {
         if !(args.ignore_not_found && error.is_not_found()) {
-            error.report();
-            first.get_or_insert(error.exit_code());
+            failures.add(error);
         }
     };
     let mut going = Vec::new();
@@ -50,7 +49,7 @@ async fn delete(
             Err(error) => failed(error.into()),
         }
     }
-    Ok(first.unwrap_or(exit::OK))
+    failures.end()
 }
 
 async fn begin(

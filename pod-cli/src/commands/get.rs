@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::args::{Format, Get, Globals};
 use crate::error::CliError;
+use crate::failures::Failures;
 use crate::resource::{self, Targets};
 use crate::summary::Summary;
 use crate::{exit, object, output, table};
@@ -36,11 +37,11 @@ pub fn run(globals: &Globals, args: &Get) -> Result<u8, CliError> {
         show(args, &all(&runtime, namespace)?, namespace, false)?;
         return Ok(exit::OK);
     }
-    let (found, failed) = named(&runtime, globals.namespace(), &names);
+    let (found, failures) = named(&runtime, globals.namespace(), &names);
     if !found.is_empty() {
         show(args, &found, Some(globals.namespace()), names.len() == 1)?;
     }
-    failed.map_or(Ok(exit::OK), |code| Err(CliError::Reported { code }))
+    failures.end()
 }
 
 fn all(runtime: &Runtime, namespace: Option<&str>) -> Result<Vec<Found>, CliError> {
@@ -56,22 +57,19 @@ fn all(runtime: &Runtime, namespace: Option<&str>) -> Result<Vec<Found>, CliErro
     Ok(found)
 }
 
-/// The pods of these names. Those that cannot be had are reported; the code is that of the first.
-fn named(runtime: &Runtime, namespace: &str, names: &[String]) -> (Vec<Found>, Option<u8>) {
-    let (mut found, mut failed) = (Vec::new(), None);
+/// The pods of these names, and what came of the others.
+fn named(runtime: &Runtime, namespace: &str, names: &[String]) -> (Vec<Found>, Failures) {
+    let (mut found, mut failures) = (Vec::new(), Failures::default());
     for name in names {
         let pod = runtime
             .pod(namespace, name)
             .and_then(|h| Ok(Found { pod: h.pod().clone(), object: h.object()? }));
         match pod.map_err(CliError::from) {
             Ok(pod) => found.push(pod),
-            Err(error) => {
-                error.report();
-                failed.get_or_insert(error.exit_code());
-            }
+            Err(error) => failures.add(error),
         }
     }
-    (found, failed)
+    (found, failures)
 }
 
 fn show(

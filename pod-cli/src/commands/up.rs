@@ -209,9 +209,7 @@ impl<'a> Session<'a> {
 /// Why a pod that has not begun yet will not: one in the foreground does not wait for an image to come.
 fn cannot_begin(pod: &str, status: &PodStatus) -> Option<RuntimeError> {
     let blocked = Blocked::of(status).filter(|blocked| blocked.obstacle != Obstacle::Crash)?;
-    let Blocked { container, reason, message, .. } = blocked;
-    let what = format!("cannot start: container `{container}`: {reason}: {message}");
-    Some(RuntimeError::NotReached { pod: pod.to_owned(), reason, what })
+    Some(blocked.into_error(pod))
 }
 
 /// Shows what a container writes, over restarts, until it has ended for good.

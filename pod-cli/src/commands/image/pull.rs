@@ -1,25 +1,32 @@
 //! `pod image pull`.
 
-use pod_images::{PullOptions, Reference};
+use pod_images::{Image, Images, PullOptions, Reference};
 use pod_runtime::Runtime;
 
 use crate::args::ImagePull;
 use crate::error::CliError;
+use crate::failures::Failures;
 use crate::progress::Progress;
-use crate::{event_loop, exit, output, targets};
+use crate::{event_loop, output};
 
 pub fn run(runtime: &Runtime, args: &ImagePull) -> Result<u8, CliError> {
     event_loop::block_on(async {
-        targets::each(&args.images, async |name| {
-            let reference: Reference = name.parse().map_err(CliError::reference)?;
-            let images = runtime.images();
-            let progress = Progress::of(&images, [reference.clone()]);
-            let options = PullOptions::default();
-            let pull = images.pull(&reference, &options);
-            let image = progress.beside(pull).await.map_err(CliError::image)?;
-            if args.quiet { Ok(()) } else { output::line(&image.id) }
-        })
-        .await?;
-        Ok(exit::OK)
+        let images = runtime.images();
+        let mut failures = Failures::default();
+        for name in &args.images {
+            match pull(&images, name).await {
+                Ok(_) if args.quiet => {}
+                Ok(image) => output::line(&image.id)?,
+                Err(error) => failures.add(error),
+            }
+        }
+        failures.end()
     })
+}
+
+async fn pull(images: &Images, name: &str) -> Result<Image, CliError> {
+    let reference: Reference = name.parse().map_err(CliError::reference)?;
+    let options = PullOptions::default();
+    let progress = Progress::of(images, [reference.clone()]);
+    progress.beside(images.pull(&reference, &options)).await.map_err(CliError::image)
 }

@@ -5,19 +5,21 @@ use pod_runtime::Runtime;
 
 use crate::args::ImageNames;
 use crate::error::CliError;
-use crate::{event_loop, exit, output, targets};
+use crate::failures::Failures;
+use crate::output;
 
 pub fn run(runtime: &Runtime, args: &ImageNames) -> Result<u8, CliError> {
     // What pods that are gone still hold, nothing uses.
     runtime.release_images()?;
     let images = runtime.images();
-    event_loop::block_on(async {
-        targets::each(&args.images, async |name| {
-            tell(&images.remove(name).map_err(CliError::image)?)
-        })
-        .await?;
-        Ok(exit::OK)
-    })
+    let mut failures = Failures::default();
+    for name in &args.images {
+        match images.remove(name) {
+            Ok(removed) => tell(&removed)?,
+            Err(error) => failures.add(CliError::image(error)),
+        }
+    }
+    failures.end()
 }
 
 /// Prints what has gone.
