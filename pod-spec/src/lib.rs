@@ -62,7 +62,7 @@ mod validate;
 mod write;
 
 pub use fault::{Fault, FaultKind, Faults};
-pub use quantity::{ParseQuantityError, Quantity};
+pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
 pub use schema::OtherFields;
 pub use status::{PodPhase, PodStatus, QosClass};
 pub use time::{ParseTimeError, Time};

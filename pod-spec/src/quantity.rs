@@ -1,77 +1,87 @@
 //! Amounts of cpu and memory, exact.
 
 use std::cmp::Ordering;
-use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::str::FromStr;
+use std::ops::Neg;
 
-use serde::{Serialize, Serializer};
+mod field;
+mod format;
+mod parse;
 
-use crate::decode::{Cx, Decode};
-use crate::document::{Node, Value};
-use crate::fault::{FaultKind, quoted};
+pub use format::QuantityFormat;
+pub use parse::ParseQuantityError;
 
+/// How many billionths a whole one has.
 const NANOS: i128 = 1_000_000_000;
-/// The largest amount, as in Kubernetes: that of an i64, at the precision of a billionth.
-const MAX_NANOS: i128 = i64::MAX as i128 * NANOS;
 
 /// An amount, as `resource.Quantity` of the Kubernetes API: `500m`, `1.5`, `128Mi`, `2e3`.
 ///
-/// It is kept exactly, to a billionth; what is finer is rounded up, away from zero. Two quantities are equal when they
-/// are the same amount, however it is written. `Display` gives the canonical text, in the family of suffixes (`Ki`,
-/// `k`, `e3`) that was read.
+/// It is kept exactly, to a billionth; what is finer is rounded up, away from zero. Its greatest size is 2¹²⁷−1
+/// billionths, about 1.7×10²⁹. Two quantities are equal when they are the same amount, however it is written. `Display`
+/// gives the canonical text: without a fraction, with the greatest suffix that allows that, of the family that was read.
+///
+/// ```
+/// use pod_spec::{Quantity, QuantityFormat};
+///
+/// let memory: Quantity = "1.5Gi".parse()?;
+/// assert_eq!((memory.value(), memory.to_string().as_str()), (1_610_612_736, "1536Mi"));
+/// assert_eq!(memory, Quantity::from(1_610_612_736));
+///
+/// let cpus = ["500m", "0.25", "2"].map(|cpu| cpu.parse::<Quantity>().unwrap());
+/// let sum = cpus.into_iter().try_fold(Quantity::default(), Quantity::checked_add);
+/// assert_eq!(sum, Some(Quantity::from_milli(2750)));
+///
+/// let bytes = Quantity::from_value(64 << 20).with_format(QuantityFormat::BinarySi);
+/// assert_eq!(bytes.to_string(), "64Mi");
+/// # Ok::<(), pod_spec::ParseQuantityError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Quantity {
+    /// Never the least i128, so that it can be negated.
     nanos: i128,
-    family: Family,
-}
-
-/// The family of suffixes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Family {
-    #[default]
-    Decimal,
-    Binary,
-    Exponent,
-}
-
-/// A text that is no quantity.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParseQuantityError {
-    /// It is no number with one of the suffixes.
-    #[error("{} is not a quantity such as `500m`, `2`, `1.5Gi` or `1e3`", quoted(text))]
-    Malformed {
-        /// What was found.
-        text: String,
-    },
-    /// It is greater than 2⁶³−1, or has more than 19 significant digits.
-    #[error("{} is too large or too long for a quantity", quoted(text))]
-    TooLarge {
-        /// What was found.
-        text: String,
-    },
+    format: QuantityFormat,
 }
 
 impl Quantity {
-    /// A whole amount, such as bytes.
+    /// That many whole units, such as bytes or cpus, written with decimal suffixes.
     pub const fn from_value(value: i64) -> Self {
-        Self { nanos: value as i128 * NANOS, family: Family::Decimal }
+        Self { nanos: value as i128 * NANOS, format: QuantityFormat::DecimalSi }
     }
 
-    /// Thousandths, such as of a cpu.
+    /// That many thousandths, such as of a cpu, written with decimal suffixes.
     pub const fn from_milli(milli: i64) -> Self {
-        Self { nanos: milli as i128 * (NANOS / 1000), family: Family::Decimal }
+        Self { nanos: milli as i128 * (NANOS / 1000), format: QuantityFormat::DecimalSi }
     }
 
-    /// The amount in whole units, rounded up, away from zero.
+    /// The same amount, written with another family of suffixes.
+    pub const fn with_format(mut self, format: QuantityFormat) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// The family of suffixes it is written with.
+    pub const fn format(&self) -> QuantityFormat {
+        self.format
+    }
+
+    /// The amount in whole units, rounded up, away from zero; the nearest i64 when it does not fit.
     pub fn value(&self) -> i64 {
         self.scaled(NANOS)
     }
 
-    /// The amount in thousandths, rounded up, away from zero; the largest i64 when it does not fit.
+    /// The amount in thousandths, rounded up, away from zero; the nearest i64 when it does not fit.
     pub fn milli_value(&self) -> i64 {
         self.scaled(NANOS / 1000)
+    }
+
+    /// The amount in whole units, when it is a whole number that fits.
+    pub fn as_i64(&self) -> Option<i64> {
+        if self.nanos % NANOS == 0 { i64::try_from(self.nanos / NANOS).ok() } else { None }
+    }
+
+    /// The amount in billionths, exactly.
+    pub const fn as_nanos(&self) -> i128 {
+        self.nanos
     }
 
     /// Whether it is nothing at all.
@@ -84,137 +94,46 @@ impl Quantity {
         self.nanos < 0
     }
 
+    /// The sum, with the suffixes of `self`, or of `other` when `self` is zero; None when it is too large.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        let format = if self.is_zero() { other.format } else { self.format };
+        Self::new(self.nanos.checked_add(other.nanos)?, format)
+    }
+
+    /// The difference, with the suffixes of `self`, or of `other` when `self` is zero; None when it is too large.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.checked_add(-other)
+    }
+
+    /// The product, with the suffixes of `self`; None when it is too large.
+    pub fn checked_mul(self, factor: i64) -> Option<Self> {
+        Self::new(self.nanos.checked_mul(factor.into())?, self.format)
+    }
+
+    fn new(nanos: i128, format: QuantityFormat) -> Option<Self> {
+        (nanos != i128::MIN).then_some(Self { nanos, format })
+    }
+
+    /// The quotient, rounded away from zero.
     fn scaled(&self, unit: i128) -> i64 {
-        let value = div_away(self.nanos, unit);
+        let value = self.nanos / unit + (self.nanos % unit).signum();
         i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
     }
 }
 
-/// The quotient, rounded away from zero.
-fn div_away(value: i128, unit: i128) -> i128 {
-    value / unit + (value % unit).signum()
-}
-
-impl FromStr for Quantity {
-    type Err = ParseQuantityError;
-
-    /// Reads the amount.
-    ///
-    /// # Errors
-    /// When the text is no number with a suffix of the API, or is out of range.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let malformed = || ParseQuantityError::Malformed { text: text.to_owned() };
-        let too_large = || ParseQuantityError::TooLarge { text: text.to_owned() };
-        let (negative, unsigned) = match text.as_bytes().first() {
-            Some(b'-') => (true, &text[1..]),
-            Some(b'+') => (false, &text[1..]),
-            _ => (false, text),
-        };
-        let end =
-            unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
-        let (number, suffix) = unsigned.split_at(end);
-        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if fraction.contains('.') || (whole.is_empty() && fraction.is_empty()) {
-            return Err(malformed());
-        }
-        let suffix = Suffix::parse(suffix).ok_or_else(malformed)?;
-        let fraction = fraction.trim_end_matches('0');
-        let digits = format!("{whole}{fraction}");
-        let digits = digits.trim_start_matches('0');
-        if digits.len() > 19 {
-            return Err(too_large());
-        }
-        let mantissa: i128 =
-            if digits.is_empty() { 0 } else { digits.parse().map_err(|_| malformed())? };
-        let scale = i64::try_from(fraction.len()).map_err(|_| too_large())?;
-        let nanos = suffix.apply(mantissa, 9 - scale).ok_or_else(too_large)?;
-        Ok(Self { nanos: if negative { -nanos } else { nanos }, family: suffix.family })
+impl From<i64> for Quantity {
+    /// That many whole units.
+    fn from(value: i64) -> Self {
+        Self::from_value(value)
     }
 }
 
-/// What multiplies the number: a power of two, and one of ten.
-struct Suffix {
-    family: Family,
-    two: u32,
-    ten: i64,
-}
+impl Neg for Quantity {
+    type Output = Self;
 
-impl Suffix {
-    fn parse(text: &str) -> Option<Self> {
-        let decimal = |ten| Some(Self { family: Family::Decimal, two: 0, ten });
-        let binary = |two| Some(Self { family: Family::Binary, two, ten: 0 });
-        match text {
-            "Ki" => binary(10),
-            "Mi" => binary(20),
-            "Gi" => binary(30),
-            "Ti" => binary(40),
-            "Pi" => binary(50),
-            "Ei" => binary(60),
-            "n" => decimal(-9),
-            "u" => decimal(-6),
-            "m" => decimal(-3),
-            "" => decimal(0),
-            "k" => decimal(3),
-            "M" => decimal(6),
-            "G" => decimal(9),
-            "T" => decimal(12),
-            "P" => decimal(15),
-            "E" => decimal(18),
-            _ => {
-                let exponent = text.strip_prefix(['e', 'E'])?;
-                let ten = exponent.parse::<i32>().ok()?;
-                Some(Self { family: Family::Exponent, two: 0, ten: ten.into() })
-            }
-        }
+    fn neg(self) -> Self {
+        Self { nanos: -self.nanos, ..self }
     }
-
-    /// `mantissa` times this and ten to the `shift`, rounded up; None when that is too large.
-    fn apply(&self, mantissa: i128, shift: i64) -> Option<i128> {
-        if mantissa == 0 {
-            return Some(0);
-        }
-        // At most 19 digits and 60 bits, which an i128 holds.
-        let value = mantissa.checked_mul(1 << self.two)?;
-        let shift = self.ten + shift;
-        let power = u32::try_from(shift.unsigned_abs()).ok().and_then(|n| 10_i128.checked_pow(n));
-        let nanos = match (power, shift < 0) {
-            (Some(power), true) => div_away(value, power),
-            (None, true) => 1,
-            (power, false) => value.checked_mul(power?)?,
-        };
-        (nanos <= MAX_NANOS).then_some(nanos)
-    }
-}
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-        const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
-        let kibi = 1024 * NANOS;
-        if self.family == Family::Binary && self.nanos % NANOS == 0 && self.nanos.abs() >= kibi {
-            let (value, power) = strip(self.nanos / NANOS, 1024, BINARY.len() - 1);
-            return write!(f, "{value}{}", BINARY[power]);
-        }
-        let (value, power) = strip(self.nanos, 1000, DECIMAL.len() - 1);
-        match self.family {
-            _ if value == 0 => f.write_str("0"),
-            Family::Exponent if power != 3 => {
-                let exponent = [-9, -6, -3, 0, 3, 6, 9, 12, 15, 18][power];
-                write!(f, "{value}e{exponent}")
-            }
-            _ => write!(f, "{value}{}", DECIMAL[power]),
-        }
-    }
-}
-
-/// Takes the factor out of the value as often as it goes.
-fn strip(mut value: i128, factor: i128, most: usize) -> (i128, usize) {
-    let mut times = 0;
-    while value != 0 && value % factor == 0 && times < most {
-        value /= factor;
-        times += 1;
-    }
-    (value, times)
 }
 
 impl PartialEq for Quantity {
@@ -243,59 +162,10 @@ impl Hash for Quantity {
     }
 }
 
-impl Serialize for Quantity {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
-    }
-}
-
-impl Decode for Quantity {
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
-        let parsed = match &node.value {
-            Value::Text(text) => text.parse(),
-            // Kubernetes reads the number of the JSON, so `0x10` is 16.
-            Value::Number(crate::document::Number::Int(value), _) => value.to_string().parse(),
-            Value::Number(crate::document::Number::Float(value), _) => value.to_string().parse(),
-            _ => {
-                cx.wrong_type(node, "a quantity such as `500m` or `128Mi`", None);
-                return Self::default();
-            }
-        };
-        parsed.unwrap_or_else(|error: ParseQuantityError| {
-            let suggestion = match &node.value {
-                Value::Text(text) => meant(text),
-                _ => None,
-            };
-            cx.fault_with(node.at, FaultKind::Invalid, error.to_string(), suggestion);
-            Self::default()
-        })
-    }
-}
-
-crate::schema::deserialize!(Quantity);
-
-/// The usual slips: `128MB`, `128mb`, `1 Gi`, `128KB`.
-fn meant(text: &str) -> Option<String> {
-    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-    let (number, suffix) = text.split_at(end);
-    let suffix = match suffix.to_ascii_lowercase().as_str() {
-        "kb" => "k",
-        "mb" => "M",
-        "g" | "gb" => "G",
-        "t" | "tb" => "T",
-        "ki" | "kib" => "Ki",
-        "mi" | "mib" => "Mi",
-        "gi" | "gib" => "Gi",
-        "ti" | "tib" => "Ti",
-        _ => return None,
-    };
-    let meant = format!("{number}{suffix}");
-    meant.parse::<Quantity>().is_ok().then(|| format!("did you mean `{meant}`?"))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn parse(text: &str) -> Quantity {
@@ -303,86 +173,75 @@ mod tests {
     }
 
     #[test]
-    fn canonical_texts_and_values() {
-        // text, canonical text, value, milli value
-        let cases = [
-            ("0", "0", 0, 0),
-            ("0Ki", "0", 0, 0),
-            ("1", "1", 1, 1000),
-            ("+1", "1", 1, 1000),
-            ("-1", "-1", -1, -1000),
-            ("0.5", "500m", 1, 500),
-            ("-0.5", "-500m", -1, -500),
-            ("1500m", "1500m", 2, 1500),
-            ("1000m", "1", 1, 1000),
-            ("100000", "100k", 100_000, 100_000_000),
-            ("128Mi", "128Mi", 134_217_728, 134_217_728_000),
-            ("1024Mi", "1Gi", 1 << 30, (1 << 30) * 1000),
-            ("0.5Gi", "512Mi", 1 << 29, (1 << 29) * 1000),
-            ("512Ki", "512Ki", 524_288, 524_288_000),
-            ("0.5Ki", "512", 512, 512_000),
-            ("1.5k", "1500", 1500, 1_500_000),
-            ("2e3", "2e3", 2000, 2_000_000),
-            ("2E3", "2e3", 2000, 2_000_000),
-            ("1E", "1E", 1_000_000_000_000_000_000, i64::MAX),
-            ("1e-3", "1e-3", 1, 1),
-            ("100u", "100u", 1, 1),
-            ("1n", "1n", 1, 1),
-            ("0.1n", "1n", 1, 1),
-            ("1e-99", "1e-9", 1, 1),
-            (".5", "500m", 1, 500),
-            ("5.", "5", 5, 5000),
-            ("1.000000000000000000000000", "1", 1, 1000),
-            ("9223372036854775807", "9223372036854775807", i64::MAX, i64::MAX),
-        ];
-        for (text, canonical, value, milli) in cases {
-            let q = parse(text);
-            assert_eq!(q.to_string(), canonical, "{text}");
-            assert_eq!((q.value(), q.milli_value()), (value, milli), "{text}");
-            assert_eq!(parse(canonical), q, "{text}");
-        }
-    }
-
-    #[test]
     fn amounts_are_compared_and_not_texts() {
         assert_eq!(parse("1Gi"), parse("1073741824"));
-        assert!(parse("1G") < parse("1Gi"));
-        assert!(parse("-1") < parse("0"));
+        assert_eq!(HashSet::from([parse("1k"), parse("1e3"), parse("1000")]).len(), 1);
+        let ordered = ["-1", "-1n", "0", "50m", "100m", "1G", "1Gi", "100Gi", "10000T"];
+        assert!(ordered.map(parse).is_sorted_by(|a, b| a < b));
     }
 
     #[test]
-    fn what_is_no_quantity_is_refused() {
-        for text in [
-            "", "-", ".", "1..5", "1.2.3", "Mi", "1 Gi", "128MB", "1mi", "0x10", "1e", "1e+",
-            "--1", "1_000", "é",
-        ] {
-            assert!(
-                matches!(text.parse::<Quantity>(), Err(ParseQuantityError::Malformed { .. })),
-                "{text}"
-            );
-        }
-        let long = "1".repeat(100_000);
-        for text in ["9223372036854775808", "8Ei", "1e99", "1e2147483647", long.as_str()] {
-            assert!(
-                matches!(text.parse::<Quantity>(), Err(ParseQuantityError::TooLarge { .. })),
-                "{text:.40}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_usual_slips_are_understood() {
+    fn values_are_rounded_away_from_zero() {
+        // text, value, milli value
         let cases = [
-            ("128MB", "`128M`"),
-            ("128MiB", "`128Mi`"),
-            ("1 Gi", "`1Gi`"),
-            ("1mi", "`1Mi`"),
-            ("64kb", "`64k`"),
-            ("2g", "`2G`"),
+            ("0", 0, 0),
+            ("0.5", 1, 500),
+            ("-0.5", -1, -500),
+            ("1500m", 2, 1500),
+            ("-1500m", -2, -1500),
+            ("0.0005", 1, 1),
+            ("-0.0005", -1, -1),
+            (".484785E-1", 1, 49),
+            ("-.484785E-1", -1, -49),
+            (".484785E-7466", 1, 1),
+            ("9.5000000001Gi", 10_200_547_329, 10_200_547_328_108),
+            ("-9.5000000001Gi", -10_200_547_329, -10_200_547_328_108),
+            ("9223372036854775807", i64::MAX, i64::MAX),
+            ("-12E", i64::MIN, i64::MIN),
         ];
-        for (text, want) in cases {
-            assert!(meant(text).is_some_and(|m| m.contains(want)), "{text}");
+        for (text, value, milli) in cases {
+            let q = parse(text);
+            assert_eq!((q.value(), q.milli_value()), (value, milli), "{text}");
         }
-        assert_eq!(meant("lots"), None);
+    }
+
+    #[test]
+    fn whole_amounts_are_told_from_others() {
+        let cases = [("1k", Some(1000)), ("-2Ki", Some(-2048)), ("1m", None), ("10E", None)];
+        for (text, want) in cases {
+            assert_eq!(parse(text).as_i64(), want, "{text}");
+        }
+        assert_eq!(parse("-1.000000002").as_nanos(), -1_000_000_002);
+    }
+
+    #[test]
+    fn results_keep_the_suffixes_of_the_left() {
+        let cases = [
+            (parse("1Gi").checked_add(parse("1G")), "2073741824"),
+            (parse("1G").checked_add(parse("1Mi")), "1001048576"),
+            (parse("1Gi").checked_add(parse("1024M")), "2048576Ki"),
+            (parse("0").checked_add(parse("1Gi")), "1Gi"),
+            (parse("1Gi").checked_add(parse("0")), "1Gi"),
+            (parse("0Ki").checked_sub(parse("100m")), "-100m"),
+            (parse("0").checked_sub(parse("1Gi")), "-1Gi"),
+            (parse("10").checked_sub(parse("1e1")), "0"),
+            (parse("1Ki").checked_sub(parse("1")), "1023"),
+            (parse("1.5Gi").checked_mul(4), "6Gi"),
+            (parse("2e3").checked_mul(-5), "-10e3"),
+            (Some(-parse("9.01")), "-9010m"),
+        ];
+        for (got, want) in cases {
+            assert_eq!(got.map(|q| q.to_string()).as_deref(), Some(want));
+        }
+    }
+
+    #[test]
+    fn what_is_too_large_is_no_result() {
+        let most = parse("170141183460469231731687303715884105727n");
+        assert_eq!(most.checked_add(parse("1n")), None);
+        assert_eq!((-most).checked_sub(parse("1n")), None);
+        assert_eq!(most.checked_mul(2), None);
+        assert_eq!(most.checked_sub(most), Some(Quantity::default()));
+        assert_eq!(parse("9Ei").checked_mul(i64::MIN), None);
     }
 }
