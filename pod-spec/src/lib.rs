@@ -45,6 +45,8 @@ mod decode;
 mod defaults;
 mod document;
 mod fault;
+mod int_or_string;
+mod names;
 mod parse;
 mod path;
 mod qos;
@@ -62,6 +64,8 @@ mod validate;
 mod write;
 
 pub use fault::{Fault, FaultKind, Faults};
+pub use int_or_string::IntOrString;
+pub use names::{DnsLabel, DnsSubdomain, EnvVarName, InvalidName, PortName, QualifiedName};
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
 pub use schema::OtherFields;
 pub use status::{PodPhase, PodStatus, QosClass};

@@ -2,11 +2,11 @@
 
 mod check;
 mod container;
-pub(crate) mod name;
 mod pod;
 mod resources;
 mod security;
 mod volume;
 
+pub(crate) use crate::names::rule as name;
 pub(crate) use check::Check;
 pub(crate) use pod::check;

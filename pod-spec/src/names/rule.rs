@@ -66,7 +66,7 @@ pub(crate) fn label_value(text: &str) -> Rule {
 /// The name of a variable.
 pub(crate) fn variable(text: &str) -> Rule {
     rule(
-        text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'='),
+        !text.is_empty() && text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'='),
         "a variable's name: printable ASCII characters other than `=`",
     )
 }
@@ -111,7 +111,7 @@ mod tests {
             (subdomain, &["a", "a.b-c.d", &long], &["", "a..b", ".a", "a.-b", "A"]),
             (qualified, &["a", "A_b.c", "a.b/C"], &["", "/a", "a/", "a/b/c", "-a", "A_b/c", &long]),
             (label_value, &["", "a", "A.b_c-d"], &["-a", "a b", "a/b", &long]),
-            (variable, &["A", "a.b-c", "1 2"], &["a=b", "ä", "a\n"]),
+            (variable, &["A", "a.b-c", "1 2"], &["", "a=b", "ä", "a\n"]),
             (
                 port,
                 &["http", "a-1", "8080a"],
