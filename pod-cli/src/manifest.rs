@@ -3,17 +3,20 @@
 use std::fs;
 use std::io::{self, Read};
 
-use pod_runtime::{Faults, Pod, ValidPod};
+use pod_runtime::{Admitted, Faults, Notice, Pod, ValidPod};
 
 use crate::args::Globals;
 use crate::error::CliError;
 use crate::output;
 
 /// Reads the pod of a manifest, `-` being standard input. Its namespace is its own, else the command line's.
-pub fn load(file: &str, globals: &Globals) -> Result<ValidPod, CliError> {
+pub fn load(file: &str, globals: &Globals) -> Result<Admitted, CliError> {
     let (text, shown) = read(file)?;
     let wrong = |faults: Faults| CliError::Manifest { rendered: faults.render(&text, &shown) };
-    let mut pod = Pod::from_yaml(&text).map_err(wrong)?;
+    let mut pod = Pod::from_yaml(&text).map_err(|faults| {
+        // With what is not supported beside what is wrong.
+        wrong(Admitted::from_yaml(&text).err().unwrap_or(faults))
+    })?;
     match (&pod.metadata.namespace, &globals.namespace) {
         (Some(manifest), Some(given)) if manifest != given && !manifest.is_empty() => {
             return Err(CliError::Namespace { manifest: manifest.clone(), given: given.clone() });
@@ -21,7 +24,7 @@ pub fn load(file: &str, globals: &Globals) -> Result<ValidPod, CliError> {
         (None, Some(given)) => pod.metadata.namespace = Some(given.clone()),
         _ => {}
     }
-    pod.validate().map_err(wrong)
+    Admitted::new(pod).map_err(wrong)
 }
 
 /// The images that a pod's containers run, those of them that are names of images.
@@ -31,8 +34,8 @@ pub fn images(pod: &ValidPod) -> Vec<pod_images::Reference> {
 }
 
 /// Says which fields make no difference here.
-pub fn notice(pod: &ValidPod) {
-    for notice in pod.notices() {
+pub fn notice(notices: &[Notice]) {
+    for notice in notices {
         output::message(&format!("note: {notice}"));
     }
 }

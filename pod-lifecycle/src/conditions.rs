@@ -61,6 +61,7 @@ pub(crate) fn refreshed(
             reason: verdict.reason.map(str::to_owned),
             message: verdict.message,
             observed_generation: table.observed_generation,
+            ..PodCondition::default()
         }
     })
     .collect()
@@ -90,7 +91,7 @@ fn containers_ready(table: &LifecycleTable, state: &MachineState) -> Verdict {
     match phase(table, state) {
         PodPhase::Succeeded => return Verdict::because(false, "PodCompleted"),
         PodPhase::Failed => return Verdict::because(false, "PodFailed"),
-        PodPhase::Pending | PodPhase::Running => {}
+        PodPhase::Pending | PodPhase::Running | PodPhase::Unknown => {}
     }
     let unready = names(table, state, |kind, record| match kind {
         ContainerKind::Init => false,

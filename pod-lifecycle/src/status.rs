@@ -36,6 +36,7 @@ pub(crate) fn project(table: &LifecycleTable, state: &MachineState) -> PodStatus
         init_container_statuses,
         container_statuses,
         qos_class: Some(table.qos_class),
+        ..PodStatus::default()
     }
 }
 
@@ -107,6 +108,7 @@ fn container(
         image_id: image_id.to_owned(),
         container_id: id.map(uri),
         started: Some(health.started),
+        ..ContainerStatus::default()
     }
 }
 

@@ -61,7 +61,7 @@ pub use exec::{Exec, Output};
 pub use handle::PodHandle;
 pub use logs::{LogLine, LogOptions, LogStream, OutputStream};
 pub use pod_sandbox::{Exit, ExitCall, RequestError, SandboxError};
-pub use pod_spec::{Faults, Pod, PodPhase, PodStatus, ValidPod};
+pub use pod_spec::{Admitted, Faults, Notice, Pod, PodPhase, PodStatus, ValidPod};
 pub use runtime::Runtime;
 pub use store::RecordedEvent;
 

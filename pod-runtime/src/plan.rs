@@ -134,7 +134,7 @@ impl PodPlan {
         self.spec()
             .volumes
             .iter()
-            .map(|v| VolumeSpec { name: v.name.clone(), source: source(&v.source) })
+            .map(|v| VolumeSpec { name: v.name.clone(), source: source(v.source.as_ref()) })
             .collect()
     }
 
@@ -287,10 +287,11 @@ impl PodPlan {
     }
 }
 
-fn source(source: &VolumeSource) -> Source {
+fn source(source: Option<&VolumeSource>) -> Source {
     match source {
-        VolumeSource::EmptyDir(dir) => empty_dir(dir),
-        VolumeSource::HostPath(host) => Source::HostPath {
+        None => empty_dir(&EmptyDirVolumeSource::default()),
+        Some(VolumeSource::EmptyDir(dir)) => empty_dir(dir),
+        Some(VolumeSource::HostPath(host)) => Source::HostPath {
             path: PathBuf::from(&host.path),
             kind: match host.kind.unwrap_or_default() {
                 HostPathType::DirectoryOrCreate => HostPathKind::DirectoryOrCreate,
@@ -303,7 +304,9 @@ fn source(source: &VolumeSource) -> Source {
                 HostPathType::Unset => HostPathKind::Unset,
             },
         },
-        other => Source::Custom { kind: format!("{other:?}"), parameters: Default::default() },
+        Some(other) => {
+            Source::Custom { kind: other.key().to_owned(), parameters: Default::default() }
+        }
     }
 }
 

@@ -91,7 +91,7 @@ impl Runtime {
     /// is dropped.
     ///
     /// # Errors
-    /// When a pod of this name exists, the process is not root, or a volume or the sandbox cannot be made. Nothing is
+    /// When a pod of this name exists, something in it is not supported, the process is not root, or a volume or the sandbox cannot be made. Nothing is
     /// left then.
     pub async fn run(&self, pod: ValidPod) -> Result<PodHandle, RuntimeError> {
         let runtime = self.clone();
@@ -103,6 +103,7 @@ impl Runtime {
         if !geteuid().is_root() {
             return Err(RuntimeError::NotRoot);
         }
+        pod.supported()?;
         let uid = uuid::Uuid::new_v4().to_string();
         let pod = pod.with_identity(&uid, now(), None)?;
         let plan = PodPlan::new(pod, &self.dirs, this_machine());

@@ -7,134 +7,100 @@ use serde_json::Value as Json;
 use crate::Time;
 use crate::document::{Entry, Node, Number, Value};
 use crate::fault::{Fault, FaultKind, quoted};
-use crate::path::{Path, Places, Position, printable};
-use crate::schema::Table;
+use crate::path::{Path, printable};
+use crate::schema::{Field, Object, Table, Type};
 use crate::spelling;
+use crate::support::{Rules, Survey};
 
 /// What can be read from the tree.
 pub(crate) trait Decode: Default {
-    /// The fields, when this is an object or a list of objects.
-    const TABLE: Option<&'static Table> = None;
-    /// Whether this is a list.
-    const LIST: bool = false;
+    /// What it is in the API.
+    const TYPE: Type;
 
     /// Reads the value; on a fault it is noted and the default returned.
-    fn decode(node: &Node, cx: &mut Cx) -> Self;
+    fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self;
+}
 
+/// What a field can hold, as the survey of what is supported sees it.
+pub(crate) trait Content {
     /// Whether a field with this value is left out when it is written.
     fn is_absent(&self) -> bool {
         false
     }
+
+    /// The value as a text, when it is a scalar.
+    fn scalar(&self) -> Option<String> {
+        None
+    }
+
+    /// Looks at the fields within.
+    fn survey(&self, _at: &Path<'_>, _rules: Rules, _survey: &mut Survey<'_>) {}
 }
 
 /// For `skip_serializing_if`.
-pub(crate) fn is_absent<T: Decode>(value: &T) -> bool {
+pub(crate) fn is_absent<T: Content>(value: &T) -> bool {
     value.is_absent()
 }
 
-/// Checks the value and throws it away.
-pub(crate) fn check<T: Decode>(node: &Node, cx: &mut Cx) {
-    T::decode(node, cx);
-}
-
-/// Where the reading stands, and what it has found.
+/// What the reading has found.
 #[derive(Debug, Default)]
 pub(crate) struct Cx {
-    pub(crate) path: Path,
     pub(crate) faults: Vec<Fault>,
-    pub(crate) places: Places,
 }
 
 impl Cx {
-    /// Goes down to a field. What it returns takes [`Cx::leave`] back up.
-    pub(crate) fn enter(&mut self, entry: &Entry) -> usize {
-        let mark = self.path.push_field(&entry.key);
-        self.places.record(&self.path, entry.at);
-        mark
-    }
-
-    fn enter_bracket(&mut self, inner: &str, at: Option<Position>) -> usize {
-        let mark = self.path.push_bracket(inner);
-        self.places.record(&self.path, at);
-        mark
-    }
-
-    pub(crate) fn leave(&mut self, mark: usize) {
-        self.path.truncate(mark);
-    }
-
-    pub(crate) fn fault(
-        &mut self,
-        at: Option<Position>,
-        kind: FaultKind,
-        message: impl Into<String>,
-    ) {
+    pub(crate) fn fault(&mut self, at: &Path<'_>, kind: FaultKind, message: impl Into<String>) {
         self.fault_with(at, kind, message, None);
     }
 
     pub(crate) fn fault_with(
         &mut self,
-        at: Option<Position>,
+        at: &Path<'_>,
         kind: FaultKind,
         message: impl Into<String>,
         suggestion: Option<String>,
     ) {
-        let at = at.or_else(|| self.places.find(&self.path));
-        self.faults.push(Fault::new(&self.path, at, kind, message).suggest(suggestion));
+        self.faults.push(Fault::new(at, at.position(), kind, message).suggest(suggestion));
     }
 
     /// Notes that the value has the wrong type: `wanted` is what was wanted, article included.
-    pub(crate) fn wrong_type(&mut self, node: &Node, wanted: &str, suggestion: Option<String>) {
-        // A list or mapping begins on the line after its key, and nothing stands nowhere.
-        let at = match node.value {
-            Value::Bool(..) | Value::Number(..) | Value::Text(_) => node.at,
-            Value::Null | Value::List(_) | Value::Map(_) => None,
-        };
+    pub(crate) fn wrong_type(
+        &mut self,
+        node: &Node<'_>,
+        at: &Path<'_>,
+        wanted: &str,
+        suggestion: Option<String>,
+    ) {
         let message = format!("found {}, but {wanted} is needed", found(node));
-        self.fault_with(at, FaultKind::WrongType, message, suggestion);
+        self.fault_with(&value_at(node, at), FaultKind::WrongType, message, suggestion);
     }
 
     /// The entries of a mapping, each key once; the others are noted.
-    pub(crate) fn entries<'n>(&mut self, node: &'n Node) -> Vec<&'n Entry> {
+    pub(crate) fn entries<'n, 't>(
+        &mut self,
+        node: &'n Node<'t>,
+        at: &Path<'_>,
+    ) -> Vec<&'n Entry<'t>> {
         let Value::Map(entries) = &node.value else {
-            self.wrong_type(node, "a mapping", None);
+            self.wrong_type(node, at, "a mapping", None);
             return Vec::new();
         };
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::with_capacity(entries.len());
         let mut once = Vec::with_capacity(entries.len());
         for entry in entries {
-            if seen.insert(entry.key.as_str()) {
+            if seen.insert(&*entry.key) {
                 once.push(entry);
             } else {
-                let mark = self.path.push_field(&entry.key);
                 let message = format!("the key {} stands here a second time", quoted(&entry.key));
-                self.fault(entry.at, FaultKind::DuplicateField, message);
-                self.leave(mark);
+                let at = at.field(&entry.key).at(entry.at);
+                self.fault(&at, FaultKind::DuplicateField, message);
             }
         }
         once
     }
 
-    /// Notes a key that no field has. The path is that of the key.
-    pub(crate) fn unknown_field(&mut self, entry: &Entry, table: &Table) {
-        let suggestion = spelling::suggest(&entry.key, table.fields.iter().map(|f| f.name));
-        let message = format!("unknown field {}", quoted(&entry.key));
-        self.fault_with(entry.at, FaultKind::UnknownField, message, suggestion);
-    }
-
-    /// Notes each required field that is not there.
-    pub(crate) fn require(&mut self, entries: &[&Entry], table: &Table) {
-        for field in table.fields.iter().filter(|f| f.required) {
-            if !entries.iter().any(|e| e.key == field.name && !e.value.is_null()) {
-                let mark = self.path.push_field(field.name);
-                self.fault(None, FaultKind::Required, "required, but not given");
-                self.leave(mark);
-            }
-        }
-    }
-
     /// The value as JSON, as it was written.
-    pub(crate) fn json(&mut self, node: &Node) -> Json {
+    pub(crate) fn json(&mut self, node: &Node<'_>, at: &Path<'_>) -> Json {
         match &node.value {
             Value::Null => Json::Null,
             Value::Bool(value, _) => Json::Bool(*value),
@@ -143,23 +109,70 @@ impl Cx {
                 .or_else(|_| u64::try_from(*value).map(Json::from))
                 .unwrap_or(Json::Null),
             Value::Number(Number::Float(value), _) => Json::from(*value),
-            Value::Text(text) => Json::String(text.clone()),
-            Value::List(items) => Json::Array(items.iter().map(|item| self.json(item)).collect()),
+            Value::Text(text) => Json::String(text.clone().into_owned()),
+            Value::List(items) => {
+                let items = items.iter().enumerate();
+                Json::Array(items.map(|(i, item)| self.json(item, &at.index(i))).collect())
+            }
             Value::Map(_) => {
-                let entries = self.entries(node);
-                Json::Object(
-                    entries.into_iter().map(|e| (e.key.clone(), self.json(&e.value))).collect(),
-                )
+                let entries = self.entries(node, at).into_iter();
+                let json = |e: &Entry<'_>| {
+                    (e.key.clone().into_owned(), self.json(&e.value, &at.field(&e.key)))
+                };
+                Json::Object(entries.map(json).collect())
             }
         }
     }
 }
 
+/// The path with the place of the value: a list or mapping begins on the line after its key, and nothing stands nowhere.
+pub(crate) fn value_at<'p>(node: &Node<'_>, at: &Path<'p>) -> Path<'p> {
+    match node.value {
+        Value::Bool(..) | Value::Number(..) | Value::Text(_) => at.at(node.at.or(at.position())),
+        Value::Null | Value::List(_) | Value::Map(_) => *at,
+    }
+}
+
+/// Reads an object field by field.
+pub(crate) fn object<T: Object>(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> T {
+    let mut out = T::default();
+    let entries = cx.entries(node, at);
+    for entry in &entries {
+        let at = at.field(&entry.key).at(entry.at);
+        if entry.value.is_null() && T::TABLE.field(&entry.key).is_some() {
+            continue;
+        }
+        if !out.set(entry, &at, cx) {
+            unknown_field(&at, &entry.key, T::TABLE, cx);
+        }
+    }
+    if matches!(node.value, Value::Map(_)) {
+        require(&entries, T::TABLE, at, cx);
+    }
+    out
+}
+
+fn unknown_field(at: &Path<'_>, key: &str, table: &Table, cx: &mut Cx) {
+    let suggestion = spelling::suggest(key, table.fields().map(|f| f.name));
+    let message = format!("unknown field {}", quoted(key));
+    cx.fault_with(at, FaultKind::UnknownField, message, suggestion);
+}
+
+/// Notes each word that must be there and is not. Everything else has an empty value, which validation sees.
+fn require(entries: &[&Entry<'_>], table: &Table, at: &Path<'_>, cx: &mut Cx) {
+    let is_word = |field: &&Field| field.required && matches!(field.ty, Type::Words(_));
+    for field in table.fields().filter(is_word) {
+        if !entries.iter().any(|e| e.key == field.name && !e.value.is_null()) {
+            cx.fault(&at.field(field.name), FaultKind::Required, "required, but not given");
+        }
+    }
+}
+
 /// What stands there, for a message.
-fn found(node: &Node) -> String {
+fn found(node: &Node<'_>) -> String {
     match &node.value {
         Value::Null => "nothing".to_owned(),
-        Value::Bool(value, text) if text == &value.to_string() => format!("the boolean `{value}`"),
+        Value::Bool(value, text) if *text == value.to_string() => format!("the boolean `{value}`"),
         Value::Bool(value, text) => format!("`{text}`, which is the boolean `{value}` in YAML"),
         Value::Number(_, text) => format!("the number {}", quoted(text)),
         Value::Text(text) => format!("the text {}", quoted(text)),
@@ -169,39 +182,54 @@ fn found(node: &Node) -> String {
 }
 
 impl Decode for String {
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
+    const TYPE: Type = Type::Text;
+
+    fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self {
         let suggestion = match &node.value {
-            Value::Text(text) => return text.clone(),
+            Value::Text(text) => return text.clone().into_owned(),
             Value::Bool(_, text) | Value::Number(_, text) => {
                 Some(format!("write it in quotes: \"{}\"", printable(text)))
             }
             _ => None,
         };
-        cx.wrong_type(node, "a text", suggestion);
+        cx.wrong_type(node, at, "a text", suggestion);
         Self::default()
     }
 }
 
+impl Content for String {
+    fn scalar(&self) -> Option<String> {
+        Some(self.clone())
+    }
+}
+
 impl Decode for bool {
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
+    const TYPE: Type = Type::Bool;
+
+    fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self {
         let suggestion = match &node.value {
             Value::Bool(value, _) => return *value,
-            Value::Text(text) if matches!(text.as_str(), "true" | "false") => {
+            Value::Text(text) if matches!(&**text, "true" | "false") => {
                 Some(format!("write it without quotes: {text}"))
             }
             _ => None,
         };
-        cx.wrong_type(node, "`true` or `false`", suggestion);
+        cx.wrong_type(node, at, "`true` or `false`", suggestion);
         false
     }
 }
 
-fn integer<T: TryFrom<i128> + Default>(node: &Node, cx: &mut Cx, bits: u32) -> T {
+fn integer<T: TryFrom<i128> + Default>(
+    node: &Node<'_>,
+    at: &Path<'_>,
+    cx: &mut Cx,
+    limit: &str,
+) -> T {
     let suggestion = match &node.value {
         Value::Number(Number::Int(value), text) => {
             return T::try_from(*value).unwrap_or_else(|_| {
-                let message = format!("{} does not fit into {bits} bits", quoted(text));
-                cx.fault(node.at, FaultKind::Invalid, message);
+                let message = format!("{} does not fit into {limit}", quoted(text));
+                cx.fault(&value_at(node, at), FaultKind::Invalid, message);
                 T::default()
             });
         }
@@ -210,28 +238,53 @@ fn integer<T: TryFrom<i128> + Default>(node: &Node, cx: &mut Cx, bits: u32) -> T
         }
         _ => None,
     };
-    cx.wrong_type(node, "a whole number", suggestion);
+    cx.wrong_type(node, at, "a whole number", suggestion);
     T::default()
 }
 
-impl Decode for i32 {
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
-        integer(node, cx, 32)
-    }
+/// Integers and moments: scalars that are written as their `Display`.
+macro_rules! integers {
+    ($($ty:ty: $api:ident, $limit:literal;)*) => {
+        $(
+            impl Decode for $ty {
+                const TYPE: Type = Type::$api;
+
+                fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self {
+                    integer(node, at, cx, $limit)
+                }
+            }
+        )*
+    };
 }
 
-impl Decode for i64 {
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
-        integer(node, cx, 64)
-    }
+integers! {
+    i32: Int32, "32 bits";
+    i64: Int64, "64 bits";
+    u32: Int32, "32 bits without a sign";
 }
+
+macro_rules! scalars {
+    ($($ty:ty)*) => {
+        $(
+            impl Content for $ty {
+                fn scalar(&self) -> Option<String> {
+                    Some(self.to_string())
+                }
+            }
+        )*
+    };
+}
+
+scalars! { bool i32 i64 u32 Time crate::Quantity crate::IntOrString }
 
 impl Decode for Time {
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
-        let text = String::decode(node, cx);
+    const TYPE: Type = Type::Time;
+
+    fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self {
+        let text = String::decode(node, at, cx);
         Time::parse(&text).unwrap_or_else(|error| {
             if matches!(node.value, Value::Text(_)) {
-                cx.fault(node.at, FaultKind::Invalid, error.to_string());
+                cx.fault(&value_at(node, at), FaultKind::Invalid, error.to_string());
             }
             Self::default()
         })
@@ -239,83 +292,113 @@ impl Decode for Time {
 }
 
 impl<T: Decode> Decode for Option<T> {
-    const TABLE: Option<&'static Table> = T::TABLE;
-    const LIST: bool = T::LIST;
+    const TYPE: Type = T::TYPE;
 
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
-        // The empty value of a field is the same as no field, so this is asked for values only.
-        Some(T::decode(node, cx))
+    fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self {
+        // Go's empty text is no word at all, unless it is one of the words.
+        let is_no_word = matches!(
+            (&node.value, &T::TYPE),
+            (Value::Text(text), Type::Words(words)) if text.is_empty() && !words.contains(&"")
+        );
+        if is_no_word {
+            return None;
+        }
+        Some(T::decode(node, at, cx))
     }
+}
 
+impl<T: Content> Content for Option<T> {
     fn is_absent(&self) -> bool {
         self.is_none()
+    }
+
+    fn scalar(&self) -> Option<String> {
+        self.as_ref()?.scalar()
+    }
+
+    fn survey(&self, at: &Path<'_>, rules: Rules, survey: &mut Survey<'_>) {
+        if let Some(value) = self {
+            value.survey(at, rules, survey);
+        }
+    }
+}
+
+impl<T: Decode> Decode for Box<T> {
+    const TYPE: Type = T::TYPE;
+
+    fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self {
+        Self::new(T::decode(node, at, cx))
+    }
+}
+
+impl<T: Content> Content for Box<T> {
+    fn is_absent(&self) -> bool {
+        T::is_absent(self)
+    }
+
+    fn scalar(&self) -> Option<String> {
+        T::scalar(self)
+    }
+
+    fn survey(&self, at: &Path<'_>, rules: Rules, survey: &mut Survey<'_>) {
+        T::survey(self, at, rules, survey);
     }
 }
 
 impl<T: Decode> Decode for Vec<T> {
-    const TABLE: Option<&'static Table> = T::TABLE;
-    const LIST: bool = true;
+    const TYPE: Type = Type::List(&T::TYPE);
 
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
+    fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self {
         let Value::List(items) = &node.value else {
-            cx.wrong_type(node, "a list", Some("begin each item with `- `".to_owned()));
+            cx.wrong_type(node, at, "a list", Some("begin each item with `- `".to_owned()));
             return Self::new();
         };
-        let mut out = Self::with_capacity(items.len());
-        for (i, item) in items.iter().enumerate() {
-            let mark = cx.enter_bracket(&i.to_string(), item.at);
-            out.push(T::decode(item, cx));
-            cx.leave(mark);
-        }
-        out
+        let items = items.iter().enumerate();
+        items.map(|(i, item)| T::decode(item, &at.index(i).at(item.at), cx)).collect()
     }
+}
 
+impl<T: Content> Content for Vec<T> {
     fn is_absent(&self) -> bool {
         self.is_empty()
+    }
+
+    fn survey(&self, at: &Path<'_>, rules: Rules, survey: &mut Survey<'_>) {
+        survey.items(at, rules, self);
     }
 }
 
 impl<T: Decode> Decode for BTreeMap<String, T> {
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
+    const TYPE: Type = Type::Map(&T::TYPE);
+
+    fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self {
         let mut out = Self::new();
-        for entry in cx.entries(node) {
-            let mark = cx.enter_bracket(&entry.key, entry.at);
+        for entry in cx.entries(node, at) {
+            let at = at.key(&entry.key).at(entry.at);
             // Go reads null into a map's value as the zero value.
             let value =
-                if entry.value.is_null() { T::default() } else { T::decode(&entry.value, cx) };
-            out.insert(entry.key.clone(), value);
-            cx.leave(mark);
+                if entry.value.is_null() { T::default() } else { T::decode(&entry.value, &at, cx) };
+            out.insert(entry.key.clone().into_owned(), value);
         }
         out
     }
+}
 
+impl<T: Content> Content for BTreeMap<String, T> {
     fn is_absent(&self) -> bool {
         self.is_empty()
     }
 }
 
-/// A value of any type.
-#[derive(Debug, Default)]
-pub(crate) struct Any;
+impl Decode for Json {
+    const TYPE: Type = Type::Any;
 
-impl Decode for Any {
-    fn decode(_: &Node, _: &mut Cx) -> Self {
-        Self
+    fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self {
+        cx.json(node, at)
     }
 }
 
-/// A mapping of any content.
-#[derive(Debug, Default)]
-pub(crate) struct AnyMap;
-
-impl Decode for AnyMap {
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
-        if !matches!(node.value, Value::Map(_)) {
-            cx.wrong_type(node, "a mapping", None);
-        }
-        Self
-    }
-}
+impl Content for Json {}
 
 #[cfg(test)]
 mod tests {
@@ -324,8 +407,8 @@ mod tests {
 
     fn decode<T: Decode>(text: &str) -> Result<T, String> {
         let node = document::read(text).unwrap().remove(0);
-        let mut cx = Cx { path: Path::new("x"), ..Cx::default() };
-        let value = T::decode(&node, &mut cx);
+        let mut cx = Cx::default();
+        let value = T::decode(&node, &Path::new("x"), &mut cx);
         match cx.faults.first() {
             None => Ok(value),
             Some(fault) => Err(fault.to_string()),
@@ -368,7 +451,10 @@ mod tests {
             (decode::<Vec<String>>("[a, 1]").err(), {
                 "line 1: x[1]: found the number `1`, but a text is needed, write it in quotes: \"1\""
             }),
-            (decode::<AnyMap>("a").err(), "line 1: x: found the text `a`, but a mapping is needed"),
+            (
+                decode::<crate::Capabilities>("a").err(),
+                "line 1: x: found the text `a`, but a mapping is needed",
+            ),
             (
                 decode::<BTreeMap<String, String>>("{a: b, a: c}").err(),
                 "line 1: x.a: the key `a` stands here a second time",

@@ -1,8 +1,9 @@
 //! What the API server fills in where a pod says nothing.
 
 use crate::types::{
-    Container, ContainerPort, DnsPolicy, HostPathType, ImagePullPolicy, Pod, PodSecurityContext,
-    Protocol, RestartPolicy, TerminationMessagePolicy, VolumeSource,
+    ConfigMap, Container, ContainerPort, Deployment, DnsPolicy, EmptyDirVolumeSource, HostPathType,
+    ImagePullPolicy, Job, ObjectMeta, PersistentVolumeClaim, Pod, PodSecurityContext, PodSpec,
+    Protocol, RestartPolicy, Secret, TerminationMessagePolicy, VolumeSource,
 };
 
 /// The namespace of a pod that names none.
@@ -12,10 +13,58 @@ const TERMINATION_LOG: &str = "/dev/termination-log";
 /// Seconds between SIGTERM and SIGKILL.
 const GRACE_SECONDS: i64 = 30;
 
-/// Fills in every default. Filling in twice changes nothing.
-pub(crate) fn fill(pod: &mut Pod) {
-    pod.metadata.namespace.get_or_insert_with(|| NAMESPACE.to_owned());
-    let spec = &mut pod.spec;
+/// What can be filled up.
+pub(crate) trait Defaults {
+    /// Fills in every default. Filling in twice changes nothing.
+    fn fill(&mut self);
+}
+
+impl Defaults for Pod {
+    fn fill(&mut self) {
+        namespace(&mut self.metadata);
+        pod_spec(&mut self.spec);
+    }
+}
+
+impl Defaults for Deployment {
+    fn fill(&mut self) {
+        namespace(&mut self.metadata);
+        pod_spec(&mut self.spec.template.spec);
+    }
+}
+
+impl Defaults for Job {
+    fn fill(&mut self) {
+        namespace(&mut self.metadata);
+        pod_spec(&mut self.spec.template.spec);
+    }
+}
+
+impl Defaults for ConfigMap {
+    fn fill(&mut self) {
+        namespace(&mut self.metadata);
+    }
+}
+
+impl Defaults for Secret {
+    fn fill(&mut self) {
+        namespace(&mut self.metadata);
+    }
+}
+
+impl Defaults for PersistentVolumeClaim {
+    fn fill(&mut self) {
+        namespace(&mut self.metadata);
+    }
+}
+
+fn namespace(metadata: &mut ObjectMeta) {
+    if metadata.namespace.as_deref().is_none_or(str::is_empty) {
+        metadata.namespace = Some(NAMESPACE.to_owned());
+    }
+}
+
+fn pod_spec(spec: &mut PodSpec) {
     spec.restart_policy.get_or_insert(RestartPolicy::Always);
     spec.termination_grace_period_seconds.get_or_insert(GRACE_SECONDS);
     spec.dns_policy.get_or_insert(DnsPolicy::ClusterFirst);
@@ -25,7 +74,10 @@ pub(crate) fn fill(pod: &mut Pod) {
         spec.service_account_name = Some("default".to_owned());
     }
     for volume in &mut spec.volumes {
-        if let VolumeSource::HostPath(source) = &mut volume.source {
+        let source = volume
+            .source
+            .get_or_insert_with(|| VolumeSource::EmptyDir(EmptyDirVolumeSource::default()));
+        if let VolumeSource::HostPath(source) = source {
             source.kind.get_or_insert(HostPathType::Unset);
         }
     }
@@ -87,12 +139,12 @@ mod tests {
              resources: {limits: {cpu: 1, memory: 1Gi}, requests: {cpu: 500m}}}]}}",
         )
         .unwrap();
-        fill(&mut pod);
+        pod.fill();
         let requests = &pod.spec.containers[0].resources.requests;
         assert_eq!(requests["cpu"].to_string(), "500m");
         assert_eq!(requests["memory"].to_string(), "1Gi");
         let once = pod.clone();
-        fill(&mut pod);
+        pod.fill();
         assert_eq!(pod, once);
     }
 }

@@ -1,7 +1,7 @@
 //! The text as a tree in which every value knows its place.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 
@@ -20,21 +20,31 @@ const MAX_DEPTH: usize = 100;
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Node {
+pub(crate) struct Node<'t> {
     pub(crate) at: Option<Position>,
-    pub(crate) value: Value,
+    pub(crate) value: Value<'t>,
 }
 
 /// A value. What was written without quotes and is no text keeps what was written.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
+pub(crate) enum Value<'t> {
     Null,
-    Bool(bool, String),
-    Number(Number, String),
-    Text(String),
-    List(Vec<Node>),
+    Bool(bool, Cow<'t, str>),
+    Number(Number, Cow<'t, str>),
+    Text(Cow<'t, str>),
+    List(Vec<Node<'t>>),
     /// In the order of the text, duplicates included.
-    Map(Vec<Entry>),
+    Map(Vec<Entry<'t>>),
+}
+
+impl Value<'_> {
+    /// What was written, when it is a scalar.
+    fn written(&self) -> &str {
+        match self {
+            Value::Bool(_, text) | Value::Number(_, text) | Value::Text(text) => text,
+            Value::Null | Value::List(_) | Value::Map(_) => "",
+        }
+    }
 }
 
 /// A number. A float without a fraction is an integer, as it is in JSON.
@@ -58,22 +68,31 @@ impl Number {
 
 /// One key of a mapping, with its value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
+pub(crate) struct Entry<'t> {
+    pub(crate) key: Cow<'t, str>,
     /// Where the key stands.
     pub(crate) at: Option<Position>,
-    pub(crate) value: Node,
+    pub(crate) value: Node<'t>,
 }
 
-impl Node {
+impl<'t> Node<'t> {
     pub(crate) fn is_null(&self) -> bool {
         matches!(self.value, Value::Null)
     }
 
     /// The first value under this key, if this is a mapping that has it.
-    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         match &self.value {
             Value::Map(entries) => entries.iter().find(|e| e.key == key).map(|e| &e.value),
+            _ => None,
+        }
+    }
+
+    /// An item of the list under this key.
+    pub(crate) fn into_item(self, key: &str, index: usize) -> Option<Self> {
+        let Value::Map(entries) = self.value else { return None };
+        match entries.into_iter().find(|e| e.key == key)?.value.value {
+            Value::List(items) => items.into_iter().nth(index),
             _ => None,
         }
     }
@@ -81,7 +100,7 @@ impl Node {
     /// How many values this is with all within it, and how many bytes of text they hold.
     fn weight(&self) -> (usize, usize) {
         let (mut nodes, mut bytes) = (1, 0);
-        let mut add = |node: &Node, key: usize| {
+        let mut add = |node: &Self, key: usize| {
             let (n, b) = node.weight();
             nodes += n;
             bytes += b + key;
@@ -102,7 +121,7 @@ impl Node {
 ///
 /// # Errors
 /// When the text is no YAML, or exceeds one of the limits of this module.
-pub(crate) fn read(text: &str) -> Result<Vec<Node>, Faults> {
+pub(crate) fn read(text: &str) -> Result<Vec<Node<'_>>, Faults> {
     if text.len() > MAX_TEXT {
         return Err(too_much(None, format!("the text is larger than {} MiB", MAX_TEXT >> 20)));
     }
@@ -165,19 +184,19 @@ fn too_much(at: Option<Position>, message: impl Into<String>) -> Faults {
 }
 
 /// A list or mapping that has begun and not ended.
-struct Frame {
+struct Frame<'t> {
     at: Position,
     anchor: usize,
-    open: Open,
+    open: Open<'t>,
 }
 
-enum Open {
-    List(Vec<Node>),
-    Map { entries: Vec<Entry>, key: Option<Key>, merged: Vec<Node> },
+enum Open<'t> {
+    List(Vec<Node<'t>>),
+    Map { entries: Vec<Entry<'t>>, key: Option<Key<'t>>, merged: Vec<Node<'t>> },
 }
 
-struct Key {
-    text: String,
+struct Key<'t> {
+    text: Cow<'t, str>,
     at: Option<Position>,
     /// Whether it is an unquoted `<<`.
     merge: bool,
@@ -185,22 +204,22 @@ struct Key {
 
 /// The tree as far as it has grown.
 #[derive(Default)]
-struct Tree {
-    documents: Vec<Node>,
-    frames: Vec<Frame>,
+struct Tree<'t> {
+    documents: Vec<Node<'t>>,
+    frames: Vec<Frame<'t>>,
     /// What an alias stands for, with its weight.
-    anchors: HashMap<usize, (Node, (usize, usize))>,
+    anchors: HashMap<usize, (Node<'t>, (usize, usize))>,
     nodes: usize,
     bytes: usize,
 }
 
-impl Tree {
-    fn event(&mut self, event: Event<'_>, at: Position) -> Result<(), Faults> {
+impl<'t> Tree<'t> {
+    fn event(&mut self, event: Event<'t>, at: Position) -> Result<(), Faults> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let merge = style == ScalarStyle::Plain && text == "<<" && tag.is_none();
-                let value = tagged(&text, style, tag.as_deref(), at)?;
                 self.spend((1, text.len()), at)?;
+                let value = tagged(text, style, tag.as_deref(), at)?;
                 self.finish(Node { at: Some(at), value }, anchor, merge)
             }
             Event::SequenceStart(anchor, tag) => {
@@ -251,7 +270,7 @@ impl Tree {
         Ok(())
     }
 
-    fn begin(&mut self, frame: Frame) -> Result<(), Faults> {
+    fn begin(&mut self, frame: Frame<'t>) -> Result<(), Faults> {
         if self.frames.len() >= MAX_DEPTH {
             return Err(too_much(Some(frame.at), format!("nested more than {MAX_DEPTH} deep")));
         }
@@ -273,7 +292,7 @@ impl Tree {
     }
 
     /// Puts a whole node where it belongs.
-    fn finish(&mut self, node: Node, anchor: usize, is_merge_key: bool) -> Result<(), Faults> {
+    fn finish(&mut self, node: Node<'t>, anchor: usize, is_merge_key: bool) -> Result<(), Faults> {
         if anchor != 0 {
             // A copy is kept, so it is paid for even when no alias ever names it.
             let weight = node.weight();
@@ -297,11 +316,11 @@ impl Tree {
 }
 
 /// A key as the API server sees it after the turn to JSON.
-fn key_text(node: Node) -> Result<String, Faults> {
+fn key_text(node: Node<'_>) -> Result<Cow<'_, str>, Faults> {
     match node.value {
         Value::Text(text) | Value::Number(Number::Float(_), text) => Ok(text),
-        Value::Number(Number::Int(value), _) => Ok(value.to_string()),
-        Value::Bool(value, _) => Ok(value.to_string()),
+        Value::Number(Number::Int(value), _) => Ok(value.to_string().into()),
+        Value::Bool(value, _) => Ok(value.to_string().into()),
         Value::Null | Value::List(_) | Value::Map(_) => {
             Err(Faults::one(node.at, FaultKind::Syntax, "a key must be a text"))
         }
@@ -309,11 +328,11 @@ fn key_text(node: Node) -> Result<String, Faults> {
 }
 
 /// What `<<` brings in: the keys that are not there yet.
-fn merge(entries: &mut Vec<Entry>, merged: Vec<Node>) -> Result<(), Faults> {
+fn merge<'t>(entries: &mut Vec<Entry<'t>>, merged: Vec<Node<'t>>) -> Result<(), Faults> {
     if merged.is_empty() {
         return Ok(());
     }
-    let mut seen: HashSet<String> = entries.iter().map(|e| e.key.clone()).collect();
+    let mut seen: HashSet<Cow<'t, str>> = entries.iter().map(|e| e.key.clone()).collect();
     for node in merged {
         let sources = match node.value {
             Value::List(items) => items,
@@ -359,18 +378,18 @@ fn check_tag(tag: Option<&Tag>, wanted: &str, at: Position) -> Result<(), Faults
     }
 }
 
-fn tagged(
-    text: &str,
+fn tagged<'t>(
+    text: Cow<'t, str>,
     style: ScalarStyle,
     tag: Option<&Tag>,
     at: Position,
-) -> Result<Value, Faults> {
+) -> Result<Value<'t>, Faults> {
     let name = tag_name(tag, at)?;
     let value = match (name, style) {
         (None, ScalarStyle::Plain) | (Some("null" | "bool" | "int" | "float"), _) => {
             scalar::resolve(text)
         }
-        (None | Some("" | "str"), _) => Value::Text(text.to_owned()),
+        (None | Some("" | "str"), _) => Value::Text(text),
         (Some(name), _) => return Err(unknown_tag(&format!("!!{name}"), at)),
     };
     match (name, &value) {
@@ -379,7 +398,7 @@ fn tagged(
         | (Some("bool"), Value::Bool(..))
         | (Some("int" | "float"), Value::Number(..)) => Ok(value),
         (Some(name), _) => {
-            let message = format!("{} is no !!{name}", quoted(text));
+            let message = format!("{} is no !!{name}", quoted(value.written()));
             Err(Faults::one(Some(at), FaultKind::Syntax, message))
         }
     }
@@ -389,15 +408,15 @@ fn tagged(
 mod tests {
     use super::*;
 
-    fn one(text: &str) -> Node {
+    fn one(text: &str) -> Node<'_> {
         let mut documents = read(text).unwrap();
         assert_eq!(documents.len(), 1, "{text:?}");
         documents.remove(0)
     }
 
-    fn keys(node: &Node) -> Vec<&str> {
+    fn keys<'n>(node: &'n Node<'_>) -> Vec<&'n str> {
         let Value::Map(entries) = &node.value else { panic!("no mapping") };
-        entries.iter().map(|e| e.key.as_str()).collect()
+        entries.iter().map(|e| &*e.key).collect()
     }
 
     #[test]

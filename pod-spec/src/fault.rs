@@ -15,8 +15,8 @@ pub enum FaultKind {
     Syntax,
     /// The text is larger, deeper or more repetitive than any manifest.
     TooMuch,
-    /// The text holds no Pod, or more than one.
-    NotAPod,
+    /// The text holds no object of the kind that is read, or more than one.
+    WrongKind,
     /// No such field exists.
     UnknownField,
     /// The same key stands twice in one mapping.
@@ -26,15 +26,21 @@ pub enum FaultKind {
     /// A field that must be there is not.
     Required,
     /// A value is not one of the few that the field takes.
-    NotOneOf,
+    NotSupported,
     /// A value has the right type and is still wrong.
     Invalid,
     /// A name or path is taken twice.
     Duplicate,
     /// A name refers to nothing.
     NotFound,
-    /// Kubernetes knows this; this program does not do it, and says so rather than ignore it.
-    NotSupported,
+    /// A field must not be given here.
+    Forbidden,
+    /// A text is too long.
+    TooLong,
+    /// A list holds too much.
+    TooMany,
+    /// Kubernetes knows this; this project does not do it, and says so rather than ignore it.
+    Refused,
 }
 
 /// One fault.
@@ -56,13 +62,13 @@ pub struct Fault {
 
 impl Fault {
     pub(crate) fn new(
-        path: &Path,
+        path: &Path<'_>,
         at: Option<Position>,
         kind: FaultKind,
         message: impl Into<String>,
     ) -> Self {
         Self {
-            path: path.as_str().to_owned(),
+            path: path.to_string(),
             line: at.map(|at| at.line),
             column: at.map(|at| at.column),
             kind,
@@ -104,17 +110,19 @@ pub struct Faults {
 
 impl Faults {
     pub(crate) fn one(at: Option<Position>, kind: FaultKind, message: impl Into<String>) -> Self {
-        Fault::new(&Path::default(), at, kind, message).into()
+        Fault::new(&Path::ROOT, at, kind, message).into()
     }
 
     /// `value` when nothing was found, else what was found.
-    pub(crate) fn or<T>(mut faults: Vec<Fault>, value: T) -> Result<T, Self> {
-        if faults.is_empty() {
-            return Ok(value);
-        }
+    pub(crate) fn or<T>(faults: Vec<Fault>, value: T) -> Result<T, Self> {
+        if faults.is_empty() { Ok(value) } else { Err(Self::some(faults)) }
+    }
+
+    /// These, of which there is one at least.
+    pub(crate) fn some(mut faults: Vec<Fault>) -> Self {
         faults.sort_by_key(|f| (f.line.unwrap_or(usize::MAX), f.column.unwrap_or(usize::MAX)));
         faults.dedup();
-        Err(Self { faults })
+        Self { faults }
     }
 
     /// The faults, in the order of the text.

@@ -8,6 +8,8 @@ use serde::{Serialize, Serializer};
 
 use crate::decode::{Cx, Decode};
 use crate::document::{Node, Value};
+use crate::path::Path;
+use crate::schema::Type;
 
 /// A whole number or a text, as `intstr.IntOrString` of the Kubernetes API: a port by its number or its name, a count or
 /// a percentage.
@@ -109,12 +111,14 @@ impl Serialize for IntOrString {
 }
 
 impl Decode for IntOrString {
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
+    const TYPE: Type = Type::IntOrString;
+
+    fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self {
         match &node.value {
-            Value::Number(..) => Self::Int(i32::decode(node, cx)),
-            Value::Text(text) => Self::String(text.clone()),
+            Value::Number(..) => Self::Int(i32::decode(node, at, cx)),
+            Value::Text(text) => Self::String(text.clone().into_owned()),
             _ => {
-                cx.wrong_type(node, "a whole number or a text", None);
+                cx.wrong_type(node, at, "a whole number or a text", None);
                 Self::default()
             }
         }
@@ -152,7 +156,8 @@ mod tests {
         ];
         for (yaml, want) in cases {
             let mut cx = Cx::default();
-            let got = IntOrString::decode(&document::read(yaml).unwrap().remove(0), &mut cx);
+            let got =
+                IntOrString::decode(&document::read(yaml).unwrap().remove(0), &Path::ROOT, &mut cx);
             let fault = cx.faults.first().map(ToString::to_string);
             assert_eq!(fault.map_or(Ok(got), Err), want.map_err(str::to_owned), "{yaml}");
         }

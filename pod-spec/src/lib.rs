@@ -41,9 +41,11 @@
 //! not tell whether a path or a device is there.
 #![forbid(unsafe_code)]
 
+mod bytes;
 mod decode;
 mod defaults;
 mod document;
+mod explain;
 mod fault;
 mod int_or_string;
 mod names;
@@ -61,15 +63,20 @@ mod time;
 mod types;
 mod valid;
 mod validate;
+mod word;
 mod write;
 
+pub use bytes::{ByteString, SecretText};
+pub use explain::{Explanation, NoSuchField, explain};
 pub use fault::{Fault, FaultKind, Faults};
 pub use int_or_string::IntOrString;
 pub use names::{DnsLabel, DnsSubdomain, EnvVarName, InvalidName, PortName, QualifiedName};
+pub use parse::Object;
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
-pub use schema::OtherFields;
 pub use status::{PodPhase, PodStatus, QosClass};
+pub use support::{Admitted, Notice};
 pub use time::{ParseTimeError, Time};
 pub use types::*;
-pub use valid::{Notice, ValidPod};
+pub use valid::ValidPod;
+pub use word::Word;
 pub use write::WriteError;

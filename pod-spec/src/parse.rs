@@ -1,102 +1,253 @@
-//! From text to Pod.
+//! From text to objects.
 
 use std::collections::BTreeSet;
 
 use crate::decode::{Cx, Decode};
 use crate::document::{self, Node, Value};
 use crate::fault::{Fault, FaultKind, Faults, quoted};
-use crate::path::Path;
+use crate::path::{Path, Places, Source};
 use crate::spelling;
-use crate::types::Pod;
-use crate::validate;
+use crate::support::{self, Admitted};
+use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
+use crate::{defaults, validate};
 
-impl Pod {
-    /// Reads the one Pod of a YAML text. It reads no file: the caller does.
+/// An object that can stand alone in a text.
+pub(crate) trait Kind: Decode {
+    /// Notes where it was read from.
+    fn set_source(&mut self, source: Source);
+
+    /// What validation finds in it, its defaults filled in. It may have been read in part only.
+    fn later(&self, places: &dyn Places) -> Vec<Fault>;
+}
+
+/// Declares the objects that can stand alone.
+macro_rules! kinds {
+    ($($name:ident)*) => {
+        $(
+            impl Kind for $name {
+                fn set_source(&mut self, source: Source) {
+                    self.source = source;
+                }
+
+                fn later(&self, places: &dyn Places) -> Vec<Fault> {
+                    let mut object = self.clone();
+                    defaults::Defaults::fill(&mut object);
+                    validate::Validate::faults(&object, places)
+                }
+            }
+
+            impl $name {
+                /// Reads the one such object of a YAML text. It reads no file: the caller does.
+                ///
+                /// # Errors
+                /// Every fault that can be told from the text: when there is one, also those that validation would find
+                /// in what could be read.
+                pub fn from_yaml(text: &str) -> Result<Self, Faults> {
+                    let root = root(text, Self::KIND)?;
+                    is_any_of(&root, &[(Self::API_VERSION, Self::KIND)])?;
+                    let (object, faults) = decode::<Self>(&root, Source::new(text, 0, None));
+                    Faults::or(faults, object)
+                }
+
+                /// Reads the one such object of a JSON text, in the way of `from_yaml`.
+                ///
+                /// # Errors
+                /// Every fault that can be told from the text.
+                pub fn from_json(text: &str) -> Result<Self, Faults> {
+                    Self::from_yaml(text)
+                }
+            }
+        )*
+
+        /// An object of a kind that this crate knows.
+        #[derive(Debug, Clone, PartialEq)]
+        #[non_exhaustive]
+        pub enum Object {
+            $(
+                #[doc = concat!("A ", stringify!($name), ".")]
+                $name($name),
+            )*
+        }
+
+        impl Object {
+            /// What it is.
+            pub const fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => $name::KIND,)*
+                }
+            }
+
+            fn of(node: &Node<'_>, kind: &str, cx: &mut Cx, source: Source) -> Option<Self> {
+                match kind {
+                    $($name::KIND => {
+                        let (object, faults) = decode::<$name>(node, source);
+                        cx.faults.extend(faults);
+                        Some(Self::$name(object))
+                    })*
+                    _ => None,
+                }
+            }
+
+            const KINDS: &'static [(&'static str, &'static str)] =
+                &[$(($name::API_VERSION, $name::KIND)),*];
+        }
+    };
+}
+
+kinds! { Pod ConfigMap Secret PersistentVolumeClaim Deployment Job }
+
+impl Object {
+    /// Reads every object of a text: of each of its YAML documents, and of each item of a `List`.
+    ///
+    /// ```
+    /// use pod_spec::Object;
+    ///
+    /// let text = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: a}]}}\n\
+    ///             ---\n\
+    ///             {apiVersion: v1, kind: ConfigMap, metadata: {name: b}, data: {key: value}}\n";
+    /// let objects = Object::read(text)?;
+    /// assert_eq!(objects.iter().map(Object::kind).collect::<Vec<_>>(), ["Pod", "ConfigMap"]);
+    /// # Ok::<(), pod_spec::Faults>(())
+    /// ```
     ///
     /// # Errors
-    /// Every fault that can be told from the text: also those that [`Pod::validate`] would find in what could be read.
-    pub fn from_yaml(text: &str) -> Result<Self, Faults> {
-        let root = root(text)?;
-        is_pod(&root)?;
+    /// Every fault that can be told from the text, and each object of a kind that this crate does not know.
+    pub fn read(text: &str) -> Result<Vec<Self>, Faults> {
         let mut cx = Cx::default();
-        let mut pod = Self::decode(&root, &mut cx);
-        pod.places = cx.places;
-        if !cx.faults.is_empty() {
-            let later = validate::check(&pod, &mut Vec::new());
-            add_unrelated(&mut cx.faults, later);
+        let mut objects = Vec::new();
+        for (i, node) in documents(text)?.iter().enumerate() {
+            match (word(node, "kind"), node.get("items").map(|items| &items.value)) {
+                (Some("List"), Some(Value::List(items))) => {
+                    for (j, item) in items.iter().enumerate() {
+                        objects.extend(Self::one(item, Source::new(text, i, Some(j)), &mut cx));
+                    }
+                }
+                _ => objects.extend(Self::one(node, Source::new(text, i, None), &mut cx)),
+            }
         }
-        Faults::or(cx.faults, pod)
+        if objects.is_empty() && cx.faults.is_empty() {
+            return Err(Faults::one(None, FaultKind::WrongKind, "the text holds nothing"));
+        }
+        Faults::or(cx.faults, objects)
     }
 
-    /// Reads the one Pod of a JSON text, in the way of [`Pod::from_yaml`].
-    ///
-    /// # Errors
-    /// Every fault that can be told from the text.
-    pub fn from_json(text: &str) -> Result<Self, Faults> {
-        Self::from_yaml(text)
+    fn one(node: &Node<'_>, source: Source, cx: &mut Cx) -> Option<Self> {
+        let wrong = match is_any_of(node, Self::KINDS) {
+            Ok(kind) => return Self::of(node, kind, cx, source),
+            Err(wrong) => wrong,
+        };
+        cx.faults.extend(wrong);
+        None
     }
 }
 
-/// The one document of the text.
-fn root(text: &str) -> Result<Node, Faults> {
-    let mut documents = match document::read(text) {
+/// The object of a tree, and every fault of it; once it has some, also those that are found later.
+fn decode<T: Kind>(node: &Node<'_>, source: Source) -> (T, Vec<Fault>) {
+    let mut cx = Cx::default();
+    let mut object = T::decode(node, &Path::ROOT, &mut cx);
+    object.set_source(source);
+    if !cx.faults.is_empty() {
+        add_unrelated(&mut cx.faults, object.later(node));
+    }
+    (object, cx.faults)
+}
+
+impl Admitted {
+    /// Reads the one Pod of a YAML or JSON text, checks it, and looks at what this project supports of it.
+    ///
+    /// # Errors
+    /// Every fault of all three.
+    pub fn from_yaml(text: &str) -> Result<Self, Faults> {
+        let root = root(text, Pod::KIND)?;
+        is_any_of(&root, &[(Pod::API_VERSION, Pod::KIND)])?;
+        let (pod, mut faults) = decode::<Pod>(&root, Source::new(text, 0, None));
+        if faults.is_empty() {
+            return Self::new(pod);
+        }
+        add_unrelated(&mut faults, support::survey(&pod, &root).refused);
+        Err(Faults::some(faults))
+    }
+}
+
+/// The documents of the text, each of which says something.
+fn documents(text: &str) -> Result<Vec<Node<'_>>, Faults> {
+    match document::read(text) {
         // JSON is not quite a subset of YAML: `"\ud83d\ude00"` is one character in it.
         Err(faults)
             if faults.iter().any(|f| f.kind == FaultKind::Syntax)
                 && text.trim_start().starts_with('{') =>
         {
-            vec![serde_json::from_str(text).map_err(|_| faults)?]
+            Ok(vec![serde_json::from_str(text).map_err(|_| faults)?])
         }
-        documents => documents?,
-    };
-    if let Some(second) = documents.get(1) {
-        let message =
-            format!("the text holds {} documents, and one Pod is read at a time", documents.len());
-        return Err(Faults::one(second.at, FaultKind::NotAPod, message));
+        documents => documents,
     }
-    documents.pop().ok_or_else(|| Faults::one(None, FaultKind::NotAPod, "the text holds nothing"))
 }
 
-/// Whether the document is a Pod at all: when not, nothing else that could be said of it would help.
-fn is_pod(root: &Node) -> Result<(), Faults> {
-    if !matches!(root.value, Value::Map(_)) {
-        let message = "a manifest is a mapping that begins with `apiVersion: v1` and `kind: Pod`";
-        return Err(Faults::one(root.at, FaultKind::NotAPod, message));
+/// The one document of the text.
+fn root<'t>(text: &'t str, kind: &str) -> Result<Node<'t>, Faults> {
+    let mut documents = documents(text)?;
+    if let Some(second) = documents.get(1) {
+        let message = format!(
+            "the text holds {} documents, and one {kind} is read at a time",
+            documents.len()
+        );
+        return Err(Faults::one(second.at, FaultKind::WrongKind, message));
     }
-    let given = |key: &str| root.get(key).filter(|node| !node.is_null());
-    let fault = |path: &str, message: String, suggestion| -> Result<(), Faults> {
-        let at = given(path).map_or(root.at, |node| node.at);
-        Err(Fault::new(&Path::new(path), at, FaultKind::NotAPod, message)
-            .suggest(suggestion)
-            .into())
-    };
-    let Some(kind) = given("kind") else {
-        let what =
-            if given("apiVersion").is_some() { "`kind` is" } else { "`apiVersion` and `kind` are" };
-        let message = format!("{what} missing: a Pod begins with `apiVersion: v1` and `kind: Pod`");
-        return fault("kind", message, None);
-    };
-    let word = |node: &Node| match &node.value {
-        Value::Text(text) => text.clone(),
-        _ => String::new(),
-    };
-    let (kind, version) = (word(kind), given("apiVersion").map(word));
-    if kind != "Pod" {
-        let suggestion = spelling::suggest(&kind, ["Pod"]);
-        let message = format!("this is of kind {}, and only a Pod is taken so far", quoted(&kind));
-        return fault("kind", message, suggestion);
+    let nothing = || Faults::one(None, FaultKind::WrongKind, "the text holds nothing");
+    documents.pop().ok_or_else(nothing)
+}
+
+/// The text of a field.
+fn word<'n>(node: &'n Node<'_>, key: &str) -> Option<&'n str> {
+    match &node.get(key)?.value {
+        Value::Text(text) => Some(text),
+        Value::Null => None,
+        _ => Some(""),
     }
-    match version.as_deref() {
-        Some("v1") => Ok(()),
-        None => fault("apiVersion", "missing: a Pod begins with `apiVersion: v1`".to_owned(), None),
+}
+
+/// The kind of the document when it is one of these, each with its version: when not, nothing else that could be said of
+/// it would help.
+fn is_any_of(
+    node: &Node<'_>,
+    kinds: &[(&'static str, &'static str)],
+) -> Result<&'static str, Faults> {
+    let begins = match kinds {
+        [(version, kind)] => format!("`apiVersion: {version}` and `kind: {kind}`"),
+        _ => "`apiVersion` and `kind`".to_owned(),
+    };
+    if !matches!(node.value, Value::Map(_)) {
+        let message = format!("a manifest is a mapping that begins with {begins}");
+        return Err(Faults::one(node.at, FaultKind::WrongKind, message));
+    }
+    let fault = |key: &str, message: String, suggestion| {
+        let at = node.get(key).filter(|node| !node.is_null()).map_or(node.at, |node| node.at);
+        let fault = Fault::new(&Path::new(key), at, FaultKind::WrongKind, message);
+        Err(fault.suggest(suggestion).into())
+    };
+    let (version, kind) = (word(node, "apiVersion"), word(node, "kind"));
+    let Some(kind) = kind else {
+        let what = if version.is_some() { "`kind` is" } else { "`apiVersion` and `kind` are" };
+        let what = format!("{what} missing: a manifest begins with {begins}");
+        return fault("kind", what, None);
+    };
+    let Some((wanted, known)) = kinds.iter().find(|(_, known)| *known == kind) else {
+        let names: Vec<_> = kinds.iter().map(|(_, kind)| *kind).collect();
+        let message = format!("{} is not read here, only {}", quoted(kind), names.join(", "));
+        return fault("kind", message, spelling::suggest(kind, names));
+    };
+    match version {
+        Some(version) if version == *wanted => Ok(known),
+        None => fault("apiVersion", format!("missing: it is `{wanted}` for a {kind}"), None),
         Some(other) => {
-            fault("apiVersion", format!("{} has no Pod: it is in `v1`", quoted(other)), None)
+            let message = format!("{} has no {kind}: it is in `{wanted}`", quoted(other));
+            fault("apiVersion", message, None)
         }
     }
 }
 
 /// Adds the faults that are no echo of those that are there already.
-fn add_unrelated(faults: &mut Vec<Fault>, later: Vec<Fault>) {
+pub(crate) fn add_unrelated(faults: &mut Vec<Fault>, later: Vec<Fault>) {
     let known: BTreeSet<String> = faults.iter().map(|f| f.path.clone()).collect();
     let more = later.into_iter().filter(|f| {
         let unread = f.kind == FaultKind::NotFound && known.iter().any(|path| hides_names(path));

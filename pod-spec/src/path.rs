@@ -1,7 +1,10 @@
 //! Where a field stands: its path in the object, and its place in the text.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
 use std::fmt;
+use std::sync::Arc;
+
+use crate::document::{self, Node, Value};
 
 /// A line and a column of the text, both counted from one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,63 +14,115 @@ pub(crate) struct Position {
 }
 
 /// The path of a field, written as Kubernetes writes it: `spec.containers[0].ports[1].hostPort`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Path(String);
+///
+/// Each path borrows the one around it, so that going down costs nothing until a fault has to be told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Path<'a> {
+    parent: Option<&'a Path<'a>>,
+    segment: Segment<'a>,
+    at: Option<Position>,
+}
 
-impl Path {
-    /// The path of a field of the root object.
-    pub(crate) fn new(field: &str) -> Self {
-        Self(field.to_owned())
-    }
+#[derive(Debug, Clone, Copy)]
+enum Segment<'a> {
+    /// The object itself.
+    Root,
+    Field(&'a str),
+    Index(usize),
+    Key(&'a str),
+}
 
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+impl<'a> Path<'a> {
+    /// The object as a whole.
+    pub(crate) const ROOT: Path<'static> = Path { parent: None, segment: Segment::Root, at: None };
+
+    /// The path of a field of the object.
+    pub(crate) const fn new(field: &'a str) -> Self {
+        Self { parent: None, segment: Segment::Field(field), at: None }
     }
 
     /// The path of a field below this one.
-    pub(crate) fn field(&self, name: &str) -> Self {
-        let mut path = self.clone();
-        path.push_field(name);
-        path
+    pub(crate) const fn field<'b>(&'b self, name: &'b str) -> Path<'b>
+    where
+        'a: 'b,
+    {
+        Path { parent: Some(self), segment: Segment::Field(name), at: None }
     }
 
     /// The path of an item of this list.
-    pub(crate) fn index(&self, index: usize) -> Self {
-        Self(format!("{}[{index}]", self.0))
+    pub(crate) const fn index<'b>(&'b self, index: usize) -> Path<'b>
+    where
+        'a: 'b,
+    {
+        Path { parent: Some(self), segment: Segment::Index(index), at: None }
     }
 
     /// The path of a key of this free-form mapping.
-    pub(crate) fn key(&self, key: &str) -> Self {
-        Self(format!("{}[{}]", self.0, printable(key)))
+    pub(crate) const fn key<'b>(&'b self, key: &'b str) -> Path<'b>
+    where
+        'a: 'b,
+    {
+        Path { parent: Some(self), segment: Segment::Key(key), at: None }
     }
 
-    /// Goes down to a field; what it returns takes [`Path::truncate`] back up.
-    pub(crate) fn push_field(&mut self, name: &str) -> usize {
-        let mark = self.0.len();
-        if !self.0.is_empty() {
-            self.0.push('.');
+    /// The same path, known to stand at this place.
+    pub(crate) const fn at(mut self, at: Option<Position>) -> Self {
+        self.at = at;
+        self
+    }
+
+    /// The place of this, else of the nearest thing around it whose place is known.
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.at.or_else(|| self.parent?.position())
+    }
+
+    /// The place in this tree, else that of the nearest thing around it that is there.
+    fn find(&self, root: &Node<'_>) -> Option<Position> {
+        match self.locate(root) {
+            Ok((_, at)) => at,
+            Err(around) => around,
         }
-        self.0.push_str(&printable(name));
-        mark
     }
 
-    /// Goes down to an item or to a key; what it returns takes [`Path::truncate`] back up.
-    pub(crate) fn push_bracket(&mut self, inner: &str) -> usize {
-        let mark = self.0.len();
-        self.0.push('[');
-        self.0.push_str(&printable(inner));
-        self.0.push(']');
-        mark
-    }
-
-    pub(crate) fn truncate(&mut self, mark: usize) {
-        self.0.truncate(mark);
+    /// The value with its place, else the place of the last thing on the way to it.
+    fn locate<'n>(
+        &self,
+        root: &'n Node<'n>,
+    ) -> Result<(&'n Node<'n>, Option<Position>), Option<Position>> {
+        let (around, place) = match self.parent {
+            Some(parent) => parent.locate(root)?,
+            None => (root, None),
+        };
+        match (self.segment, &around.value) {
+            (Segment::Root, _) => Ok((around, place)),
+            (Segment::Field(key) | Segment::Key(key), Value::Map(entries)) => {
+                let entry = entries.iter().find(|entry| entry.key == key);
+                entry.map(|entry| (&entry.value, entry.at)).ok_or(place)
+            }
+            (Segment::Index(index), Value::List(items)) => {
+                items.get(index).map(|item| (item, item.at)).ok_or(place)
+            }
+            _ => Err(place),
+        }
     }
 }
 
-impl fmt::Display for Path {
+impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        if let Some(parent) = self.parent {
+            parent.fmt(f)?;
+        }
+        match self.segment {
+            Segment::Root => Ok(()),
+            Segment::Field(name) => {
+                if self.parent.is_some_and(|p| !matches!(p.segment, Segment::Root)) {
+                    f.write_str(".")?;
+                }
+                f.write_str(&printable(name))
+            }
+            Segment::Index(index) => write!(f, "[{index}]"),
+            Segment::Key(key) => write!(f, "[{}]", printable(key)),
+        }
     }
 }
 
@@ -99,34 +154,76 @@ pub(crate) fn is_unprintable(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Where each field was written.
+/// The text that an object was read from, if it was.
 ///
 /// Two of them are always equal: where something stands is no part of what it says.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Places(BTreeMap<String, Position>);
+#[derive(Clone, Default)]
+pub(crate) struct Source(Option<Arc<Origin>>);
 
-impl Places {
-    pub(crate) fn record(&mut self, path: &Path, at: Option<Position>) {
-        if let Some(at) = at {
-            self.0.insert(path.0.clone(), at);
-        }
+/// Where in which text.
+struct Origin {
+    text: Box<str>,
+    /// Which of the documents of the text.
+    document: usize,
+    /// Which of the items, when the document is a `List`.
+    item: Option<usize>,
+}
+
+impl Source {
+    pub(crate) fn new(text: &str, document: usize, item: Option<usize>) -> Self {
+        Self(Some(Arc::new(Origin { text: text.into(), document, item })))
     }
 
-    /// The place of the field, else of the nearest thing around it that was written.
-    pub(crate) fn find(&self, path: &Path) -> Option<Position> {
-        let mut path = path.as_str();
-        loop {
-            if let Some(at) = self.0.get(path) {
-                return Some(*at);
-            }
-            path = &path[..path.rfind(['.', '['])?];
+    /// The tree of the object, read once more.
+    fn tree(&self) -> Option<Node<'_>> {
+        let origin = self.0.as_ref()?;
+        let root = document::read(&origin.text).ok()?.into_iter().nth(origin.document)?;
+        match origin.item {
+            None => Some(root),
+            Some(item) => root.into_item("items", item),
         }
     }
 }
 
-impl PartialEq for Places {
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Source(a text)" } else { "Source(no text)" })
+    }
+}
+
+impl PartialEq for Source {
     fn eq(&self, _: &Self) -> bool {
         true
+    }
+}
+
+/// Finds the places of fields.
+pub(crate) trait Places {
+    /// The place of the field, else of the nearest thing around it that was written.
+    fn find(&self, path: &Path<'_>) -> Option<Position>;
+}
+
+impl Places for Node<'_> {
+    fn find(&self, path: &Path<'_>) -> Option<Position> {
+        path.find(self)
+    }
+}
+
+/// The places in a text, which is read again when the first is asked for: most objects have no faults.
+pub(crate) struct InText<'a> {
+    source: &'a Source,
+    tree: OnceCell<Option<Node<'a>>>,
+}
+
+impl<'a> InText<'a> {
+    pub(crate) fn of(source: &'a Source) -> Self {
+        Self { source, tree: OnceCell::new() }
+    }
+}
+
+impl Places for InText<'_> {
+    fn find(&self, path: &Path<'_>) -> Option<Position> {
+        path.find(self.tree.get_or_init(|| self.source.tree()).as_ref()?)
     }
 }
 
@@ -138,22 +235,34 @@ mod tests {
     fn a_path_reads_as_kubernetes_writes_it() {
         let spec = Path::new("spec");
         assert_eq!(
-            spec.field("containers").index(2).field("name").as_str(),
+            spec.field("containers").index(2).field("name").to_string(),
             "spec.containers[2].name"
         );
         assert_eq!(
-            Path::new("metadata").field("labels").key("a.b/c").as_str(),
+            Path::ROOT.field("metadata").field("labels").key("a.b/c").to_string(),
             "metadata.labels[a.b/c]"
         );
+        assert_eq!(Path::ROOT.to_string(), "");
     }
 
     #[test]
     fn what_is_not_written_stands_where_its_parent_stands() {
-        let at = Position { line: 3, column: 5 };
-        let mut places = Places::default();
-        places.record(&Path::new("metadata").field("labels"), Some(at));
-        assert_eq!(places.find(&Path::new("metadata").field("labels").key("a.b.c/d")), Some(at));
+        let source = Source::new("metadata:\n  labels: {a.b.c/d: x}\n", 0, None);
+        let places = InText::of(&source);
+        let labels = Path::new("metadata");
+        let labels = labels.field("labels");
+        let at = |line, column| Some(Position { line, column });
+        assert_eq!(places.find(&labels), at(2, 3));
+        assert_eq!(places.find(&labels.key("a.b.c/d")), at(2, 12));
+        assert_eq!(places.find(&labels.key("other").field("x")), at(2, 3));
         assert_eq!(places.find(&Path::new("spec")), None);
+    }
+
+    #[test]
+    fn an_item_of_a_list_is_found_in_the_list() {
+        let source = Source::new("a: 1\n---\nitems:\n- a: 1\n- a: 2\n", 1, Some(1));
+        let found = InText::of(&source).find(&Path::new("a"));
+        assert_eq!(found, Some(Position { line: 5, column: 3 }));
     }
 
     #[test]

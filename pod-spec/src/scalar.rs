@@ -3,23 +3,25 @@
 //! Kubernetes turns YAML into JSON with `sigs.k8s.io/yaml`, which follows YAML 1.1: `yes`, `on` and `y` are booleans,
 //! `0644` is octal, `1_000` is a number.
 
+use std::borrow::Cow;
+
 use crate::document::{Number, Value};
 
 /// What an unquoted scalar stands for.
-pub(crate) fn resolve(text: &str) -> Value {
-    match text {
+pub(crate) fn resolve(text: Cow<'_, str>) -> Value<'_> {
+    match &*text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            return Value::Bool(true, text.to_owned());
+            return Value::Bool(true, text);
         }
         "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            return Value::Bool(false, text.to_owned());
+            return Value::Bool(false, text);
         }
         _ => {}
     }
-    match number(text) {
-        Some(number) => Value::Number(number, text.to_owned()),
-        None => Value::Text(text.to_owned()),
+    match number(&text) {
+        Some(number) => Value::Number(number, text),
+        None => Value::Text(text),
     }
 }
 
@@ -88,9 +90,9 @@ mod tests {
 
     #[test]
     fn scalars_are_what_kubernetes_takes_them_for() {
-        let int = |i, t: &str| Value::Number(Number::Int(i), t.to_owned());
-        let float = |f, t: &str| Value::Number(Number::Float(f), t.to_owned());
-        let text = |t: &str| Value::Text(t.to_owned());
+        let int = |i, t: &str| Value::Number(Number::Int(i), t.to_owned().into());
+        let float = |f, t: &str| Value::Number(Number::Float(f), t.to_owned().into());
+        let text = |t: &str| Value::Text(t.to_owned().into());
         let cases = [
             ("", Value::Null),
             ("~", Value::Null),
@@ -120,7 +122,7 @@ mod tests {
             ("2026-01-02", text("2026-01-02")),
         ];
         for (input, want) in cases {
-            assert_eq!(resolve(input), want, "{input}");
+            assert_eq!(resolve(input.into()), want, "{input}");
         }
     }
 }

@@ -1,21 +1,26 @@
 //! The status of a pod, in the shapes of the Kubernetes v1 API.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-use crate::Time;
+use crate::schema::{object, words};
+use crate::types::ResourceRequirements;
+use crate::{Quantity, Time};
 
-/// Where a pod is in its life (`status.phase`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum PodPhase {
-    /// Not every container has started yet.
-    #[default]
-    Pending,
-    /// At least one container runs, or will be started again.
-    Running,
-    /// Every main container ended with exit code 0 and none will be started again.
-    Succeeded,
-    /// Every main container ended, at least one of them with another exit code.
-    Failed,
+words! {
+    /// Where a pod is in its life.
+    pub enum PodPhase {
+        /// Not every container has started yet.
+        #[default]
+        Pending = "Pending",
+        /// At least one container runs, or will be started again.
+        Running = "Running",
+        /// Every main container ended with exit code 0 and none will be started again.
+        Succeeded = "Succeeded",
+        /// Every main container ended, at least one of them with another exit code.
+        Failed = "Failed",
+        /// Nobody can tell. Kubernetes no longer says so.
+        Unknown = "Unknown",
+    }
 }
 
 impl PodPhase {
@@ -23,164 +28,165 @@ impl PodPhase {
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed)
     }
+}
 
-    /// The word the API uses.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "Pending",
-            Self::Running => "Running",
-            Self::Succeeded => "Succeeded",
-            Self::Failed => "Failed",
-        }
+words! {
+    /// How the pod's requests and limits rank it.
+    pub enum QosClass {
+        /// Every container has cpu and memory limits, and requests equal to them.
+        Guaranteed = "Guaranteed",
+        /// Something is requested or limited.
+        Burstable = "Burstable",
+        /// Nothing is requested or limited.
+        #[default]
+        BestEffort = "BestEffort",
     }
 }
 
-/// How the pod's requests and limits rank it (`status.qosClass`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum QosClass {
-    /// Every container has cpu and memory limits, and requests equal to them.
-    Guaranteed,
-    /// Something is requested or limited.
-    Burstable,
-    /// Nothing is requested or limited.
-    #[default]
-    BestEffort,
+object! {
+    /// What has become of a pod.
+    pub struct PodStatus: "v1.PodStatus" {
+        /// The `metadata.generation` this status speaks of.
+        "observedGeneration" observed_generation: Option<i64>,
+        /// Where the pod is in its life.
+        "phase" phase: PodPhase,
+        /// The latest observations, one of each type.
+        "conditions" conditions: Vec<PodCondition>,
+        /// Why the pod is in this phase, for people.
+        "message" message: Option<String>,
+        /// Why the pod is in this phase, in one CamelCase word.
+        "reason" reason: Option<String>,
+        /// The node whose pods are being pushed away for this one.
+        "nominatedNodeName" nominated_node_name: Option<String>,
+        /// The address of the machine.
+        "hostIP" host_ip: Option<String>,
+        /// The addresses of the machine, `hostIP` first.
+        "hostIPs" host_ips: Vec<HostIp>,
+        /// The pod's own address.
+        "podIP" pod_ip: Option<String>,
+        /// The pod's own addresses, `podIP` first.
+        "podIPs" pod_ips: Vec<PodIp>,
+        /// When the pod was taken on, before anything was prepared.
+        "startTime" start_time: Option<Time>,
+        /// One for each init container, sidecars among them, in the order of the spec.
+        "initContainerStatuses" init_container_statuses: Vec<ContainerStatus>,
+        /// One for each main container, in the order of the spec.
+        "containerStatuses" container_statuses: Vec<ContainerStatus>,
+        /// The pod's rank by requests and limits.
+        "qosClass" qos_class: Option<QosClass>,
+        /// One for each ephemeral container, in the order of the spec.
+        "ephemeralContainerStatuses" ephemeral_container_statuses: Vec<ContainerStatus>,
+        /// Once how far a change of resources had come; now conditions say so.
+        "resize" resize: Option<String>,
+        /// What the pod's resource claims are bound to.
+        "resourceClaimStatuses" resource_claim_statuses: Vec<PodResourceClaimStatus>,
+        /// The claim that was made for devices asked for as resources.
+        "extendedResourceClaimStatus" extended_resource_claim_status: Option<PodExtendedResourceClaimStatus>,
+        /// What claims have taken of the node's cpu, memory and the like.
+        "nodeAllocatableResourceClaimStatuses"
+            node_allocatable_resource_claim_statuses: Vec<NodeAllocatableResourceClaimStatus>,
+        /// What the node has set aside for the pod as a whole.
+        "allocatedResources" allocated_resources: BTreeMap<String, Quantity>,
+        /// What holds for the pod as a whole.
+        "resources" resources: Option<ResourceRequirements>,
+    }
 }
 
-/// A pod's status (`v1.PodStatus`).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PodStatus {
-    /// The `metadata.generation` this status speaks of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// Where the pod is in its life.
-    pub phase: PodPhase,
-    /// The latest observations, one of each type.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub conditions: Vec<PodCondition>,
-    /// Why the pod is in this phase, for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// Why the pod is in this phase, in one CamelCase word.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The address of this machine.
-    #[serde(rename = "hostIP", skip_serializing_if = "Option::is_none")]
-    pub host_ip: Option<String>,
-    /// The addresses of this machine, `host_ip` first.
-    #[serde(rename = "hostIPs", skip_serializing_if = "Vec::is_empty")]
-    pub host_ips: Vec<HostIp>,
-    /// The pod's own address.
-    #[serde(rename = "podIP", skip_serializing_if = "Option::is_none")]
-    pub pod_ip: Option<String>,
-    /// The pod's own addresses, `pod_ip` first.
-    #[serde(rename = "podIPs", skip_serializing_if = "Vec::is_empty")]
-    pub pod_ips: Vec<PodIp>,
-    /// When the pod was taken on, before anything was prepared.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub start_time: Option<Time>,
-    /// One for each init container, sidecars among them, in the order of the spec.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub init_container_statuses: Vec<ContainerStatus>,
-    /// One for each main container, in the order of the spec.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub container_statuses: Vec<ContainerStatus>,
-    /// The pod's rank by requests and limits.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub qos_class: Option<QosClass>,
+object! {
+    /// One address of the machine.
+    pub struct HostIp: "v1.HostIP" {
+        /// The address.
+        "ip" ip: String => required,
+    }
 }
 
-/// One address of the machine (`v1.HostIP`).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct HostIp {
-    /// The address.
-    pub ip: String,
+object! {
+    /// One address of the pod.
+    pub struct PodIp: "v1.PodIP" {
+        /// The address.
+        "ip" ip: String => required,
+    }
 }
 
-/// One address of the pod (`v1.PodIP`).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct PodIp {
-    /// The address.
-    pub ip: String,
+words! {
+    /// The value of a condition.
+    pub enum ConditionStatus {
+        /// It holds.
+        True = "True",
+        /// It does not hold.
+        False = "False",
+        /// Nobody can tell.
+        #[default]
+        Unknown = "Unknown",
+    }
 }
 
-/// The value of a condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum ConditionStatus {
-    /// It holds.
-    True,
-    /// It does not hold.
-    False,
-    /// Nobody can tell.
-    #[default]
-    Unknown,
+object! {
+    /// One observation about a pod.
+    pub struct PodCondition: "v1.PodCondition" {
+        /// What is observed: `PodScheduled`, `PodReadyToStartContainers`, `Initialized`, `ContainersReady`, `Ready`.
+        "type" kind: String => required,
+        /// The `metadata.generation` this condition speaks of.
+        "observedGeneration" observed_generation: Option<i64>,
+        /// Whether it holds.
+        "status" status: ConditionStatus => required,
+        /// When it was last looked at.
+        "lastProbeTime" last_probe_time: Option<Time>,
+        /// When `status` last changed.
+        "lastTransitionTime" last_transition_time: Option<Time>,
+        /// Why, in one CamelCase word.
+        "reason" reason: Option<String>,
+        /// Why, for people.
+        "message" message: Option<String>,
+    }
 }
 
-/// One observation about a pod (`v1.PodCondition`).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PodCondition {
-    /// What is observed: `PodScheduled`, `PodReadyToStartContainers`, `Initialized`, `ContainersReady`, `Ready`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Whether it holds.
-    pub status: ConditionStatus,
-    /// When `status` last changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_transition_time: Option<Time>,
-    /// Why, in one CamelCase word.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Why, for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// The `metadata.generation` this condition speaks of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
+object! {
+    /// What one container is doing.
+    pub struct ContainerStatus: "v1.ContainerStatus" {
+        /// The container's name.
+        "name" name: String => required,
+        /// What it does now.
+        "state" state: ContainerState,
+        /// How it ended the last time.
+        "lastState" last_state: ContainerState,
+        /// Whether it passes its readiness probe, or needs none.
+        "ready" ready: bool => required,
+        /// How often it has been started again. It never falls.
+        "restartCount" restart_count: u32 => required,
+        /// The image as asked for.
+        "image" image: String => required,
+        /// The image as found.
+        "imageID" image_id: String => required,
+        /// `pod://<id>` of the running or last instance.
+        "containerID" container_id: Option<String>,
+        /// Whether it has passed its startup probe, or runs and needs none.
+        "started" started: Option<bool>,
+        /// What the node has set aside for it.
+        "allocatedResources" allocated_resources: BTreeMap<String, Quantity>,
+        /// What holds for it.
+        "resources" resources: Option<ResourceRequirements>,
+        /// The volumes it sees.
+        "volumeMounts" volume_mounts: Vec<VolumeMountStatus>,
+        /// Who its first process is.
+        "user" user: Option<ContainerUser>,
+        /// How well its devices are.
+        "allocatedResourcesStatus" allocated_resources_status: Vec<ResourceStatus>,
+        /// The signal that asks it to end.
+        "stopSignal" stop_signal: Option<String>,
+    }
 }
 
-/// What one container is doing (`v1.ContainerStatus`).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContainerStatus {
-    /// The container's name.
-    pub name: String,
-    /// What it does now.
-    pub state: ContainerState,
-    /// How it ended the last time.
-    #[serde(skip_serializing_if = "ContainerState::is_empty")]
-    pub last_state: ContainerState,
-    /// Whether it passes its readiness probe, or needs none.
-    pub ready: bool,
-    /// How often it has been started again. It never falls.
-    pub restart_count: u32,
-    /// The image as asked for.
-    pub image: String,
-    /// The image as found.
-    #[serde(rename = "imageID")]
-    pub image_id: String,
-    /// `pod://<id>` of the running or last instance.
-    #[serde(rename = "containerID", skip_serializing_if = "Option::is_none")]
-    pub container_id: Option<String>,
-    /// Whether it has passed its startup probe, or runs and needs none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub started: Option<bool>,
-}
-
-/// At most one of the three is set; none means waiting (`v1.ContainerState`).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContainerState {
-    /// Not started, for the reason within.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<ContainerStateWaiting>,
-    /// It runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub running: Option<ContainerStateRunning>,
-    /// It has ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub terminated: Option<ContainerStateTerminated>,
+object! {
+    /// At most one of the three is set; none means waiting.
+    pub struct ContainerState: "v1.ContainerState" {
+        /// Not started, for the reason within.
+        "waiting" waiting: Option<ContainerStateWaiting>,
+        /// It runs.
+        "running" running: Option<ContainerStateRunning>,
+        /// It has ended.
+        "terminated" terminated: Option<ContainerStateTerminated>,
+    }
 }
 
 impl ContainerState {
@@ -190,49 +196,158 @@ impl ContainerState {
     }
 }
 
-/// Why a container has not started (`v1.ContainerStateWaiting`).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ContainerStateWaiting {
-    /// In one CamelCase word: `ContainerCreating`, `PodInitializing`, `CrashLoopBackOff`, …
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// For people.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+object! {
+    /// Why a container has not started.
+    pub struct ContainerStateWaiting: "v1.ContainerStateWaiting" {
+        /// In one CamelCase word: `ContainerCreating`, `PodInitializing`, `CrashLoopBackOff`, …
+        "reason" reason: Option<String>,
+        /// For people.
+        "message" message: Option<String>,
+    }
 }
 
-/// Since when a container runs (`v1.ContainerStateRunning`).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContainerStateRunning {
-    /// When its program was started.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<Time>,
+object! {
+    /// Since when a container runs.
+    pub struct ContainerStateRunning: "v1.ContainerStateRunning" {
+        /// When its program was started.
+        "startedAt" started_at: Option<Time>,
+    }
 }
 
-/// How a container ended (`v1.ContainerStateTerminated`).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ContainerStateTerminated {
-    /// The exit code; 128 + the signal's number when a signal ended it.
-    pub exit_code: i32,
-    /// The signal that ended it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub signal: Option<i32>,
-    /// `Completed`, `Error`, `OOMKilled`, `StartError`, …
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// For people.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// When its program was started.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<Time>,
-    /// When it ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Time>,
-    /// `pod://<id>`.
-    #[serde(rename = "containerID", skip_serializing_if = "Option::is_none")]
-    pub container_id: Option<String>,
+object! {
+    /// How a container ended.
+    pub struct ContainerStateTerminated: "v1.ContainerStateTerminated" {
+        /// The exit code; 128 + the signal's number when a signal ended it.
+        "exitCode" exit_code: i32 => required,
+        /// The signal that ended it.
+        "signal" signal: Option<i32>,
+        /// `Completed`, `Error`, `OOMKilled`, `StartError`, …
+        "reason" reason: Option<String>,
+        /// For people.
+        "message" message: Option<String>,
+        /// When its program was started.
+        "startedAt" started_at: Option<Time>,
+        /// When it ended.
+        "finishedAt" finished_at: Option<Time>,
+        /// `pod://<id>`.
+        "containerID" container_id: Option<String>,
+    }
+}
+
+object! {
+    /// A volume that a container sees.
+    pub struct VolumeMountStatus: "v1.VolumeMountStatus" {
+        /// The volume's name.
+        "name" name: String => required,
+        /// The path in the container.
+        "mountPath" mount_path: String => required,
+        /// Whether it cannot be written there.
+        "readOnly" read_only: Option<bool>,
+        /// Whether what is mounted within it cannot be written either: `Disabled` or `Enabled`.
+        "recursiveReadOnly" recursive_read_only: Option<String>,
+        /// What there is to say of the volume.
+        "volumeStatus" volume_status: Option<VolumeStatus>,
+    }
+}
+
+object! {
+    /// What there is to say of a volume.
+    pub struct VolumeStatus: "v1.VolumeStatus" {
+        /// Of an image.
+        "image" image: Option<ImageVolumeStatus>,
+    }
+}
+
+object! {
+    /// The image of a volume.
+    pub struct ImageVolumeStatus: "v1.ImageVolumeStatus" {
+        /// The image as found.
+        "imageRef" image_ref: String => required,
+    }
+}
+
+object! {
+    /// Who a container's first process is.
+    pub struct ContainerUser: "v1.ContainerUser" {
+        /// On Linux.
+        "linux" linux: Option<LinuxContainerUser>,
+    }
+}
+
+object! {
+    /// Who a container's first process is, on Linux.
+    pub struct LinuxContainerUser: "v1.LinuxContainerUser" {
+        /// The user.
+        "uid" uid: i64 => required,
+        /// The group.
+        "gid" gid: i64 => required,
+        /// Its further groups.
+        "supplementalGroups" supplemental_groups: Vec<i64>,
+    }
+}
+
+object! {
+    /// How well the devices of one resource are.
+    pub struct ResourceStatus: "v1.ResourceStatus" {
+        /// The resource.
+        "name" name: String => required,
+        /// Each device.
+        "resources" resources: Vec<ResourceHealth>,
+    }
+}
+
+object! {
+    /// How well a device is.
+    pub struct ResourceHealth: "v1.ResourceHealth" {
+        /// The device.
+        "resourceID" resource_id: String => required,
+        /// `Healthy`, `Unhealthy` or `Unknown`.
+        "health" health: Option<String>,
+        /// Why, for people.
+        "message" message: Option<String>,
+    }
+}
+
+object! {
+    /// What a resource claim of the pod is bound to.
+    pub struct PodResourceClaimStatus: "v1.PodResourceClaimStatus" {
+        /// The name of the entry in the pod's `resourceClaims`.
+        "name" name: String => required,
+        /// The ResourceClaim.
+        "resourceClaimName" resource_claim_name: Option<String>,
+    }
+}
+
+object! {
+    /// The claim that was made for devices asked for as resources.
+    pub struct PodExtendedResourceClaimStatus: "v1.PodExtendedResourceClaimStatus" {
+        /// Which request is for which container's resource.
+        "requestMappings" request_mappings: Vec<ContainerExtendedResourceRequest> => required,
+        /// The ResourceClaim.
+        "resourceClaimName" resource_claim_name: String => required,
+    }
+}
+
+object! {
+    /// The request of a claim for one resource of one container.
+    pub struct ContainerExtendedResourceRequest: "v1.ContainerExtendedResourceRequest" {
+        /// The container.
+        "containerName" container_name: String => required,
+        /// The resource.
+        "resourceName" resource_name: String => required,
+        /// The request.
+        "requestName" request_name: String => required,
+    }
+}
+
+object! {
+    /// What one claim has taken of the node's cpu, memory and the like.
+    pub struct NodeAllocatableResourceClaimStatus: "v1.NodeAllocatableResourceClaimStatus" {
+        /// The ResourceClaim.
+        "resourceClaimName" resource_claim_name: String => required,
+        /// The containers that use it.
+        "containers" containers: Vec<String>,
+        /// How much.
+        "resources" resources: BTreeMap<String, Quantity> => required,
+    }
 }

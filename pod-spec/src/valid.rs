@@ -3,56 +3,33 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::defaults::{self, Defaults as _};
 use crate::fault::Faults;
-use crate::path::Path;
+use crate::names::rule;
+use crate::path::{InText, Path};
 use crate::status::QosClass;
 use crate::types::{ObjectMeta, Pod, PodSpec};
-use crate::validate::{Check, name};
-use crate::{Time, defaults, qos, validate};
+use crate::validate::{Check, Validate as _};
+use crate::{Time, qos};
 
-/// A field that was accepted although it makes sense in a cluster only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Notice {
-    /// The field: `spec.nodeSelector`.
-    pub path: String,
-    /// What becomes of it: a fragment that follows the path after a colon.
-    pub text: String,
-}
-
-impl std::fmt::Display for Notice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.path, self.text)
-    }
-}
-
-/// A pod that can be run: nothing in it is wrong or unsupported, and every default is filled in.
+/// A pod that Kubernetes would take: nothing in it is wrong, and every default is filled in.
 ///
-/// Only [`Pod::validate`] makes one; reading one back validates it again. It is serialised as the Pod it holds,
-/// without the notices, which reading it back gives anew.
+/// Only [`Pod::validate`] makes one; reading one back validates it again. It is serialised as the Pod it holds. Whether
+/// this project can run it is another question: see [`supported`](Self::supported).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValidPod {
     pod: Pod,
-    notices: Vec<Notice>,
 }
 
 impl Pod {
-    /// Checks the pod as the API server would, refuses what is not supported, and fills in the defaults.
-    ///
-    /// `status` and the fields of `metadata` that only a server sets are dropped, with a notice.
+    /// Fills in the defaults and checks the pod, both as the API server does.
     ///
     /// # Errors
     /// Every fault of the pod.
-    pub fn validate(self) -> Result<ValidPod, Faults> {
-        let mut pod = self;
-        let mut notices = Vec::new();
-        let faults = validate::check(&pod, &mut notices);
-        Faults::or(faults, ())?;
-        pod.other.remove("status");
-        for name in ObjectMeta::SERVER_SET {
-            pod.metadata.other.remove(name);
-        }
-        defaults::fill(&mut pod);
-        Ok(ValidPod { pod, notices })
+    pub fn validate(mut self) -> Result<ValidPod, Faults> {
+        self.fill();
+        let faults = self.faults(&InText::of(&self.source));
+        Faults::or(faults, ValidPod { pod: self })
     }
 }
 
@@ -82,17 +59,14 @@ impl ValidPod {
         &self.pod.spec
     }
 
-    /// The fields that were accepted although they make sense in a cluster only.
-    pub fn notices(&self) -> &[Notice] {
-        &self.notices
-    }
-
     /// The pod's rank by its requests and limits.
     pub fn qos_class(&self) -> QosClass {
         qos::class(&self.pod.spec)
     }
 
     /// The pod as one that exists: with its id, the moment it was taken on, and another namespace if one is given.
+    ///
+    /// What only a server sets is dropped: the status, and in the metadata versions and deletion.
     ///
     /// # Errors
     /// When the id or the namespace is no DNS label: both become parts of paths.
@@ -103,17 +77,26 @@ impl ValidPod {
         namespace: Option<&str>,
     ) -> Result<Self, Faults> {
         let metadata = Path::new("metadata");
-        let mut check = Check::new(&self.pod.places);
-        check.name(&metadata.field("uid"), uid, name::label);
+        let places = InText::of(&self.pod.source);
+        let mut check = Check::new(&places);
+        check.name(&metadata.field("uid"), uid, rule::label);
         if let Some(namespace) = namespace {
-            check.name(&metadata.field("namespace"), namespace, name::label);
+            check.name(&metadata.field("namespace"), namespace, rule::label);
         }
-        Faults::or(check.faults, ())?;
-        self.pod.metadata.uid = Some(uid.to_owned());
-        self.pod.metadata.creation_timestamp = Some(created);
-        if let Some(namespace) = namespace {
-            self.pod.metadata.namespace = Some(namespace.to_owned());
-        }
+        Faults::or(std::mem::take(&mut check.faults), ())?;
+        self.pod.status = None;
+        self.pod.metadata = ObjectMeta {
+            uid: Some(uid.to_owned()),
+            creation_timestamp: Some(created),
+            namespace: namespace.map(str::to_owned).or(self.pod.metadata.namespace),
+            generation: None,
+            resource_version: None,
+            self_link: None,
+            deletion_timestamp: None,
+            deletion_grace_period_seconds: None,
+            managed_fields: Vec::new(),
+            ..self.pod.metadata
+        };
         Ok(self)
     }
 }

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use crate::decode::Cx;
 use crate::document::{self, Value};
+use crate::path::Path;
 use crate::scalar;
 use crate::types::Pod;
 
@@ -49,7 +50,7 @@ fn quote_ambiguous(mut yaml: String) -> String {
     let bare = document::bare_scalars(&yaml);
     // From the end, so that what is still to come keeps its place.
     for (start, text) in bare.into_iter().rev() {
-        if !matches!(scalar::resolve(&text), Value::Text(_)) && is_text(&text) {
+        if !matches!(scalar::resolve(text.as_str().into()), Value::Text(_)) && is_text(&text) {
             yaml.insert(start + text.len(), '"');
             yaml.insert(start, '"');
         }
@@ -60,7 +61,9 @@ fn quote_ambiguous(mut yaml: String) -> String {
 /// Whether the text says what was to be written. serde_yaml leaves U+2028 and the like bare, where they are line breaks.
 fn reads_back(yaml: &str, json: &Json) -> bool {
     match document::read(yaml) {
-        Ok(documents) => documents.first().is_some_and(|node| Cx::default().json(node) == *json),
+        Ok(documents) => {
+            documents.first().is_some_and(|node| Cx::default().json(node, &Path::ROOT) == *json)
+        }
         Err(_) => false,
     }
 }
@@ -93,7 +96,7 @@ mod tests {
                 quote_ambiguous(serde_yaml::to_string(&Json::from(vec![text, "é", text])).unwrap());
             let node = document::read(&yaml).unwrap().remove(0);
             let Value::List(items) = node.value else { panic!("{yaml}") };
-            assert_eq!(items[2].value, Value::Text(text.to_owned()), "{yaml}");
+            assert_eq!(items[2].value, Value::Text(text.into()), "{yaml}");
         }
         let numbers = serde_yaml::to_string(&serde_json::json!([5, true, 0.5, null])).unwrap();
         assert_eq!(quote_ambiguous(numbers.clone()), numbers);
@@ -119,7 +122,11 @@ mod tests {
                 let mut pod = Pod::default();
                 pod.metadata.annotations.insert("a".to_owned(), text);
                 let yaml = pod.to_yaml().unwrap();
-                let back = Pod::decode(&document::read(&yaml).unwrap()[0], &mut Cx::default());
+                let back = Pod::decode(
+                    &document::read(&yaml).unwrap()[0],
+                    &Path::ROOT,
+                    &mut Cx::default(),
+                );
                 assert_eq!(back.metadata.annotations, pod.metadata.annotations, "{yaml}");
             }
         }

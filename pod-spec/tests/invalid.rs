@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use pod_spec::{FaultKind, Faults, Pod};
+use pod_spec::{Admitted, FaultKind, Faults, Pod};
 
 fn faults(text: &str) -> Faults {
-    match Pod::from_yaml(text).and_then(Pod::validate) {
+    match Admitted::from_yaml(text) {
         Ok(pod) => panic!("taken: {pod:?}"),
         Err(faults) => faults,
     }
@@ -35,10 +35,7 @@ fn lines(text: &str) -> Vec<String> {
 #[test]
 fn real_manifests_are_refused_for_what_is_not_there_yet() {
     let cases = [
-        (
-            "nginx-deployment.yaml",
-            "line 2: kind: this is of kind `Deployment`, and only a Pod is taken so far",
-        ),
+        ("nginx-deployment.yaml", "line 2: kind: `Deployment` is not read here, only Pod"),
         (
             "javaweb-2.yaml",
             "line 22: spec.containers[0].ports[0].hostPort: `8001` is not supported yet: needs the pod network, which \
@@ -65,21 +62,21 @@ fn what_is_no_pod_is_one_clear_fault() {
         ),
         (
             "a: b",
-            "line 1: kind: `apiVersion` and `kind` are missing: a Pod begins with `apiVersion: v1` and `kind: Pod`",
+            "line 1: kind: `apiVersion` and `kind` are missing: a manifest begins with `apiVersion: v1` and `kind: Pod`",
         ),
         (
             "apiVersion: v1\nspce: {}",
-            "line 1: kind: `kind` is missing: a Pod begins with `apiVersion: v1` and `kind: Pod`",
+            "line 1: kind: `kind` is missing: a manifest begins with `apiVersion: v1` and `kind: Pod`",
         ),
         (
             "apiVersion: v1\nkind: pod",
-            "line 2: kind: this is of kind `pod`, and only a Pod is taken so far, did you mean `Pod`?",
+            "line 2: kind: `pod` is not read here, only Pod, did you mean `Pod`?",
         ),
         (
             "kind: Service\napiVersion: v1\nnonsense: 1",
-            "line 1: kind: this is of kind `Service`, and only a Pod is taken so far",
+            "line 1: kind: `Service` is not read here, only Pod",
         ),
-        ("kind: Pod", "line 1: apiVersion: missing: a Pod begins with `apiVersion: v1`"),
+        ("kind: Pod", "line 1: apiVersion: missing: it is `v1` for a Pod"),
         (
             "apiVersion: apps/v1\nkind: Pod",
             "line 1: apiVersion: `apps/v1` has no Pod: it is in `v1`",
@@ -89,7 +86,7 @@ fn what_is_no_pod_is_one_clear_fault() {
     for (text, want) in cases {
         let faults = faults(text);
         assert_eq!(faults.to_string(), want, "{text:?}");
-        assert_eq!(faults.iter().next().map(|f| f.kind), Some(FaultKind::NotAPod));
+        assert_eq!(faults.iter().next().map(|f| f.kind), Some(FaultKind::WrongKind));
     }
 }
 
@@ -144,7 +141,7 @@ spec:
         "line 20: spec.containers[1].livenessProbe: not supported yet: probes are not honoured yet",
         "line 23: spec.containers[1].volumeMounts[0].mountPath: `/a:b` must not contain `:`",
         "line 26: spec.volumes[0].configMap: not supported yet: there are no ConfigMaps yet",
-        "line 27: spec.volumes[1].hostPath: the volume is already of the kind `emptyDir`",
+        "line 27: spec.volumes[1].hostPath: it is already of the kind `emptyDir`",
     ];
     assert_eq!(lines(text), want);
 }

@@ -67,14 +67,20 @@ fn everything_that_is_honoured_is_read() {
     assert_eq!(web.image_pull_policy, Some(ImagePullPolicy::Never));
     assert_eq!(web.resources.requests["cpu"].milli_value(), 250);
     assert_eq!(web.resources.limits["memory"].value(), 128 << 20);
-    assert!(matches!(&spec.volumes[0].source, VolumeSource::EmptyDir(dir) if !dir.is_memory()));
-    assert!(matches!(&spec.volumes[1].source, VolumeSource::EmptyDir(dir) if dir.is_memory()));
+    assert!(
+        matches!(&spec.volumes[0].source, Some(VolumeSource::EmptyDir(dir)) if !dir.is_memory())
+    );
+    assert!(
+        matches!(&spec.volumes[1].source, Some(VolumeSource::EmptyDir(dir)) if dir.is_memory())
+    );
     assert_eq!(valid.qos_class(), QosClass::Burstable);
-    let notices: Vec<_> = valid.notices().iter().map(|n| n.path.as_str()).collect();
+    let notices = valid.supported().unwrap();
+    let notices: Vec<_> = notices.iter().map(|n| n.path.as_str()).collect();
     assert_eq!(notices, ["spec.nodeSelector", "spec.tolerations", "status"]);
     // What needs a cluster is kept, what a server sets is not.
-    assert!(spec.other.get("nodeSelector").is_some());
-    assert!(valid.pod().other.is_empty());
+    assert_eq!(spec.node_selector.len(), 1);
+    let taken_on = valid.with_identity("a", Time::default(), None).unwrap();
+    assert_eq!(taken_on.pod().status, None);
 }
 
 #[test]
@@ -105,7 +111,7 @@ spec:
     assert_eq!(valid.pod().to_yaml().unwrap(), want);
     assert_eq!(valid.spec().containers[0].ports[0].protocol, Some(Protocol::Tcp));
     assert_eq!(valid.qos_class(), QosClass::BestEffort);
-    assert_eq!(valid.notices(), []);
+    assert_eq!(valid.supported(), Ok(Vec::new()));
 }
 
 #[test]

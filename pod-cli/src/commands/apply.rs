@@ -1,6 +1,6 @@
 //! `pod apply`: runs a pod in the background.
 
-use pod_runtime::{Obstacle, PodHandle, Runtime, RuntimeError, ValidPod};
+use pod_runtime::{Admitted, Obstacle, PodHandle, Runtime, RuntimeError, ValidPod};
 
 use crate::args::{Apply, Globals};
 use crate::error::CliError;
@@ -9,8 +9,8 @@ use crate::progress::Progress;
 use crate::{event_loop, exit, manifest, output};
 
 pub fn run(globals: &Globals, args: &Apply) -> Result<u8, CliError> {
-    let pod = manifest::load(&args.filename, globals)?;
-    manifest::notice(&pod);
+    let Admitted { pod, notices } = manifest::load(&args.filename, globals)?;
+    manifest::notice(&notices);
     let runtime = globals.runtime()?;
     event_loop::block_on(apply(&runtime, pod))
 }

@@ -10,7 +10,7 @@ use crate::{event_loop, manifest, output, resource};
 pub fn run(globals: &Globals, args: &Delete) -> Result<u8, CliError> {
     let (namespace, names) = match &args.filename {
         Some(file) => {
-            let pod = manifest::load(file, globals)?;
+            let pod = manifest::load(file, globals)?.pod;
             (pod.namespace().to_owned(), vec![pod.name().to_owned()])
         }
         None => (globals.namespace().to_owned(), resource::targets(&args.targets)?.names),

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use pod_images::{PullOptions, PullPolicy, Reference};
 use pod_runtime::{
-    Blocked, Changes, LogLine, LogOptions, Obstacle, OutputStream, PodHandle, PodPhase, PodStatus,
-    Runtime, RuntimeError, ValidPod,
+    Admitted, Blocked, Changes, LogLine, LogOptions, Obstacle, OutputStream, PodHandle, PodPhase,
+    PodStatus, Runtime, RuntimeError, ValidPod,
 };
 use pod_spec::{Container, ImagePullPolicy};
 use tokio::task::JoinSet;
@@ -22,8 +22,8 @@ const INTERRUPTED: u8 = 130;
 const MAX_LINE: usize = 256 << 10;
 
 pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
-    let pod = manifest::load(&args.filename, globals)?;
-    manifest::notice(&pod);
+    let Admitted { pod, notices } = manifest::load(&args.filename, globals)?;
+    manifest::notice(&notices);
     let runtime = globals.runtime()?;
     event_loop::block_on(up(&runtime, pod, args.keep))
 }

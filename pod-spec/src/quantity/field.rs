@@ -1,24 +1,28 @@
 //! Quantities in a manifest.
 
 use super::{ParseQuantityError, Quantity};
-use crate::decode::{Cx, Decode};
+use crate::decode::{Cx, Decode, value_at};
 use crate::document::{Node, Number, Value};
 use crate::fault::FaultKind;
+use crate::path::Path;
+use crate::schema::Type;
 
 impl Decode for Quantity {
+    const TYPE: Type = Type::Quantity;
+
     /// Kubernetes reads the number of the JSON, so `0x10` is 16, and a text with spaces around it.
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
+    fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self {
         let text = match &node.value {
             Value::Text(text) => text.trim_matches(' ').to_owned(),
             Value::Number(Number::Int(value), _) => value.to_string(),
             Value::Number(Number::Float(value), _) if value.is_finite() => json(*value),
             _ => {
-                cx.wrong_type(node, "a quantity such as `500m` or `128Mi`", None);
+                cx.wrong_type(node, at, "a quantity such as `500m` or `128Mi`", None);
                 return Self::default();
             }
         };
         text.parse().unwrap_or_else(|error: ParseQuantityError| {
-            cx.fault_with(node.at, FaultKind::Invalid, error.to_string(), meant(&text));
+            cx.fault_with(&value_at(node, at), FaultKind::Invalid, error.to_string(), meant(&text));
             Self::default()
         })
     }
@@ -62,7 +66,8 @@ mod tests {
 
     fn decode(text: &str) -> Result<String, String> {
         let mut cx = Cx::default();
-        let quantity = Quantity::decode(&document::read(text).unwrap().remove(0), &mut cx);
+        let quantity =
+            Quantity::decode(&document::read(text).unwrap().remove(0), &Path::ROOT, &mut cx);
         match cx.faults.first() {
             None => Ok(quantity.to_string()),
             Some(fault) => Err(fault.to_string()),

@@ -1,11 +1,11 @@
 //! The environment of a container.
 
-use crate::decode::AnyMap;
+use crate::Quantity;
 use crate::schema::object;
 
 object! {
-    /// A variable of the environment (`v1.EnvVar`).
-    pub struct EnvVar {
+    /// A variable of the environment.
+    pub struct EnvVar: "v1.EnvVar" {
         /// The name: printable ASCII without `=`.
         "name" name: String => required,
         /// The value, in which `$(NAME)` stands for an earlier variable.
@@ -13,32 +13,114 @@ object! {
         /// Where the value comes from instead.
         "valueFrom" value_from: Option<EnvVarSource>,
     }
-    others {}
 }
 
 object! {
-    /// Where the value of a variable comes from (`v1.EnvVarSource`). Exactly one field is set.
-    pub struct EnvVarSource {
+    /// Where the value of a variable comes from. Exactly one field is set.
+    pub struct EnvVarSource: "v1.EnvVarSource" {
         /// A field of the pod.
         "fieldRef" field_ref: Option<ObjectFieldSelector>,
-    }
-    others {
-        "configMapKeyRef": AnyMap => refused("there are no ConfigMaps yet"),
-        "fileKeyRef": AnyMap => refused("variables from files are not honoured yet"),
-        "resourceFieldRef": AnyMap => refused("variables from resources are not honoured yet"),
-        "secretKeyRef": AnyMap => refused("there are no Secrets yet"),
+        /// A resource of a container.
+        "resourceFieldRef" resource_field_ref: Option<ResourceFieldSelector>,
+        /// A key of a ConfigMap.
+        "configMapKeyRef" config_map_key_ref: Option<ConfigMapKeySelector>,
+        /// A key of a Secret.
+        "secretKeyRef" secret_key_ref: Option<SecretKeySelector>,
+        /// A key of a file in a volume.
+        "fileKeyRef" file_key_ref: Option<FileKeySelector>,
     }
 }
 
 object! {
-    /// A field of the pod (`v1.ObjectFieldSelector`).
-    pub struct ObjectFieldSelector {
-        /// `v1`, when given at all.
+    /// A field of the pod.
+    pub struct ObjectFieldSelector: "v1.ObjectFieldSelector" {
+        /// The version of the API that the path is of. `v1` when not given.
         "apiVersion" api_version: Option<String>,
         /// The path of the field.
         "fieldPath" field_path: String => required,
     }
-    others {}
+}
+
+object! {
+    /// A resource of a container.
+    pub struct ResourceFieldSelector: "v1.ResourceFieldSelector" {
+        /// The container: in a variable its own when absent, in a volume it must be given.
+        "containerName" container_name: Option<String>,
+        /// The resource: `limits.cpu`, `requests.memory` and the like.
+        "resource" resource: String => required,
+        /// What the amount is divided by. 1 when not given.
+        "divisor" divisor: Option<Quantity>,
+    }
+}
+
+object! {
+    /// A key of a ConfigMap.
+    pub struct ConfigMapKeySelector: "v1.ConfigMapKeySelector" {
+        /// The ConfigMap.
+        "name" name: String,
+        /// The key.
+        "key" key: String => required,
+        /// Whether it may be missing: then there is no such variable.
+        "optional" optional: Option<bool>,
+    }
+}
+
+object! {
+    /// A key of a Secret.
+    pub struct SecretKeySelector: "v1.SecretKeySelector" {
+        /// The Secret.
+        "name" name: String,
+        /// The key.
+        "key" key: String => required,
+        /// Whether it may be missing: then there is no such variable.
+        "optional" optional: Option<bool>,
+    }
+}
+
+object! {
+    /// A key of a file of variables in a volume of the pod.
+    pub struct FileKeySelector: "v1.FileKeySelector" {
+        /// The volume.
+        "volumeName" volume_name: String => required,
+        /// The file, relative to the volume.
+        "path" path: String => required,
+        /// The key in the file.
+        "key" key: String => required,
+        /// Whether it may be missing: then there is no such variable.
+        "optional" optional: Option<bool>,
+    }
+}
+
+object! {
+    /// A ConfigMap or Secret whose every key becomes a variable. Exactly one of the two is set.
+    pub struct EnvFromSource: "v1.EnvFromSource" {
+        /// What stands before each key in the name of its variable.
+        "prefix" prefix: Option<String>,
+        /// A ConfigMap.
+        "configMapRef" config_map_ref: Option<ConfigMapEnvSource>,
+        /// A Secret.
+        "secretRef" secret_ref: Option<SecretEnvSource>,
+    }
+}
+
+object! {
+    /// A ConfigMap whose every key becomes a variable.
+    pub struct ConfigMapEnvSource: "v1.ConfigMapEnvSource" {
+        /// The ConfigMap.
+        "name" name: String,
+        /// Whether it may be missing.
+        "optional" optional: Option<bool>,
+    }
+}
+
+object! {
+    /// A Secret whose every key becomes a variable.
+    pub struct SecretEnvSource: "v1.SecretEnvSource" {
+        /// The Secret.
+        "name" name: String,
+        /// Whether it may be missing.
+        "optional" optional: Option<bool>,
+    }
 }
 
 impl ObjectFieldSelector {
@@ -66,13 +148,13 @@ pub enum FieldPath<'a> {
     NodeName,
     /// `spec.serviceAccountName`
     ServiceAccountName,
-    /// `status.hostIP`; refused until there is a pod network.
+    /// `status.hostIP`.
     HostIp,
-    /// `status.hostIPs`; refused until there is a pod network.
+    /// `status.hostIPs`.
     HostIps,
-    /// `status.podIP`; refused until there is a pod network.
+    /// `status.podIP`.
     PodIp,
-    /// `status.podIPs`; refused until there is a pod network.
+    /// `status.podIPs`.
     PodIps,
 }
 

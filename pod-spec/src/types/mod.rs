@@ -1,24 +1,27 @@
 //! The objects of the Pod API, under their names in Kubernetes.
 
+mod claim;
+mod config;
 mod container;
 mod env;
 mod meta;
 mod pod;
+mod probe;
+mod remote;
+mod scheduling;
 mod security;
 mod volume;
+mod workload;
 
-pub use container::{
-    Container, ContainerPort, ContainerRestartPolicy, ImagePullPolicy, Protocol,
-    ResourceRequirements, TerminationMessagePolicy,
-};
-pub use env::{EnvVar, EnvVarSource, FieldPath, ObjectFieldSelector};
-pub use meta::ObjectMeta;
-pub use pod::{DnsPolicy, HostAlias, OsName, Pod, PodOs, PodSpec, RestartPolicy};
-pub use security::{
-    AppArmorProfile, AppArmorProfileType, Capabilities, PodSecurityContext, ProcMountType,
-    SeccompProfile, SeccompProfileType, SecurityContext, SupplementalGroupsPolicy,
-};
-pub use volume::{
-    EmptyDirMedium, EmptyDirVolumeSource, HostPathType, HostPathVolumeSource, MountPropagation,
-    RecursiveReadOnly, Volume, VolumeMount, VolumeSource,
-};
+pub use claim::*;
+pub use config::*;
+pub use container::*;
+pub use env::*;
+pub use meta::*;
+pub use pod::*;
+pub use probe::*;
+pub use remote::*;
+pub use scheduling::*;
+pub use security::*;
+pub use volume::*;
+pub use workload::*;

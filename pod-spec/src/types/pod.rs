@@ -2,156 +2,114 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use super::{
+    Affinity, Container, EphemeralContainer, LocalObjectReference, ObjectMeta, PodReadinessGate,
+    PodResourceClaim, PodSchedulingGate, PodSchedulingGroup, PodSecurityContext, PreemptionPolicy,
+    ResourceRequirements, Toleration, TopologySpreadConstraint, Volume,
+};
+use crate::Quantity;
+use crate::schema::{kind, object, words};
+use crate::status::PodStatus;
 
-use super::{Container, ObjectMeta, PodSecurityContext, Volume};
-use crate::decode::{Any, AnyMap, Cx, Decode};
-use crate::document::{Node, Value};
-use crate::path::Places;
-use crate::schema::{OtherFields, Table, deserialize, object, other_field, typed_field, words};
-
-/// A Pod as it was written (`v1.Pod`): read, but neither checked nor filled up with defaults.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Pod {
-    /// `v1`.
-    pub api_version: String,
-    /// `Pod`.
-    pub kind: String,
-    /// Name, labels and the like.
-    pub metadata: ObjectMeta,
-    /// What to run.
-    pub spec: PodSpec,
-    /// The fields that are known by name only, as written.
-    #[serde(flatten)]
-    pub other: OtherFields,
-    /// Where each field was written.
-    #[serde(skip)]
-    pub(crate) places: Places,
-}
-
-impl Default for Pod {
-    fn default() -> Self {
-        Self {
-            api_version: "v1".to_owned(),
-            kind: "Pod".to_owned(),
-            metadata: ObjectMeta::default(),
-            spec: PodSpec::default(),
-            other: OtherFields::default(),
-            places: Places::default(),
-        }
+kind! {
+    /// A Pod as it was written: read, but neither checked nor filled up with defaults.
+    pub struct Pod: "v1" "Pod" {
+        /// Name, labels and the like.
+        "metadata" metadata: ObjectMeta,
+        /// What to run.
+        "spec" spec: PodSpec,
+        /// What has become of it.
+        "status" status: Option<PodStatus>,
     }
 }
-
-impl Decode for Pod {
-    const TABLE: Option<&'static Table> = Some(&Table {
-        fields: &[
-            typed_field!("apiVersion", String, required),
-            typed_field!("kind", String, required),
-            typed_field!("metadata", ObjectMeta, required),
-            typed_field!("spec", PodSpec, required),
-            other_field!(
-                "status",
-                AnyMap,
-                cluster_only("is not read from a manifest, and ignored here")
-            ),
-        ],
-    });
-
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
-        let mut out = Self::default();
-        let Some(table) = Self::TABLE else { return out };
-        let entries = cx.entries(node);
-        for entry in &entries {
-            let mark = cx.enter(entry);
-            match entry.key.as_str() {
-                _ if entry.value.is_null() && table.fields.iter().any(|f| f.name == entry.key) => {}
-                "apiVersion" => out.api_version = Decode::decode(&entry.value, cx),
-                "kind" => out.kind = Decode::decode(&entry.value, cx),
-                "metadata" => out.metadata = Decode::decode(&entry.value, cx),
-                "spec" => out.spec = Decode::decode(&entry.value, cx),
-                _ => table.other(entry, &mut out.other, cx),
-            }
-            cx.leave(mark);
-        }
-        if matches!(node.value, Value::Map(_)) {
-            cx.require(&entries, table);
-        }
-        out
-    }
-}
-
-deserialize!(Pod);
 
 object! {
-    /// What a pod runs, and how (`v1.PodSpec`).
-    pub struct PodSpec {
+    /// What a pod runs, and how.
+    pub struct PodSpec: "v1.PodSpec" {
         /// The volumes that its containers can mount.
         "volumes" volumes: Vec<Volume>,
         /// Run one after the other before the main containers; the sidecars among them stay.
         "initContainers" init_containers: Vec<Container>,
         /// The main containers; at least one.
         "containers" containers: Vec<Container> => required,
-        /// Whether an ended main container is started again. Validation fills in `Always`.
+        /// Containers that were added to the running pod to look at it. Not in a new pod.
+        "ephemeralContainers" ephemeral_containers: Vec<EphemeralContainer>,
+        /// Whether an ended main container is started again. `Always` when not given.
         "restartPolicy" restart_policy: Option<RestartPolicy>,
-        /// How long the containers have between SIGTERM and SIGKILL. Validation fills in 30.
+        /// Seconds that the containers have between SIGTERM and SIGKILL. 30 when not given.
         "terminationGracePeriodSeconds" termination_grace_period_seconds: Option<i64>,
-        /// How names are resolved. Validation fills in `ClusterFirst`, which without a cluster is `Default`.
-        "dnsPolicy" dns_policy: Option<DnsPolicy>
-            => refused("`None` needs dnsConfig; `ClusterFirstWithHostNet` needs hostNetwork",
-                except "ClusterFirst" "Default"),
-        /// The account whose name `spec.serviceAccountName` gives. Validation fills in `default`.
-        "serviceAccountName" service_account_name: Option<String>
-            => cluster_only("there are no service accounts here: the name is kept, no token is mounted",
-                except "" "default"),
-        /// The machine the pod is for.
-        "nodeName" node_name: Option<String>
-            => cluster_only("there is only this machine: the pod runs here", except ""),
-        /// The host name. The pod's name when absent.
-        "hostname" hostname: Option<String>,
+        /// Seconds from the pod's start after which it fails and its containers are killed.
+        "activeDeadlineSeconds" active_deadline_seconds: Option<i64>,
+        /// How names are resolved. `ClusterFirst` when not given.
+        "dnsPolicy" dns_policy: Option<DnsPolicy>,
+        /// What is added to the resolver's configuration, or with the policy `None` is all of it.
+        "dnsConfig" dns_config: Option<PodDnsConfig>,
+        /// Labels that a node must have.
+        "nodeSelector" node_selector: BTreeMap<String, String>,
+        /// The account that the pod acts as. `default` when not given.
+        "serviceAccountName" service_account_name: Option<String>,
+        /// The old name of `serviceAccountName`.
+        "serviceAccount" service_account: Option<String>,
+        /// Whether a token of the account is mounted.
+        "automountServiceAccountToken" automount_service_account_token: Option<bool>,
+        /// The node that the pod is for, or runs on.
+        "nodeName" node_name: Option<String>,
+        /// Whether it shares the network of the machine.
+        "hostNetwork" host_network: Option<bool>,
+        /// Whether it sees the processes of the machine.
+        "hostPID" host_pid: Option<bool>,
+        /// Whether it shares System V IPC and POSIX message queues with the machine.
+        "hostIPC" host_ipc: Option<bool>,
         /// Whether all containers share one process namespace.
         "shareProcessNamespace" share_process_namespace: Option<bool>,
-        /// Further lines of /etc/hosts.
-        "hostAliases" host_aliases: Vec<HostAlias>,
         /// What holds for every container that does not say otherwise.
         "securityContext" security_context: Option<PodSecurityContext>,
-        /// Whether services are told to the containers in variables. There are none, so it makes no difference.
+        /// Secrets with the credentials of registries.
+        "imagePullSecrets" image_pull_secrets: Vec<LocalObjectReference>,
+        /// The host name. The pod's name when not given.
+        "hostname" hostname: Option<String>,
+        /// The subdomain: the pod is `hostname.subdomain` to its namespace.
+        "subdomain" subdomain: Option<String>,
+        /// The host name as the kernel shows it, in place of any other.
+        "hostnameOverride" hostname_override: Option<String>,
+        /// Whether the kernel shows the full name, with the domain, as host name.
+        "setHostnameAsFQDN" set_hostname_as_fqdn: Option<bool>,
+        /// Further lines of /etc/hosts.
+        "hostAliases" host_aliases: Vec<HostAlias>,
+        /// Where the pod had better run.
+        "affinity" affinity: Option<Affinity>,
+        /// Who places the pod on a node. `default-scheduler` when not given.
+        "schedulerName" scheduler_name: Option<String>,
+        /// The taints of nodes that it can live with.
+        "tolerations" tolerations: Vec<Toleration>,
+        /// The class that its priority comes from.
+        "priorityClassName" priority_class_name: Option<String>,
+        /// Its priority: the higher, the more important.
+        "priority" priority: Option<i32>,
+        /// Whether it may push less important pods from a node. `PreemptLowerPriority` when not given.
+        "preemptionPolicy" preemption_policy: Option<PreemptionPolicy>,
+        /// How it is spread over parts of the cluster.
+        "topologySpreadConstraints" topology_spread_constraints: Vec<TopologySpreadConstraint>,
+        /// What must be taken away before it is placed on a node.
+        "schedulingGates" scheduling_gates: Vec<PodSchedulingGate>,
+        /// The group of pods that it is placed together with.
+        "schedulingGroup" scheduling_group: Option<PodSchedulingGroup>,
+        /// Conditions of others that must hold besides before it is ready.
+        "readinessGates" readiness_gates: Vec<PodReadinessGate>,
+        /// The class of the runtime that runs it.
+        "runtimeClassName" runtime_class_name: Option<String>,
+        /// What the pod itself needs besides its containers. Filled in from its runtime class.
+        "overhead" overhead: BTreeMap<String, Quantity>,
+        /// What the pod as a whole may use and is sure to get.
+        "resources" resources: Option<ResourceRequirements>,
+        /// Claims for devices that its containers can use.
+        "resourceClaims" resource_claims: Vec<PodResourceClaim>,
+        /// Whether services are told to the containers in variables. `true` when not given.
         "enableServiceLinks" enable_service_links: Option<bool>,
         /// The operating system the pod is for.
         "os" os: Option<PodOs>,
-    }
-    others {
-        "activeDeadlineSeconds": i64 => refused("deadlines are not honoured yet"),
-        "affinity": AnyMap => cluster_only("there is nothing to schedule on one machine"),
-        "automountServiceAccountToken": bool
-            => cluster_only("there are no service accounts here: no token is mounted", except "false"),
-        "dnsConfig": AnyMap => refused("the resolver cannot be configured yet"),
-        "ephemeralContainers": Vec<AnyMap> => refused("ephemeral containers are not there yet"),
-        "hostIPC": bool => refused("the pod always has its own IPC namespace", except "false"),
-        "hostNetwork": bool => refused("the pod always has its own network namespace", except "false"),
-        "hostPID": bool => refused("the pod always has its own PID namespaces", except "false"),
-        "hostUsers": bool => refused("user namespaces are not there yet", except "true"),
-        "hostnameOverride": String => refused("use `hostname`", except ""),
-        "imagePullSecrets": Vec<AnyMap> => refused("there are no Secrets yet"),
-        "nodeSelector": BTreeMap<String, String> => cluster_only("there is nothing to schedule on one machine"),
-        "overhead": BTreeMap<String, crate::Quantity> => refused("it belongs to runtime classes, which are not there"),
-        "preemptionPolicy": String => cluster_only("there is nothing to schedule on one machine"),
-        "priority": i32 => cluster_only("there is nothing to schedule on one machine"),
-        "priorityClassName": String => cluster_only("there is nothing to schedule on one machine", except ""),
-        "readinessGates": Vec<AnyMap> => refused("nobody could set the conditions that the gates wait for"),
-        "resourceClaims": Vec<AnyMap> => refused("there is no dynamic resource allocation"),
-        "resources": AnyMap => refused("resources for the pod as a whole are not honoured yet: give them to containers"),
-        "runtimeClassName": String => refused("there is only one container runtime", except ""),
-        "schedulerName": String => cluster_only("there is nothing to schedule on one machine", except ""
-            "default-scheduler"),
-        "schedulingGates": Vec<AnyMap> => cluster_only("there is nothing to schedule on one machine"),
-        "schedulingGroup": Any => cluster_only("there is nothing to schedule on one machine"),
-        "serviceAccount": String
-            => cluster_only("it is the old name of serviceAccountName, and ignored here", except "" "default"),
-        "setHostnameAsFQDN": bool => refused("the pod has no domain", except "false"),
-        "subdomain": String => refused("the pod has no domain", except ""),
-        "tolerations": Vec<AnyMap> => cluster_only("there is nothing to schedule on one machine"),
-        "topologySpreadConstraints": Vec<AnyMap> => cluster_only("there is nothing to schedule on one machine"),
+        /// Whether it shares the users of the machine. `true` when not given.
+        "hostUsers" host_users: Option<bool>,
     }
 }
 
@@ -196,23 +154,43 @@ words! {
 }
 
 object! {
-    /// A line of /etc/hosts (`v1.HostAlias`).
-    pub struct HostAlias {
+    /// The resolver's configuration.
+    pub struct PodDnsConfig: "v1.PodDNSConfig" {
+        /// Addresses of name servers.
+        "nameservers" nameservers: Vec<String>,
+        /// Domains to look short names up in.
+        "searches" searches: Vec<String>,
+        /// Options of the resolver.
+        "options" options: Vec<PodDnsConfigOption>,
+    }
+}
+
+object! {
+    /// An option of the resolver.
+    pub struct PodDnsConfigOption: "v1.PodDNSConfigOption" {
+        /// Its name.
+        "name" name: Option<String>,
+        /// Its value, when it takes one.
+        "value" value: Option<String>,
+    }
+}
+
+object! {
+    /// A line of /etc/hosts.
+    pub struct HostAlias: "v1.HostAlias" {
         /// The address.
         "ip" ip: String => required,
         /// The names it is known by.
         "hostnames" hostnames: Vec<String>,
     }
-    others {}
 }
 
 object! {
-    /// The operating system of the containers (`v1.PodOS`).
-    pub struct PodOs {
+    /// The operating system of the containers.
+    pub struct PodOs: "v1.PodOS" {
         /// Its name.
-        "name" name: OsName => required(refused("there is only Linux here", except "linux")),
+        "name" name: OsName => required,
     }
-    others {}
 }
 
 words! {
@@ -221,7 +199,17 @@ words! {
         /// Linux.
         #[default]
         Linux = "linux",
-        /// Windows; refused.
+        /// Windows.
         Windows = "windows",
+    }
+}
+
+object! {
+    /// A pod that others are made from.
+    pub struct PodTemplateSpec: "v1.PodTemplateSpec" {
+        /// Labels and the like of each pod.
+        "metadata" metadata: ObjectMeta,
+        /// What each pod runs.
+        "spec" spec: PodSpec,
     }
 }

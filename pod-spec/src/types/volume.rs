@@ -1,190 +1,108 @@
 //! Volumes, and where containers see them.
 
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 
-use crate::Quantity;
-use crate::decode::{AnyMap, Cx, Decode};
-use crate::document::{Entry, Node, Value};
-use crate::fault::{FaultKind, quoted};
-use crate::schema::{OtherFields, Table, deserialize, object, other_field, typed_field, words};
-
-/// A directory that the containers of a pod can share (`v1.Volume`).
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Volume {
-    /// The name: a DNS label, unlike that of any other volume of the pod.
-    pub name: String,
-    /// What it is. A volume that does not say is an emptyDir, as in Kubernetes.
-    pub source: VolumeSource,
-}
-
-/// What a volume is. In the API it stands beside the name, as `emptyDir: {}` does.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum VolumeSource {
-    /// A directory that is made for the pod and goes with it.
-    EmptyDir(EmptyDirVolumeSource),
-    /// A file or directory of this machine.
-    HostPath(HostPathVolumeSource),
-    /// A kind that is known by name only, as written. Never in a [`ValidPod`](crate::ValidPod).
-    Other(OtherFields),
-}
-
-impl Default for VolumeSource {
-    fn default() -> Self {
-        Self::EmptyDir(EmptyDirVolumeSource::default())
-    }
-}
-
-/// A row for a kind that is not there yet.
-macro_rules! later {
-    ($key:literal, $why:literal) => {
-        other_field!($key, AnyMap, refused($why))
-    };
-}
-
-impl Decode for Volume {
-    const TABLE: Option<&'static Table> = Some(&Table {
-        fields: &[
-            typed_field!("name", String, required),
-            typed_field!("emptyDir", EmptyDirVolumeSource),
-            typed_field!("hostPath", HostPathVolumeSource),
-            later!("configMap", "there are no ConfigMaps yet"),
-            later!("secret", "there are no Secrets yet"),
-            later!("downwardAPI", "downward API volumes are not there yet"),
-            later!("projected", "projected volumes are not there yet"),
-            later!("image", "image volumes are not there yet"),
-            later!(
-                "persistentVolumeClaim",
-                "there are no persistent volumes yet: a hostPath is the nearest thing"
-            ),
-            later!(
-                "ephemeral",
-                "there are no persistent volumes yet: an emptyDir is the nearest thing"
-            ),
-            later!(
-                "nfs",
-                "network volumes are not mounted: mount it on this machine and use hostPath"
-            ),
-            later!(
-                "iscsi",
-                "network volumes are not mounted: mount it on this machine and use hostPath"
-            ),
-            later!("csi", "there are no CSI drivers"),
-            later!(
-                "fc",
-                "network volumes are not mounted: mount it on this machine and use hostPath"
-            ),
-            later!(
-                "rbd",
-                "network volumes are not mounted: mount it on this machine and use hostPath"
-            ),
-            later!(
-                "cephfs",
-                "network volumes are not mounted: mount it on this machine and use hostPath"
-            ),
-            later!(
-                "glusterfs",
-                "network volumes are not mounted: mount it on this machine and use hostPath"
-            ),
-            later!("cinder", "volumes of cloud providers need a cluster"),
-            later!("awsElasticBlockStore", "volumes of cloud providers need a cluster"),
-            later!("azureDisk", "volumes of cloud providers need a cluster"),
-            later!("azureFile", "volumes of cloud providers need a cluster"),
-            later!("gcePersistentDisk", "volumes of cloud providers need a cluster"),
-            later!("vsphereVolume", "volumes of cloud providers need a cluster"),
-            later!("photonPersistentDisk", "volumes of cloud providers need a cluster"),
-            later!("portworxVolume", "volumes of storage vendors need a cluster"),
-            later!("quobyte", "volumes of storage vendors need a cluster"),
-            later!("scaleIO", "volumes of storage vendors need a cluster"),
-            later!("storageos", "volumes of storage vendors need a cluster"),
-            later!("flocker", "volumes of storage vendors need a cluster"),
-            later!("flexVolume", "there are no flexVolume drivers"),
-            later!(
-                "gitRepo",
-                "Kubernetes has removed it: clone in an init container into an emptyDir"
-            ),
-        ],
-    });
-
-    fn decode(node: &Node, cx: &mut Cx) -> Self {
-        let mut out = Self::default();
-        let Some(table) = Self::TABLE else { return out };
-        let entries = cx.entries(node);
-        let mut first: Option<&Entry> = None;
-        for &entry in &entries {
-            let mark = cx.enter(entry);
-            match entry.key.as_str() {
-                _ if entry.value.is_null() && table.fields.iter().any(|f| f.name == entry.key) => {}
-                "name" => out.name = Decode::decode(&entry.value, cx),
-                _ => {
-                    let source = source(entry, table, cx);
-                    if !table.fields.iter().any(|f| f.name == entry.key) {
-                        // Unknown, and noted as such.
-                    } else if let Some(first) = first {
-                        let message =
-                            format!("the volume is already of the kind {}", quoted(&first.key));
-                        cx.fault(entry.at, FaultKind::Invalid, message);
-                    } else {
-                        (out.source, first) = (source, Some(entry));
-                    }
-                }
-            }
-            cx.leave(mark);
-        }
-        if matches!(node.value, Value::Map(_)) {
-            cx.require(&entries, table);
-        }
-        out
-    }
-}
-
-fn source(entry: &Entry, table: &Table, cx: &mut Cx) -> VolumeSource {
-    match entry.key.as_str() {
-        "emptyDir" => VolumeSource::EmptyDir(Decode::decode(&entry.value, cx)),
-        "hostPath" => VolumeSource::HostPath(Decode::decode(&entry.value, cx)),
-        _ => {
-            let mut other = OtherFields::default();
-            table.other(entry, &mut other, cx);
-            VolumeSource::Other(other)
-        }
-    }
-}
-
-impl Serialize for Volume {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let mut map = s.serialize_map(None)?;
-        map.serialize_entry("name", &self.name)?;
-        match &self.source {
-            VolumeSource::EmptyDir(source) => map.serialize_entry("emptyDir", source)?,
-            VolumeSource::HostPath(source) => map.serialize_entry("hostPath", source)?,
-            VolumeSource::Other(fields) => {
-                for (name, value) in fields.iter() {
-                    map.serialize_entry(name, value)?;
-                }
-            }
-        }
-        map.end()
-    }
-}
-
-deserialize!(Volume);
+use super::{
+    AwsElasticBlockStoreVolumeSource, AzureDiskVolumeSource, AzureFileVolumeSource,
+    CephFsVolumeSource, CinderVolumeSource, FcVolumeSource, FlexVolumeSource, FlockerVolumeSource,
+    GcePersistentDiskVolumeSource, GitRepoVolumeSource, GlusterfsVolumeSource, ImagePullPolicy,
+    IscsiVolumeSource, LabelSelector, LocalObjectReference, NfsVolumeSource, ObjectFieldSelector,
+    PersistentVolumeClaimTemplate, PhotonPersistentDiskVolumeSource, PortworxVolumeSource,
+    QuobyteVolumeSource, RbdVolumeSource, ResourceFieldSelector, ScaleIoVolumeSource,
+    StorageOsVolumeSource, VsphereVirtualDiskVolumeSource,
+};
+use crate::schema::{object, one_of, words};
+use crate::{Quantity, Word};
 
 object! {
-    /// A directory that is made for the pod and goes with it (`v1.EmptyDirVolumeSource`).
-    pub struct EmptyDirVolumeSource {
-        /// What it lies on.
-        "medium" medium: Option<EmptyDirMedium> => refused("huge pages are not there yet", except "" "Memory"),
-        /// How much it may hold; with the medium `Memory` only.
+    /// A directory that the containers of a pod can share.
+    pub struct Volume: "v1.Volume" {
+        inline source: Option<VolumeSource>,
+        /// The name: a DNS label, unlike that of any other volume of the pod.
+        "name" name: String => required,
+    }
+}
+
+one_of! {
+    /// What a volume is. One that does not say is an emptyDir.
+    pub enum VolumeSource: "v1.VolumeSource" {
+        /// A directory that is made for the pod and goes with it.
+        "emptyDir" EmptyDir(EmptyDirVolumeSource),
+        /// A file or directory of this machine.
+        "hostPath" HostPath(HostPathVolumeSource),
+        /// The keys of a ConfigMap, as files.
+        "configMap" ConfigMap(ConfigMapVolumeSource),
+        /// The keys of a Secret, as files.
+        "secret" Secret(SecretVolumeSource),
+        /// Fields of the pod, as files.
+        "downwardAPI" DownwardApi(DownwardApiVolumeSource),
+        /// Several sources in one directory.
+        "projected" Projected(ProjectedVolumeSource),
+        /// The root of an image.
+        "image" Image(ImageVolumeSource),
+        /// What a PersistentVolumeClaim of the namespace is bound to.
+        "persistentVolumeClaim" PersistentVolumeClaim(PersistentVolumeClaimVolumeSource),
+        /// A PersistentVolumeClaim that is made for the pod and goes with it.
+        "ephemeral" Ephemeral(Box<EphemeralVolumeSource>),
+        /// What a CSI driver makes for the pod.
+        "csi" Csi(CsiVolumeSource),
+        /// A directory of an NFS server.
+        "nfs" Nfs(NfsVolumeSource),
+        /// A disk of an iSCSI target.
+        "iscsi" Iscsi(IscsiVolumeSource),
+        /// A disk of a Fibre Channel network.
+        "fc" Fc(FcVolumeSource),
+        /// What an exec driver on the node mounts.
+        "flexVolume" FlexVolume(FlexVolumeSource),
+        /// A directory of a CephFS.
+        "cephfs" CephFs(CephFsVolumeSource),
+        /// A directory of a Glusterfs.
+        "glusterfs" Glusterfs(GlusterfsVolumeSource),
+        /// A Ceph block device.
+        "rbd" Rbd(RbdVolumeSource),
+        /// A disk of OpenStack.
+        "cinder" Cinder(CinderVolumeSource),
+        /// A disk of AWS.
+        "awsElasticBlockStore" AwsElasticBlockStore(AwsElasticBlockStoreVolumeSource),
+        /// A disk of Azure.
+        "azureDisk" AzureDisk(AzureDiskVolumeSource),
+        /// A file share of Azure.
+        "azureFile" AzureFile(AzureFileVolumeSource),
+        /// A disk of Google's cloud.
+        "gcePersistentDisk" GcePersistentDisk(GcePersistentDiskVolumeSource),
+        /// A disk of vSphere.
+        "vsphereVolume" VsphereVolume(VsphereVirtualDiskVolumeSource),
+        /// A disk of Photon.
+        "photonPersistentDisk" PhotonPersistentDisk(PhotonPersistentDiskVolumeSource),
+        /// A volume of Portworx.
+        "portworxVolume" PortworxVolume(PortworxVolumeSource),
+        /// A volume of Quobyte.
+        "quobyte" Quobyte(QuobyteVolumeSource),
+        /// A volume of ScaleIO.
+        "scaleIO" ScaleIo(ScaleIoVolumeSource),
+        /// A volume of StorageOS.
+        "storageos" StorageOs(StorageOsVolumeSource),
+        /// A dataset of Flocker.
+        "flocker" Flocker(FlockerVolumeSource),
+        /// A clone of a git repository. Kubernetes has removed it: clone in an init container into an emptyDir.
+        "gitRepo" GitRepo(GitRepoVolumeSource),
+    }
+}
+
+object! {
+    /// A directory that is made for the pod and goes with it.
+    pub struct EmptyDirVolumeSource: "v1.EmptyDirVolumeSource" {
+        /// What it lies on. The disk when not given.
+        "medium" medium: Option<Word<EmptyDirMedium>>,
+        /// How much it may hold, in bytes. Without one a tmpfs may hold as much as the pod may use memory.
         "sizeLimit" size_limit: Option<Quantity>,
     }
-    others {}
 }
 
 impl EmptyDirVolumeSource {
     /// Whether it lies in memory, as a tmpfs.
     pub fn is_memory(&self) -> bool {
-        self.medium == Some(EmptyDirMedium::Memory)
+        self.medium == Some(Word::Known(EmptyDirMedium::Memory))
     }
 }
 
@@ -196,24 +114,23 @@ words! {
         Default = "",
         /// Memory, as a tmpfs.
         Memory = "Memory",
-        /// Huge pages; refused.
+        /// Huge pages, of the one size that the pod asks for.
         HugePages = "HugePages",
-        /// Huge pages of 2 MiB; refused.
+        /// Huge pages of 2 MiB.
         HugePages2Mi = "HugePages-2Mi",
-        /// Huge pages of 1 GiB; refused.
+        /// Huge pages of 1 GiB.
         HugePages1Gi = "HugePages-1Gi",
     }
 }
 
 object! {
-    /// A file or directory of this machine (`v1.HostPathVolumeSource`).
-    pub struct HostPathVolumeSource {
+    /// A file or directory of this machine.
+    pub struct HostPathVolumeSource: "v1.HostPathVolumeSource" {
         /// Its absolute path.
         "path" path: String => required,
-        /// What must be there, or is made. Validation fills in the empty one: nothing is checked.
+        /// What must be there, or is made. Nothing is checked when not given.
         "type" kind: Option<HostPathType>,
     }
-    others {}
 }
 
 words! {
@@ -240,24 +157,238 @@ words! {
 }
 
 object! {
-    /// Where a container sees a volume (`v1.VolumeMount`).
-    pub struct VolumeMount {
+    /// The keys of a ConfigMap, as files.
+    pub struct ConfigMapVolumeSource: "v1.ConfigMapVolumeSource" {
+        /// The ConfigMap.
+        "name" name: String,
+        /// The keys that are taken, and where to; every key under its own name when empty.
+        "items" items: Vec<KeyToPath>,
+        /// The mode of the files. 0644 when not given.
+        "defaultMode" default_mode: Option<i32>,
+        /// Whether the ConfigMap or its keys may be missing.
+        "optional" optional: Option<bool>,
+    }
+}
+
+object! {
+    /// The keys of a Secret, as files.
+    pub struct SecretVolumeSource: "v1.SecretVolumeSource" {
+        /// The Secret.
+        "secretName" secret_name: Option<String>,
+        /// The keys that are taken, and where to; every key under its own name when empty.
+        "items" items: Vec<KeyToPath>,
+        /// The mode of the files. 0644 when not given.
+        "defaultMode" default_mode: Option<i32>,
+        /// Whether the Secret or its keys may be missing.
+        "optional" optional: Option<bool>,
+    }
+}
+
+object! {
+    /// A key, and the file that it becomes.
+    pub struct KeyToPath: "v1.KeyToPath" {
+        /// The key.
+        "key" key: String => required,
+        /// The file, relative to the volume.
+        "path" path: String => required,
+        /// The file's mode, 0 to 0777; the volume's when absent.
+        "mode" mode: Option<i32>,
+    }
+}
+
+object! {
+    /// Fields of the pod, as files.
+    pub struct DownwardApiVolumeSource: "v1.DownwardAPIVolumeSource" {
+        /// The files.
+        "items" items: Vec<DownwardApiVolumeFile>,
+        /// The mode of the files. 0644 when not given.
+        "defaultMode" default_mode: Option<i32>,
+    }
+}
+
+object! {
+    /// A field of the pod, as a file. Exactly one of the two references is set.
+    pub struct DownwardApiVolumeFile: "v1.DownwardAPIVolumeFile" {
+        /// The file, relative to the volume.
+        "path" path: String => required,
+        /// A field of the pod.
+        "fieldRef" field_ref: Option<ObjectFieldSelector>,
+        /// A resource of a container.
+        "resourceFieldRef" resource_field_ref: Option<ResourceFieldSelector>,
+        /// The file's mode, 0 to 0777; the volume's when absent.
+        "mode" mode: Option<i32>,
+    }
+}
+
+object! {
+    /// Several sources in one directory.
+    pub struct ProjectedVolumeSource: "v1.ProjectedVolumeSource" {
+        /// The sources.
+        "sources" sources: Vec<VolumeProjection>,
+        /// The mode of the files. 0644 when not given.
+        "defaultMode" default_mode: Option<i32>,
+    }
+}
+
+object! {
+    /// One source of a projected volume. Exactly one field is set.
+    pub struct VolumeProjection: "v1.VolumeProjection" {
+        /// The keys of a Secret.
+        "secret" secret: Option<SecretProjection>,
+        /// Fields of the pod.
+        "downwardAPI" downward_api: Option<DownwardApiProjection>,
+        /// The keys of a ConfigMap.
+        "configMap" config_map: Option<ConfigMapProjection>,
+        /// A token of the pod's service account.
+        "serviceAccountToken" service_account_token: Option<ServiceAccountTokenProjection>,
+        /// Certificates that the cluster trusts.
+        "clusterTrustBundle" cluster_trust_bundle: Option<ClusterTrustBundleProjection>,
+        /// A key and certificate of the pod's own.
+        "podCertificate" pod_certificate: Option<PodCertificateProjection>,
+    }
+}
+
+object! {
+    /// The keys of a Secret, in a projected volume.
+    pub struct SecretProjection: "v1.SecretProjection" {
+        /// The Secret.
+        "name" name: String,
+        /// The keys that are taken, and where to; every key under its own name when empty.
+        "items" items: Vec<KeyToPath>,
+        /// Whether the Secret or its keys may be missing.
+        "optional" optional: Option<bool>,
+    }
+}
+
+object! {
+    /// The keys of a ConfigMap, in a projected volume.
+    pub struct ConfigMapProjection: "v1.ConfigMapProjection" {
+        /// The ConfigMap.
+        "name" name: String,
+        /// The keys that are taken, and where to; every key under its own name when empty.
+        "items" items: Vec<KeyToPath>,
+        /// Whether the ConfigMap or its keys may be missing.
+        "optional" optional: Option<bool>,
+    }
+}
+
+object! {
+    /// Fields of the pod, in a projected volume.
+    pub struct DownwardApiProjection: "v1.DownwardAPIProjection" {
+        /// The files.
+        "items" items: Vec<DownwardApiVolumeFile>,
+    }
+}
+
+object! {
+    /// A token of the pod's service account.
+    pub struct ServiceAccountTokenProjection: "v1.ServiceAccountTokenProjection" {
+        /// Who the token is for; the API server when absent.
+        "audience" audience: Option<String>,
+        /// Seconds that it lasts; at least 600. 3600 when not given.
+        "expirationSeconds" expiration_seconds: Option<i64>,
+        /// The file, relative to the volume.
+        "path" path: String => required,
+    }
+}
+
+object! {
+    /// Certificates that the cluster trusts.
+    pub struct ClusterTrustBundleProjection: "v1.ClusterTrustBundleProjection" {
+        /// The one bundle.
+        "name" name: Option<String>,
+        /// The signer of the bundles.
+        "signerName" signer_name: Option<String>,
+        /// The bundles of the signer, by their labels.
+        "labelSelector" label_selector: Option<LabelSelector>,
+        /// Whether there may be none.
+        "optional" optional: Option<bool>,
+        /// The file, relative to the volume.
+        "path" path: String => required,
+    }
+}
+
+object! {
+    /// A key and certificate of the pod's own.
+    pub struct PodCertificateProjection: "v1.PodCertificateProjection" {
+        /// Who signs it.
+        "signerName" signer_name: String => required,
+        /// The type of the key.
+        "keyType" key_type: String => required,
+        /// Seconds that it may last.
+        "maxExpirationSeconds" max_expiration_seconds: Option<i32>,
+        /// The file with key and certificates.
+        "credentialBundlePath" credential_bundle_path: Option<String>,
+        /// The file with the key alone.
+        "keyPath" key_path: Option<String>,
+        /// The file with the certificates alone.
+        "certificateChainPath" certificate_chain_path: Option<String>,
+        /// What is told to the signer besides.
+        "userAnnotations" user_annotations: BTreeMap<String, String>,
+    }
+}
+
+object! {
+    /// The root of an image, read-only.
+    pub struct ImageVolumeSource: "v1.ImageVolumeSource" {
+        /// The image reference.
+        "reference" reference: Option<String>,
+        /// When it is pulled. When not given, `Always` for the tag latest, else `IfNotPresent`.
+        "pullPolicy" pull_policy: Option<ImagePullPolicy>,
+    }
+}
+
+object! {
+    /// What a PersistentVolumeClaim of the namespace is bound to.
+    pub struct PersistentVolumeClaimVolumeSource: "v1.PersistentVolumeClaimVolumeSource" {
+        /// The claim.
+        "claimName" claim_name: String => required,
+        /// Whether it cannot be written.
+        "readOnly" read_only: Option<bool>,
+    }
+}
+
+object! {
+    /// A PersistentVolumeClaim that is made for the pod and goes with it.
+    pub struct EphemeralVolumeSource: "v1.EphemeralVolumeSource" {
+        /// The claim.
+        "volumeClaimTemplate" volume_claim_template: Option<PersistentVolumeClaimTemplate>,
+    }
+}
+
+object! {
+    /// What a CSI driver makes for the pod.
+    pub struct CsiVolumeSource: "v1.CSIVolumeSource" {
+        /// The driver.
+        "driver" driver: String => required,
+        /// Whether it cannot be written.
+        "readOnly" read_only: Option<bool>,
+        /// The filesystem.
+        "fsType" fs_type: Option<String>,
+        /// What is told to the driver.
+        "volumeAttributes" volume_attributes: BTreeMap<String, String>,
+        /// A Secret for the driver.
+        "nodePublishSecretRef" node_publish_secret_ref: Option<LocalObjectReference>,
+    }
+}
+
+object! {
+    /// Where a container sees a volume.
+    pub struct VolumeMount: "v1.VolumeMount" {
         /// The volume's name.
         "name" name: String => required,
-        /// The path in the container, unlike that of its other mounts.
-        "mountPath" mount_path: String => required,
         /// Whether it cannot be written there.
         "readOnly" read_only: Option<bool>,
-        /// Whether what is mounted within it cannot be written either.
-        "recursiveReadOnly" recursive_read_only: Option<RecursiveReadOnly>
-            => refused("only `Disabled` is honoured yet", except "Disabled"),
-        /// Whether mounts made later, there or here, are seen on the other side.
-        "mountPropagation" mount_propagation: Option<MountPropagation>
-            => refused("only `None` is honoured yet", except "None"),
-    }
-    others {
-        "subPath": String => refused("parts of volumes cannot be mounted yet", except ""),
-        "subPathExpr": String => refused("parts of volumes cannot be mounted yet", except ""),
+        /// Whether what is mounted within it cannot be written either. `Disabled` when not given.
+        "recursiveReadOnly" recursive_read_only: Option<RecursiveReadOnly>,
+        /// The path in the container, unlike that of its other mounts.
+        "mountPath" mount_path: String => required,
+        /// The part of the volume that is mounted, relative to it; all of it when absent.
+        "subPath" sub_path: Option<String>,
+        /// Whether mounts made later, there or here, are seen on the other side. `None` when not given.
+        "mountPropagation" mount_propagation: Option<MountPropagation>,
+        /// As `subPath`, with `$(NAME)` for variables of the container.
+        "subPathExpr" sub_path_expr: Option<String>,
     }
 }
 
@@ -267,9 +398,9 @@ words! {
         /// No.
         #[default]
         Disabled = "Disabled",
-        /// When the kernel can; refused.
+        /// When the kernel can.
         IfPossible = "IfPossible",
-        /// Yes; refused.
+        /// Yes.
         Enabled = "Enabled",
     }
 }
@@ -280,9 +411,19 @@ words! {
         /// No.
         #[default]
         None = "None",
-        /// Those of the machine are seen in the container; refused.
+        /// Those of the machine are seen in the container.
         HostToContainer = "HostToContainer",
-        /// Both ways; refused.
+        /// Both ways.
         Bidirectional = "Bidirectional",
+    }
+}
+
+object! {
+    /// Where a container sees a block volume as a device.
+    pub struct VolumeDevice: "v1.VolumeDevice" {
+        /// The volume's name: that of a persistentVolumeClaim.
+        "name" name: String => required,
+        /// The path of the device in the container.
+        "devicePath" device_path: String => required,
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, name, resources, security, volume};
+use super::{Check, resources, security, volume};
 use crate::fault::{FaultKind, quoted};
+use crate::names::rule;
 use crate::path::Path;
 use crate::spelling;
 use crate::types::{Container, ContainerPort, EnvVar, FieldPath, ObjectFieldSelector};
@@ -11,10 +12,10 @@ use crate::types::{Container, ContainerPort, EnvVar, FieldPath, ObjectFieldSelec
 pub(super) fn container(
     check: &mut Check<'_>,
     container: &Container,
-    at: &Path,
+    at: &Path<'_>,
     volumes: &BTreeSet<&str>,
 ) {
-    check.name(&at.field("name"), &container.name, name::label);
+    check.name(&at.field("name"), &container.name, rule::label);
     let image = at.field("image");
     if container.image.is_empty() {
         check.required(&image);
@@ -22,8 +23,9 @@ pub(super) fn container(
         check.invalid(&image, "it must not begin or end with a space");
     }
     ports(check, &container.ports, &at.field("ports"));
+    let env = at.field("env");
     for (i, var) in container.env.iter().enumerate() {
-        variable(check, var, &at.field("env").index(i));
+        variable(check, var, &env.index(i));
     }
     resources::resources(check, &container.resources, &at.field("resources"));
     volume::mounts(check, &container.volume_mounts, &at.field("volumeMounts"), volumes);
@@ -32,7 +34,7 @@ pub(super) fn container(
     }
 }
 
-fn ports(check: &mut Check<'_>, ports: &[ContainerPort], at: &Path) {
+fn ports(check: &mut Check<'_>, ports: &[ContainerPort], at: &Path<'_>) {
     let mut names = BTreeSet::new();
     for (i, port) in ports.iter().enumerate() {
         let at = at.index(i);
@@ -41,20 +43,30 @@ fn ports(check: &mut Check<'_>, ports: &[ContainerPort], at: &Path) {
             check.invalid(&at.field("containerPort"), message);
         }
         if let Some(name) = port.name.as_deref().filter(|name| !name.is_empty()) {
-            check.name(&at.field("name"), name, name::port);
+            check.name(&at.field("name"), name, rule::port);
             check.unique(&at.field("name"), name, &mut names);
         }
     }
 }
 
-fn variable(check: &mut Check<'_>, var: &EnvVar, at: &Path) {
-    check.name(&at.field("name"), &var.name, name::variable);
+fn variable(check: &mut Check<'_>, var: &EnvVar, at: &Path<'_>) {
+    check.name(&at.field("name"), &var.name, rule::variable);
     let Some(source) = &var.value_from else { return };
     let at = at.field("valueFrom");
     if var.value.as_deref().is_some_and(|value| !value.is_empty()) {
         check.invalid(&at, "a variable has either `value` or `valueFrom`");
     }
-    match usize::from(source.field_ref.is_some()) + source.other.iter().count() {
+    match [
+        source.field_ref.is_some(),
+        source.resource_field_ref.is_some(),
+        source.config_map_key_ref.is_some(),
+        source.secret_key_ref.is_some(),
+        source.file_key_ref.is_some(),
+    ]
+    .into_iter()
+    .filter(|given| *given)
+    .count()
+    {
         0 => check.fault(
             &at,
             FaultKind::Required,
@@ -68,7 +80,7 @@ fn variable(check: &mut Check<'_>, var: &EnvVar, at: &Path) {
     }
 }
 
-fn field_ref(check: &mut Check<'_>, field: &ObjectFieldSelector, at: &Path) {
+fn field_ref(check: &mut Check<'_>, field: &ObjectFieldSelector, at: &Path<'_>) {
     if let Some(version) = field.api_version.as_deref().filter(|v| !matches!(*v, "" | "v1")) {
         check.invalid(&at.field("apiVersion"), format!("{} is not `v1`", quoted(version)));
     }
@@ -84,24 +96,21 @@ fn field_ref(check: &mut Check<'_>, field: &ObjectFieldSelector, at: &Path) {
                 plain.join(", "),
             );
             let suggestion = spelling::suggest(&field.field_path, plain);
-            check.fault_with(&path, FaultKind::NotOneOf, message, suggestion);
-        }
-        Some(FieldPath::HostIp | FieldPath::HostIps | FieldPath::PodIp | FieldPath::PodIps) => {
-            let message = format!(
-                "{} is not supported yet: there is no pod network",
-                quoted(&field.field_path)
-            );
-            check.fault(&path, FaultKind::NotSupported, message);
+            check.fault_with(&path, FaultKind::NotSupported, message, suggestion);
         }
         Some(FieldPath::Label(key) | FieldPath::Annotation(key)) => {
-            check.name(&path, key, |key| name::qualified(&key.to_ascii_lowercase()));
+            check.name(&path, key, |key| rule::qualified(&key.to_ascii_lowercase()));
         }
         Some(
             FieldPath::Name
             | FieldPath::Namespace
             | FieldPath::Uid
             | FieldPath::NodeName
-            | FieldPath::ServiceAccountName,
+            | FieldPath::ServiceAccountName
+            | FieldPath::HostIp
+            | FieldPath::HostIps
+            | FieldPath::PodIp
+            | FieldPath::PodIps,
         ) => {}
     }
 }

@@ -1,4 +1,4 @@
-//! The checks of the API server, and of what this program supports.
+//! The checks of the API server.
 
 mod check;
 mod container;
@@ -7,6 +7,37 @@ mod resources;
 mod security;
 mod volume;
 
-pub(crate) use crate::names::rule as name;
+use crate::fault::Fault;
+use crate::path::Places;
+use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
+
 pub(crate) use check::Check;
-pub(crate) use pod::check;
+
+/// What can be checked.
+pub(crate) trait Validate {
+    /// Everything that is wrong with it, its defaults filled in.
+    fn faults(&self, places: &dyn Places) -> Vec<Fault>;
+}
+
+impl Validate for Pod {
+    fn faults(&self, places: &dyn Places) -> Vec<Fault> {
+        pod::check(self, places)
+    }
+}
+
+/// Objects of which only the metadata is checked yet.
+macro_rules! metadata_only {
+    ($($name:ident)*) => {
+        $(
+            impl Validate for $name {
+                fn faults(&self, places: &dyn Places) -> Vec<Fault> {
+                    let mut check = Check::new(places);
+                    pod::metadata(&mut check, &self.metadata, &crate::path::Path::new("metadata"));
+                    check.faults
+                }
+            }
+        )*
+    };
+}
+
+metadata_only! { ConfigMap Secret PersistentVolumeClaim Deployment Job }

@@ -3,41 +3,35 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::{Check, container, name, security, volume};
+use super::{Check, container, security, volume};
 use crate::fault::{Fault, quoted};
-use crate::path::Path;
-use crate::support;
+use crate::names::rule;
+use crate::path::{Path, Places};
 use crate::types::{ObjectMeta, Pod, PodSpec};
-use crate::valid::Notice;
 
 /// The most that the annotations of an object may hold, in bytes.
 const MAX_ANNOTATIONS: usize = 256 << 10;
 
-/// Everything that is wrong with the pod or not supported in it.
-pub(crate) fn check(pod: &Pod, notices: &mut Vec<Notice>) -> Vec<Fault> {
-    let mut check = Check::new(&pod.places);
-    if pod.api_version != "v1" || pod.kind != "Pod" {
-        let message = format!("{} {} is not v1 Pod", quoted(&pod.api_version), quoted(&pod.kind));
-        check.invalid(&Path::new("kind"), message);
-    }
+/// Everything that is wrong with the pod.
+pub(crate) fn check(pod: &Pod, places: &dyn Places) -> Vec<Fault> {
+    let mut check = Check::new(places);
     metadata(&mut check, &pod.metadata, &Path::new("metadata"));
     spec(&mut check, &pod.spec, &Path::new("spec"));
-    support::survey(pod, &mut check, notices);
     check.faults
 }
 
-fn metadata(check: &mut Check<'_>, metadata: &ObjectMeta, at: &Path) {
-    check.name(&at.field("name"), &metadata.name, name::subdomain);
+pub(super) fn metadata(check: &mut Check<'_>, metadata: &ObjectMeta, at: &Path<'_>) {
+    check.name(&at.field("name"), &metadata.name, rule::subdomain);
     if let Some(namespace) = &metadata.namespace {
-        check.name(&at.field("namespace"), namespace, name::label);
+        check.name(&at.field("namespace"), namespace, rule::label);
     }
     if let Some(uid) = &metadata.uid {
-        check.name(&at.field("uid"), uid, name::label);
+        check.name(&at.field("uid"), uid, rule::label);
     }
     let labels = at.field("labels");
     for (key, value) in &metadata.labels {
-        check.name(&labels.key(key), key, name::qualified);
-        if let Err(wanted) = name::label_value(value) {
+        check.name(&labels.key(key), key, rule::qualified);
+        if let Err(wanted) = rule::label_value(value) {
             check.invalid(&labels.key(key), format!("{} is not {wanted}", quoted(value)));
         }
     }
@@ -45,7 +39,7 @@ fn metadata(check: &mut Check<'_>, metadata: &ObjectMeta, at: &Path) {
     let mut size = 0;
     for (key, value) in &metadata.annotations {
         // The API server compares these without regard to case.
-        check.name(&annotations.key(key), key, |key| name::qualified(&key.to_ascii_lowercase()));
+        check.name(&annotations.key(key), key, |key| rule::qualified(&key.to_ascii_lowercase()));
         size += key.len() + value.len();
     }
     if size > MAX_ANNOTATIONS {
@@ -56,7 +50,7 @@ fn metadata(check: &mut Check<'_>, metadata: &ObjectMeta, at: &Path) {
     }
 }
 
-fn spec(check: &mut Check<'_>, spec: &PodSpec, at: &Path) {
+fn spec(check: &mut Check<'_>, spec: &PodSpec, at: &Path<'_>) {
     let volumes = volume::volumes(check, &spec.volumes, &at.field("volumes"));
     if spec.containers.is_empty() {
         check.required(&at.field("containers"));
@@ -67,7 +61,8 @@ fn spec(check: &mut Check<'_>, spec: &PodSpec, at: &Path) {
         [("containers", &spec.containers), ("initContainers", &spec.init_containers)]
     {
         for (i, one) in list.iter().enumerate() {
-            let at = at.field(field).index(i);
+            let list = at.field(field);
+            let at = list.index(i);
             check.unique(&at.field("name"), &one.name, &mut names);
             container::container(check, one, &at, &volumes);
         }
@@ -76,17 +71,19 @@ fn spec(check: &mut Check<'_>, spec: &PodSpec, at: &Path) {
         check.invalid(&at.field("terminationGracePeriodSeconds"), "it must not be negative");
     }
     if let Some(hostname) = spec.hostname.as_deref().filter(|h| !h.is_empty()) {
-        check.name(&at.field("hostname"), hostname, name::label);
+        check.name(&at.field("hostname"), hostname, rule::label);
     }
     for (i, alias) in spec.host_aliases.iter().enumerate() {
-        let at = at.field("hostAliases").index(i);
+        let aliases = at.field("hostAliases");
+        let at = aliases.index(i);
         if alias.ip.is_empty() {
             check.required(&at.field("ip"));
         } else if alias.ip.parse::<IpAddr>().is_err() {
             check.invalid(&at.field("ip"), format!("{} is no IP address", quoted(&alias.ip)));
         }
         for (j, hostname) in alias.hostnames.iter().enumerate() {
-            check.name(&at.field("hostnames").index(j), hostname, name::subdomain);
+            let hostnames = at.field("hostnames");
+            check.name(&hostnames.index(j), hostname, rule::subdomain);
         }
     }
     if let Some(context) = &spec.security_context {

@@ -9,11 +9,11 @@ use crate::path::Path;
 use crate::spelling;
 use crate::types::ResourceRequirements;
 
-const HONOURED: [&str; 2] = ["cpu", "memory"];
+const KNOWN: [&str; 2] = ["cpu", "memory"];
 
-pub(super) fn resources(check: &mut Check<'_>, resources: &ResourceRequirements, at: &Path) {
-    amounts(check, &resources.limits, &at.field("limits"));
-    amounts(check, &resources.requests, &at.field("requests"));
+pub(super) fn resources(check: &mut Check<'_>, resources: &ResourceRequirements, at: &Path<'_>) {
+    amounts(check, &resources.limits, &at.field("limits"), None);
+    amounts(check, &resources.requests, &at.field("requests"), Some(&resources.limits));
     for (name, request) in &resources.requests {
         let Some(limit) = resources.limits.get(name) else { continue };
         if request > limit {
@@ -23,10 +23,17 @@ pub(super) fn resources(check: &mut Check<'_>, resources: &ResourceRequirements,
     }
 }
 
-fn amounts(check: &mut Check<'_>, amounts: &BTreeMap<String, Quantity>, at: &Path) {
-    for (name, amount) in amounts {
+/// A request that was filled in from its limit shares the limit's faults.
+fn amounts(
+    check: &mut Check<'_>,
+    amounts: &BTreeMap<String, Quantity>,
+    at: &Path<'_>,
+    told: Option<&BTreeMap<String, Quantity>>,
+) {
+    let is_told = |name: &str, amount| told.is_some_and(|told| told.get(name) == Some(amount));
+    for (name, amount) in amounts.iter().filter(|(name, amount)| !is_told(name, *amount)) {
         let at = at.key(name);
-        if !HONOURED.contains(&name.as_str()) {
+        if !KNOWN.contains(&name.as_str()) {
             unknown(check, name, &at);
         } else if amount.is_negative() {
             check.invalid(&at, format!("{amount} is less than nothing"));
@@ -34,20 +41,16 @@ fn amounts(check: &mut Check<'_>, amounts: &BTreeMap<String, Quantity>, at: &Pat
     }
 }
 
-fn unknown(check: &mut Check<'_>, name: &str, at: &Path) {
+/// What is neither a resource of Kubernetes nor one that somebody else has added.
+fn unknown(check: &mut Check<'_>, name: &str, at: &Path<'_>) {
     if name == "ephemeral-storage" || name.starts_with("hugepages-") || name.contains('/') {
-        let message = format!(
-            "not supported yet: only `cpu` and `memory` are honoured, {} is not",
-            quoted(name)
-        );
-        check.fault(at, FaultKind::NotSupported, message);
-    } else {
-        let suggestion = spelling::suggest(name, HONOURED);
-        check.fault_with(
-            at,
-            FaultKind::NotOneOf,
-            format!("there is no resource {}", quoted(name)),
-            suggestion,
-        );
+        return;
     }
+    let suggestion = spelling::suggest(name, KNOWN);
+    check.fault_with(
+        at,
+        FaultKind::Invalid,
+        format!("there is no resource {}", quoted(name)),
+        suggestion,
+    );
 }

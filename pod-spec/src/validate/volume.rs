@@ -2,62 +2,50 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, name};
+use super::Check;
 use crate::fault::{FaultKind, quoted};
+use crate::names::rule;
 use crate::path::Path;
 use crate::spelling;
-use crate::types::{
-    EmptyDirMedium, EmptyDirVolumeSource, HostPathVolumeSource, Volume, VolumeMount, VolumeSource,
-};
+use crate::types::{EmptyDirVolumeSource, HostPathVolumeSource, Volume, VolumeMount, VolumeSource};
 
 /// Checks the volumes and gives their names.
 pub(super) fn volumes<'v>(
     check: &mut Check<'_>,
     volumes: &'v [Volume],
-    at: &Path,
+    at: &Path<'_>,
 ) -> BTreeSet<&'v str> {
     let mut names = BTreeSet::new();
     for (i, volume) in volumes.iter().enumerate() {
         let at = at.index(i);
-        check.name(&at.field("name"), &volume.name, name::label);
+        check.name(&at.field("name"), &volume.name, rule::label);
         check.unique(&at.field("name"), &volume.name, &mut names);
         match &volume.source {
-            VolumeSource::EmptyDir(source) => empty_dir(check, source, &at.field("emptyDir")),
-            VolumeSource::HostPath(source) => host_path(check, source, &at.field("hostPath")),
-            // The table of what is supported refuses it by name.
-            VolumeSource::Other(_) => {}
+            Some(VolumeSource::EmptyDir(source)) => {
+                empty_dir(check, source, &at.field("emptyDir"));
+            }
+            Some(VolumeSource::HostPath(source)) => {
+                host_path(check, source, &at.field("hostPath"));
+            }
+            _ => {}
         }
     }
     names
 }
 
-fn empty_dir(check: &mut Check<'_>, source: &EmptyDirVolumeSource, at: &Path) {
-    let Some(limit) = source.size_limit else { return };
-    let at = at.field("sizeLimit");
-    if limit.is_negative() {
-        check.invalid(&at, format!("{limit} is less than nothing"));
-    } else if matches!(source.medium, None | Some(EmptyDirMedium::Default)) && !limit.is_zero() {
-        let message = "not supported yet: nothing evicts a pod that fills its disk: only the medium `Memory` keeps a \
-                       limit";
-        check.fault(&at, FaultKind::NotSupported, message);
+fn empty_dir(check: &mut Check<'_>, source: &EmptyDirVolumeSource, at: &Path<'_>) {
+    if let Some(limit) = source.size_limit.as_ref().filter(|limit| limit.is_negative()) {
+        check.invalid(&at.field("sizeLimit"), format!("{limit} is less than nothing"));
     }
 }
 
-fn host_path(check: &mut Check<'_>, source: &HostPathVolumeSource, at: &Path) {
+fn host_path(check: &mut Check<'_>, source: &HostPathVolumeSource, at: &Path<'_>) {
     let at = at.field("path");
     let path = source.path.as_str();
     if path.is_empty() {
         check.required(&at);
     } else if path.split('/').any(|part| part == "..") {
         check.invalid(&at, format!("{} must not contain `..`", quoted(path)));
-    } else if !path.starts_with('/') {
-        check.invalid(
-            &at,
-            format!(
-                "{} is not absolute, and a pod has no directory it could start from",
-                quoted(path)
-            ),
-        );
     }
 }
 
@@ -65,7 +53,7 @@ fn host_path(check: &mut Check<'_>, source: &HostPathVolumeSource, at: &Path) {
 pub(super) fn mounts(
     check: &mut Check<'_>,
     mounts: &[VolumeMount],
-    at: &Path,
+    at: &Path<'_>,
     volumes: &BTreeSet<&str>,
 ) {
     let mut paths = BTreeSet::new();

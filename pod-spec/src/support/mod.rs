@@ -1,0 +1,189 @@
+//! What this project does with each field of a pod: it honours it, needs a cluster for it, or refuses it.
+//!
+//! Kubernetes' own rules are another matter: [`Pod::validate`] applies those, and no other.
+
+mod rules;
+mod special;
+mod table;
+
+use crate::decode::Content;
+use crate::fault::{Fault, FaultKind, Faults, quoted};
+use crate::parse::add_unrelated;
+use crate::path::{InText, Path, Places};
+use crate::schema::Object as _;
+use crate::types::Pod;
+use crate::valid::ValidPod;
+
+use rules::Rule;
+pub(crate) use table::of;
+pub use table::{FieldSupport, markdown, table};
+
+/// What happens to a field that is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    /// It has the effect that it has in Kubernetes.
+    Honoured {
+        /// A test of this project that shows it.
+        test: &'static str,
+    },
+    /// It makes sense in a cluster only: accepted, with this notice.
+    ClusterOnly(&'static str),
+    /// It is a fault, for this reason.
+    Refused(&'static str),
+    /// It is an object, and what happens to it depends on which of its fields are given.
+    ByField,
+}
+
+/// A field that was accepted although it makes sense in a cluster only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The field: `spec.nodeSelector`.
+    pub path: String,
+    /// What becomes of it: a fragment that follows the path after a colon.
+    pub text: String,
+}
+
+impl std::fmt::Display for Notice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path, self.text)
+    }
+}
+
+/// A pod that this project runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Admitted {
+    /// The pod, checked and with every default filled in.
+    pub pod: ValidPod,
+    /// What was accepted in it although it makes sense in a cluster only.
+    pub notices: Vec<Notice>,
+}
+
+impl Admitted {
+    /// Checks the pod, and looks at what this project supports of it.
+    ///
+    /// # Errors
+    /// Every fault of both.
+    pub fn new(pod: Pod) -> Result<Self, Faults> {
+        let Found { refused, notices } = survey(&pod, &InText::of(&pod.source));
+        match pod.validate() {
+            Ok(pod) => Faults::or(refused, Self { pod, notices }),
+            Err(faults) => {
+                let mut faults: Vec<Fault> = faults.into_iter().collect();
+                add_unrelated(&mut faults, refused);
+                Err(Faults::some(faults))
+            }
+        }
+    }
+}
+
+impl ValidPod {
+    /// Looks at every field that was given: what this project refuses in it is a fault, and what makes sense in a
+    /// cluster only is told.
+    ///
+    /// # Errors
+    /// Every field, and every value, that is refused.
+    pub fn supported(&self) -> Result<Vec<Notice>, Faults> {
+        let Found { refused, notices } = survey(self.pod(), &InText::of(&self.pod().source));
+        Faults::or(refused, notices)
+    }
+}
+
+/// Looks at every field of the pod that is given.
+pub(crate) fn survey(pod: &Pod, places: &dyn Places) -> Found {
+    let mut survey = Survey { places, pattern: String::new(), found: Found::default() };
+    pod.survey_fields(&Path::ROOT, Rules(&rules::TOP), &mut survey);
+    special::look(pod, &mut survey);
+    survey.found
+}
+
+/// What holds for a field that has no rule of its own: that of the field around it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules(&'static Rule);
+
+/// What has been found while looking at a pod.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) refused: Vec<Fault>,
+    pub(crate) notices: Vec<Notice>,
+}
+
+/// A look at every field of a pod.
+pub(crate) struct Survey<'p> {
+    places: &'p dyn Places,
+    /// The path, with `[]` for the items of lists.
+    pattern: String,
+    found: Found,
+}
+
+impl Survey<'_> {
+    /// Looks at one field.
+    pub(crate) fn field(&mut self, at: &Path<'_>, name: &str, around: Rules, value: &dyn Content) {
+        if value.is_absent() {
+            return;
+        }
+        let mark = self.pattern.len();
+        if mark > 0 {
+            self.pattern.push('.');
+        }
+        self.pattern.push_str(name);
+        let rule = rule(&self.pattern).unwrap_or(around.0);
+        self.judge(&at.field(name), rule, value);
+        self.pattern.truncate(mark);
+    }
+
+    /// Looks at the items of a list.
+    pub(crate) fn items<T: Content>(&mut self, at: &Path<'_>, rules: Rules, items: &[T]) {
+        let mark = self.pattern.len();
+        self.pattern.push_str("[]");
+        for (i, item) in items.iter().enumerate() {
+            item.survey(&at.index(i), rules, self);
+        }
+        self.pattern.truncate(mark);
+    }
+
+    fn judge(&mut self, at: &Path<'_>, rule: &'static Rule, value: &dyn Content) {
+        let scalar = value.scalar();
+        match rule.support {
+            _ if scalar.as_deref().is_some_and(|text| rule.accepted.contains(&text)) => {}
+            Support::Honoured { .. } | Support::ByField => value.survey(at, Rules(rule), self),
+            Support::ClusterOnly(text) => {
+                self.found.notices.push(Notice { path: at.to_string(), text: text.to_owned() });
+            }
+            Support::Refused(why) => match scalar {
+                Some(text) if !rule.accepted.is_empty() => {
+                    self.refuse(at, format!("{} is not supported yet: {why}", quoted(&text)));
+                }
+                _ => self.refuse(at, format!("not supported yet: {why}")),
+            },
+        }
+    }
+
+    /// Notes something that is refused.
+    fn refuse(&mut self, at: &Path<'_>, message: impl Into<String>) {
+        self.refuse_with(at, message, None);
+    }
+
+    fn refuse_with(
+        &mut self,
+        at: &Path<'_>,
+        message: impl Into<String>,
+        suggestion: Option<String>,
+    ) {
+        let fault = Fault::new(at, self.places.find(at), FaultKind::Refused, message);
+        self.found.refused.push(fault.suggest(suggestion));
+    }
+}
+
+/// The rule of the field at this path, with `[]` for the items of lists, if it has one of its own.
+fn rule(path: &str) -> Option<&'static Rule> {
+    let find = |rules: &'static [Rule], path: &str| {
+        rules.binary_search_by(|rule| rule.path.cmp(path)).ok().map(|i| &rules[i])
+    };
+    find(rules::POD, path).or_else(|| find(rules::CONTAINER, in_container(path)?))
+}
+
+/// The path within a container, main, init or ephemeral.
+fn in_container(path: &str) -> Option<&str> {
+    let (list, path) = path.strip_prefix("spec.")?.split_once("[].")?;
+    matches!(list, "containers" | "initContainers" | "ephemeralContainers").then_some(path)
+}

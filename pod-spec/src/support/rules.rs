@@ -1,0 +1,259 @@
+//! What this project does with each field: the one table.
+//!
+//! A row holds for its field and for everything within it that has no row of its own. To honour a field, change its row
+//! and name the test that shows it.
+
+use super::Support::{self, ClusterOnly, Honoured, Refused};
+
+/// What happens to one field when it is given.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// The path, with `[]` for the items of a list.
+    pub(crate) path: &'static str,
+    pub(crate) support: Support,
+    /// The scalar values that are honoured whatever `support` says.
+    pub(crate) accepted: &'static [&'static str],
+}
+
+const fn honoured(path: &'static str, test: &'static str) -> Rule {
+    Rule { path, support: Honoured { test }, accepted: &[] }
+}
+
+const fn cluster_only(path: &'static str, notice: &'static str) -> Rule {
+    Rule { path, support: ClusterOnly(notice), accepted: &[] }
+}
+
+const fn refused(path: &'static str, why: &'static str) -> Rule {
+    Rule { path, support: Refused(why), accepted: &[] }
+}
+
+impl Rule {
+    /// These values are honoured all the same: as texts, the empty one for no value.
+    const fn except(mut self, values: &'static [&'static str]) -> Self {
+        self.accepted = values;
+        self
+    }
+}
+
+const SERVER: &str = "is set by an API server, and ignored here";
+const CONTROLLERS: &str = "needs the controllers of a cluster, and is ignored here";
+const SCHEDULING: &str = "there is nothing to schedule on one machine";
+const ACCOUNTS: &str = "there are no service accounts here: the name is kept, no token is mounted";
+const NETWORK: &str = "needs the pod network, which is not there yet";
+const CLAIMS: &str = "there is no dynamic resource allocation";
+const OWNERSHIP: &str = "the ownership of volumes is not changed yet";
+const SELINUX: &str = "SELinux labels are not set yet";
+const WINDOWS: &str = "there is only Linux here";
+const APPARMOR: &str = "AppArmor profiles are not applied yet";
+const PROBES: &str = "probes are not honoured yet";
+const SUBPATHS: &str = "parts of volumes cannot be mounted yet";
+const CONFIG_MAPS: &str = "there are no ConfigMaps yet";
+const SECRETS: &str = "there are no Secrets yet";
+const CLOUD: &str = "volumes of cloud providers need a cluster";
+const VENDOR: &str = "volumes of storage vendors need a cluster";
+const MOUNT_IT: &str = "network volumes are not mounted: mount it on this machine and use hostPath";
+
+/// What holds for the Pod as a whole, and for each object around the rows: see the tests.
+pub(crate) const TOP: Rule = Rule { path: "", support: Support::ByField, accepted: &[] };
+
+/// The fields of a pod, in the order of their bytes.
+pub(crate) const POD: &[Rule] = &[
+    honoured("apiVersion", "tests/valid.rs: real_pods_are_taken"),
+    honoured("kind", "tests/valid.rs: real_pods_are_taken"),
+    honoured("metadata.annotations", "annotations_become_variables"),
+    cluster_only("metadata.creationTimestamp", SERVER),
+    cluster_only("metadata.deletionGracePeriodSeconds", SERVER),
+    cluster_only("metadata.deletionTimestamp", SERVER),
+    cluster_only("metadata.finalizers", CONTROLLERS),
+    refused("metadata.generateName", "names are not generated: give `name`").except(&[""]),
+    cluster_only("metadata.generation", SERVER),
+    honoured("metadata.labels", "labels_become_variables"),
+    cluster_only("metadata.managedFields", SERVER),
+    honoured("metadata.name", ""),
+    honoured("metadata.namespace", ""),
+    cluster_only("metadata.ownerReferences", CONTROLLERS),
+    cluster_only("metadata.resourceVersion", SERVER),
+    cluster_only("metadata.selfLink", SERVER),
+    cluster_only("metadata.uid", SERVER),
+    refused("spec.activeDeadlineSeconds", "deadlines are not honoured yet"),
+    cluster_only("spec.affinity", SCHEDULING),
+    cluster_only(
+        "spec.automountServiceAccountToken",
+        "there are no service accounts here: no token is mounted",
+    )
+    .except(&["false"]),
+    honoured("spec.containers", ""),
+    refused(
+        "spec.containers[].restartPolicy",
+        "it is honoured for init containers only, where `Always` makes a sidecar",
+    ),
+    refused("spec.dnsConfig", "the resolver cannot be configured yet"),
+    refused(
+        "spec.dnsPolicy",
+        "`None` needs dnsConfig; `ClusterFirstWithHostNet` needs hostNetwork",
+    )
+    .except(&["ClusterFirst", "Default"]),
+    honoured("spec.enableServiceLinks", ""),
+    refused("spec.ephemeralContainers", "ephemeral containers are not there yet"),
+    honoured("spec.hostAliases", ""),
+    refused("spec.hostIPC", "the pod always has its own IPC namespace").except(&["false"]),
+    refused("spec.hostNetwork", "the pod always has its own network namespace").except(&["false"]),
+    refused("spec.hostPID", "the pod always has its own PID namespaces").except(&["false"]),
+    refused("spec.hostUsers", "user namespaces are not there yet").except(&["true"]),
+    honoured("spec.hostname", ""),
+    refused("spec.hostnameOverride", "use `hostname`").except(&[""]),
+    refused("spec.imagePullSecrets", SECRETS),
+    honoured("spec.initContainers", ""),
+    refused(
+        "spec.initContainers[].restartPolicy",
+        "only `Always`, which makes a sidecar, is honoured yet",
+    )
+    .except(&["Always"]),
+    cluster_only("spec.nodeName", "there is only this machine: the pod runs here").except(&[""]),
+    cluster_only("spec.nodeSelector", SCHEDULING),
+    refused("spec.os.name", WINDOWS).except(&["linux"]),
+    refused("spec.overhead", "it belongs to runtime classes, which are not there"),
+    cluster_only("spec.preemptionPolicy", SCHEDULING),
+    cluster_only("spec.priority", SCHEDULING),
+    cluster_only("spec.priorityClassName", SCHEDULING).except(&[""]),
+    refused("spec.readinessGates", "nobody could set the conditions that the gates wait for"),
+    refused("spec.resourceClaims", CLAIMS),
+    refused(
+        "spec.resources",
+        "resources for the pod as a whole are not honoured yet: give them to containers",
+    ),
+    honoured("spec.restartPolicy", ""),
+    refused("spec.runtimeClassName", "there is only one container runtime").except(&[""]),
+    cluster_only("spec.schedulerName", SCHEDULING).except(&["", "default-scheduler"]),
+    cluster_only("spec.schedulingGates", SCHEDULING),
+    cluster_only("spec.schedulingGroup", SCHEDULING),
+    refused("spec.securityContext.appArmorProfile.localhostProfile", APPARMOR),
+    refused("spec.securityContext.appArmorProfile.type", APPARMOR).except(&["Unconfined"]),
+    refused("spec.securityContext.fsGroup", OWNERSHIP),
+    refused("spec.securityContext.fsGroupChangePolicy", OWNERSHIP),
+    honoured("spec.securityContext.runAsGroup", ""),
+    honoured("spec.securityContext.runAsNonRoot", ""),
+    honoured("spec.securityContext.runAsUser", ""),
+    refused("spec.securityContext.seLinuxChangePolicy", SELINUX),
+    refused("spec.securityContext.seLinuxOptions", SELINUX),
+    honoured("spec.securityContext.seccompProfile", ""),
+    honoured("spec.securityContext.supplementalGroups", ""),
+    refused("spec.securityContext.supplementalGroupsPolicy", "only `Merge` is honoured yet")
+        .except(&["Merge"]),
+    refused("spec.securityContext.sysctls", "kernel parameters are not set yet"),
+    refused("spec.securityContext.windowsOptions", WINDOWS),
+    cluster_only("spec.serviceAccount", ACCOUNTS).except(&["", "default"]),
+    cluster_only("spec.serviceAccountName", ACCOUNTS).except(&["", "default"]),
+    refused("spec.setHostnameAsFQDN", "the pod has no domain").except(&["false"]),
+    honoured("spec.shareProcessNamespace", ""),
+    refused("spec.subdomain", "the pod has no domain").except(&[""]),
+    honoured("spec.terminationGracePeriodSeconds", ""),
+    cluster_only("spec.tolerations", SCHEDULING),
+    cluster_only("spec.topologySpreadConstraints", SCHEDULING),
+    refused("spec.volumes[].awsElasticBlockStore", CLOUD),
+    refused("spec.volumes[].azureDisk", CLOUD),
+    refused("spec.volumes[].azureFile", CLOUD),
+    refused("spec.volumes[].cephfs", MOUNT_IT),
+    refused("spec.volumes[].cinder", CLOUD),
+    refused("spec.volumes[].configMap", CONFIG_MAPS),
+    refused("spec.volumes[].csi", "there are no CSI drivers"),
+    refused("spec.volumes[].downwardAPI", "downward API volumes are not there yet"),
+    honoured("spec.volumes[].emptyDir", ""),
+    refused("spec.volumes[].emptyDir.medium", "huge pages are not there yet")
+        .except(&["", "Memory"]),
+    honoured("spec.volumes[].emptyDir.sizeLimit", ""),
+    refused(
+        "spec.volumes[].ephemeral",
+        "there are no persistent volumes yet: an emptyDir is the nearest thing",
+    ),
+    refused("spec.volumes[].fc", MOUNT_IT),
+    refused("spec.volumes[].flexVolume", "there are no flexVolume drivers"),
+    refused("spec.volumes[].flocker", VENDOR),
+    refused("spec.volumes[].gcePersistentDisk", CLOUD),
+    refused(
+        "spec.volumes[].gitRepo",
+        "Kubernetes has removed it: clone in an init container into an emptyDir",
+    ),
+    refused("spec.volumes[].glusterfs", MOUNT_IT),
+    honoured("spec.volumes[].hostPath", ""),
+    refused("spec.volumes[].image", "image volumes are not there yet"),
+    refused("spec.volumes[].iscsi", MOUNT_IT),
+    honoured("spec.volumes[].name", ""),
+    refused("spec.volumes[].nfs", MOUNT_IT),
+    refused(
+        "spec.volumes[].persistentVolumeClaim",
+        "there are no persistent volumes yet: a hostPath is the nearest thing",
+    ),
+    refused("spec.volumes[].photonPersistentDisk", CLOUD),
+    refused("spec.volumes[].portworxVolume", VENDOR),
+    refused("spec.volumes[].projected", "projected volumes are not there yet"),
+    refused("spec.volumes[].quobyte", VENDOR),
+    refused("spec.volumes[].rbd", MOUNT_IT),
+    refused("spec.volumes[].scaleIO", VENDOR),
+    refused("spec.volumes[].secret", SECRETS),
+    refused("spec.volumes[].storageos", VENDOR),
+    refused("spec.volumes[].vsphereVolume", CLOUD),
+    cluster_only("status", "is not read from a manifest, and ignored here"),
+];
+
+/// The fields of each container, main, init or ephemeral, in the order of their bytes.
+pub(crate) const CONTAINER: &[Rule] = &[
+    honoured("args", ""),
+    honoured("command", ""),
+    honoured("env", ""),
+    refused("envFrom", "there are no ConfigMaps and Secrets yet"),
+    refused("env[].valueFrom.configMapKeyRef", CONFIG_MAPS),
+    honoured("env[].valueFrom.fieldRef", ""),
+    refused("env[].valueFrom.fileKeyRef", "variables from files are not honoured yet"),
+    refused("env[].valueFrom.resourceFieldRef", "variables from resources are not honoured yet"),
+    refused("env[].valueFrom.secretKeyRef", SECRETS),
+    honoured("image", ""),
+    honoured("imagePullPolicy", ""),
+    refused("lifecycle", "hooks are not honoured yet"),
+    refused("livenessProbe", PROBES),
+    honoured("name", ""),
+    honoured("ports[].containerPort", ""),
+    refused("ports[].hostIP", NETWORK).except(&[""]),
+    refused("ports[].hostPort", NETWORK).except(&["0"]),
+    honoured("ports[].name", ""),
+    honoured("ports[].protocol", ""),
+    refused("readinessProbe", PROBES),
+    refused("resizePolicy", "a running pod cannot be resized yet"),
+    refused("resources.claims", CLAIMS),
+    honoured("resources.limits", ""),
+    honoured("resources.requests", ""),
+    refused("restartPolicyRules", "restart rules are not honoured yet"),
+    honoured("securityContext.allowPrivilegeEscalation", ""),
+    refused("securityContext.appArmorProfile.localhostProfile", APPARMOR),
+    refused("securityContext.appArmorProfile.type", APPARMOR).except(&["Unconfined"]),
+    honoured("securityContext.capabilities", ""),
+    honoured("securityContext.privileged", ""),
+    refused("securityContext.procMount", "it needs user namespaces, which are not there yet")
+        .except(&["Default"]),
+    honoured("securityContext.readOnlyRootFilesystem", ""),
+    honoured("securityContext.runAsGroup", ""),
+    honoured("securityContext.runAsNonRoot", ""),
+    honoured("securityContext.runAsUser", ""),
+    refused("securityContext.seLinuxOptions", SELINUX),
+    honoured("securityContext.seccompProfile", ""),
+    refused("securityContext.windowsOptions", WINDOWS),
+    refused("startupProbe", PROBES),
+    honoured("stdin", ""),
+    refused("stdinOnce", "nothing can be attached to a container yet").except(&["false"]),
+    refused("targetContainerName", "ephemeral containers are not there yet"),
+    refused("terminationMessagePath", "only the default, /dev/termination-log, is honoured yet")
+        .except(&["/dev/termination-log"]),
+    refused("terminationMessagePolicy", "only the default, `File`, is honoured yet")
+        .except(&["File"]),
+    refused("tty", "terminals are not there yet").except(&["false"]),
+    refused("volumeDevices", "there are no block volumes"),
+    honoured("volumeMounts[].mountPath", ""),
+    refused("volumeMounts[].mountPropagation", "only `None` is honoured yet").except(&["None"]),
+    honoured("volumeMounts[].name", ""),
+    honoured("volumeMounts[].readOnly", ""),
+    refused("volumeMounts[].recursiveReadOnly", "only `Disabled` is honoured yet")
+        .except(&["Disabled"]),
+    refused("volumeMounts[].subPath", SUBPATHS).except(&[""]),
+    refused("volumeMounts[].subPathExpr", SUBPATHS).except(&[""]),
+    honoured("workingDir", ""),
+];

@@ -1,0 +1,156 @@
+//! Values that are refused although their field is honoured.
+
+use super::Survey;
+use crate::fault::quoted;
+use crate::path::Path;
+use crate::types::{
+    Capabilities, Container, EmptyDirMedium, EmptyDirVolumeSource, EnvVar, FieldPath,
+    HostPathVolumeSource, Pod, ResourceRequirements, VolumeSource,
+};
+use crate::{Word, spelling};
+
+/// The resources that containers can have.
+const RESOURCES: [&str; 2] = ["cpu", "memory"];
+
+/// The capabilities of Linux, without `CAP_` (capabilities(7)).
+const CAPABILITIES: [&str; 42] = [
+    "ALL",
+    "AUDIT_CONTROL",
+    "AUDIT_READ",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "KILL",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "PERFMON",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "WAKE_ALARM",
+];
+
+pub(super) fn look(pod: &Pod, survey: &mut Survey<'_>) {
+    let spec = Path::new("spec");
+    let lists =
+        [("initContainers", &pod.spec.init_containers), ("containers", &pod.spec.containers)];
+    for (field, containers) in lists {
+        let at = spec.field(field);
+        for (i, one) in containers.iter().enumerate() {
+            container(one, &at.index(i), survey);
+        }
+    }
+    for (i, volume) in pod.spec.volumes.iter().enumerate() {
+        let at = spec.field("volumes");
+        let at = at.index(i);
+        match &volume.source {
+            Some(VolumeSource::EmptyDir(dir)) => size_limit(dir, &at.field("emptyDir"), survey),
+            Some(VolumeSource::HostPath(host)) => host_path(host, &at.field("hostPath"), survey),
+            _ => {}
+        }
+    }
+}
+
+fn container(container: &Container, at: &Path<'_>, survey: &mut Survey<'_>) {
+    resources(&container.resources, &at.field("resources"), survey);
+    let context = container.security_context.as_ref();
+    if let Some(given) = context.and_then(|context| context.capabilities.as_ref()) {
+        let context = at.field("securityContext");
+        capabilities(given, &context.field("capabilities"), survey);
+    }
+    let env = at.field("env");
+    for (i, var) in container.env.iter().enumerate() {
+        variable(var, &env.index(i), survey);
+    }
+}
+
+fn resources(resources: &ResourceRequirements, at: &Path<'_>, survey: &mut Survey<'_>) {
+    for (field, amounts) in [("limits", &resources.limits), ("requests", &resources.requests)] {
+        let at = at.field(field);
+        for name in amounts.keys().filter(|name| !RESOURCES.contains(&name.as_str())) {
+            let message = format!(
+                "not supported yet: only `cpu` and `memory` are honoured, {} is not",
+                quoted(name)
+            );
+            survey.refuse(&at.key(name), message);
+        }
+    }
+}
+
+fn variable(var: &EnvVar, at: &Path<'_>, survey: &mut Survey<'_>) {
+    let Some(field) = var.value_from.as_ref().and_then(|source| source.field_ref.as_ref()) else {
+        return;
+    };
+    if let Some(FieldPath::HostIp | FieldPath::HostIps | FieldPath::PodIp | FieldPath::PodIps) =
+        field.field()
+    {
+        let message =
+            format!("{} is not supported yet: there is no pod network", quoted(&field.field_path));
+        let source = at.field("valueFrom");
+        let field = source.field("fieldRef");
+        survey.refuse(&field.field("fieldPath"), message);
+    }
+}
+
+fn size_limit(dir: &EmptyDirVolumeSource, at: &Path<'_>, survey: &mut Survey<'_>) {
+    let on_disk = matches!(dir.medium, None | Some(Word::Known(EmptyDirMedium::Default)));
+    if on_disk && dir.size_limit.as_ref().is_some_and(|limit| !limit.is_zero()) {
+        let message = "not supported yet: nothing evicts a pod that fills its disk: only the medium `Memory` keeps a \
+                       limit";
+        survey.refuse(&at.field("sizeLimit"), message);
+    }
+}
+
+fn host_path(host: &HostPathVolumeSource, at: &Path<'_>, survey: &mut Survey<'_>) {
+    if !host.path.is_empty() && !host.path.starts_with('/') {
+        let message = format!(
+            "{} is not absolute, and a pod has no directory it could start from",
+            quoted(&host.path)
+        );
+        survey.refuse(&at.field("path"), message);
+    }
+}
+
+/// Kubernetes takes any name, and the container then does not start.
+fn capabilities(capabilities: &Capabilities, at: &Path<'_>, survey: &mut Survey<'_>) {
+    for (field, list) in [("add", &capabilities.add), ("drop", &capabilities.drop)] {
+        let at = at.field(field);
+        for (i, name) in list.iter().enumerate() {
+            let upper = name.to_ascii_uppercase();
+            let bare = upper.strip_prefix("CAP_").unwrap_or(&upper);
+            if !CAPABILITIES.contains(&bare) {
+                let message = format!("there is no capability {}", quoted(name));
+                let suggestion = spelling::suggest(bare, CAPABILITIES);
+                survey.refuse_with(&at.index(i), message, suggestion);
+            }
+        }
+    }
+}
