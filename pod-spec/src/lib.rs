@@ -41,6 +41,7 @@
 //! not tell whether a path or a device is there.
 #![forbid(unsafe_code)]
 
+mod aggregate;
 mod bytes;
 mod decode;
 mod defaults;
