@@ -1,14 +1,30 @@
 //! The checks of the API server.
 
+mod annotation;
 mod check;
+mod claim;
 mod container;
+mod dns;
+mod env;
+mod host;
+mod meta;
+mod mount;
 mod pod;
+mod pod_resources;
+mod port;
+mod probe;
+mod projected;
+mod remote;
 mod resources;
+mod restart;
+mod scheduling;
 mod security;
+mod selector;
 mod volume;
+mod windows;
 
 use crate::fault::Fault;
-use crate::path::Places;
+use crate::path::{Path, Places};
 use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
 
 pub(crate) use check::Check;
@@ -19,20 +35,13 @@ pub(crate) trait Validate {
     fn faults(&self, places: &dyn Places) -> Vec<Fault>;
 }
 
-impl Validate for Pod {
-    fn faults(&self, places: &dyn Places) -> Vec<Fault> {
-        pod::check(self, places)
-    }
-}
-
-/// Objects of which only the metadata is checked yet.
-macro_rules! metadata_only {
-    ($($name:ident)*) => {
+macro_rules! validate {
+    ($($name:ident: $check:path;)*) => {
         $(
             impl Validate for $name {
                 fn faults(&self, places: &dyn Places) -> Vec<Fault> {
                     let mut check = Check::new(places);
-                    pod::metadata(&mut check, &self.metadata, &crate::path::Path::new("metadata"));
+                    $check(&mut check, self);
                     check.faults
                 }
             }
@@ -40,4 +49,31 @@ macro_rules! metadata_only {
     };
 }
 
-metadata_only! { ConfigMap Secret PersistentVolumeClaim Deployment Job }
+validate! {
+    Pod: pod::create;
+    ConfigMap: config_map;
+    Secret: secret;
+    PersistentVolumeClaim: claim::claim;
+    Deployment: deployment;
+    Job: job;
+}
+
+/// Only the metadata is checked yet.
+fn config_map(check: &mut Check<'_>, config: &ConfigMap) {
+    meta::metadata(check, &config.metadata, &Path::new("metadata"));
+}
+
+/// Only the metadata is checked yet.
+fn secret(check: &mut Check<'_>, secret: &Secret) {
+    meta::metadata(check, &secret.metadata, &Path::new("metadata"));
+}
+
+/// Only the metadata is checked yet.
+fn deployment(check: &mut Check<'_>, deployment: &Deployment) {
+    meta::metadata(check, &deployment.metadata, &Path::new("metadata"));
+}
+
+/// Only the metadata is checked yet.
+fn job(check: &mut Check<'_>, job: &Job) {
+    meta::metadata(check, &job.metadata, &Path::new("metadata"));
+}
