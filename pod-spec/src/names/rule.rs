@@ -171,7 +171,7 @@ mod tests {
     fn names_follow_their_rules() {
         let long = "a".repeat(64);
         type Case<'a> = (fn(&str) -> Rule, &'a [&'a str], &'a [&'a str]);
-        let cases: [Case<'_>; 6] = [
+        let cases: [Case<'_>; 12] = [
             (label, &["a", "a-b", "0", "a1"], &["", "A", "a_b", "-a", "a-", "a.b", "ä", &long]),
             (subdomain, &["a", "a.b-c.d", &long], &["", "a..b", ".a", "a.-b", "A"]),
             (qualified, &["a", "A_b.c", "a.b/C"], &["", "/a", "a/", "a/b/c", "-a", "A_b/c", &long]),
@@ -181,6 +181,16 @@ mod tests {
                 port,
                 &["http", "a-1", "8080a"],
                 &["8080", "HTTP", "a--b", "-a", "sixteen-letters-", ""],
+            ),
+            (subdomain_prefix, &["a", "a-", "a.b-", "ab-"], &["", "-", "Ab-", "a_", "a.", "a_b-"]),
+            (search_domain, &["a", "a.b.", ".", "_a.b_c"], &["", "..", "a..b", "A", "a b", "-a"]),
+            (annotation_key, &["a", "A.Example.com/b", "a.b/C"], &["", "a/b/c", "-a", "a b"]),
+            (config_key, &["a", ".a", "A_b-c.d", "a..b"], &["", ".", "..", "..a", "a/b", "a b"]),
+            (header, &["Accept", "X-1"], &["", "a:", "a b", "a_b"]),
+            (
+                sysctl,
+                &["kernel.shm_rmid_forced", "net/ipv4/conf/eno2.100/rp_filter", "a"],
+                &["", "A", "a..b", ".a", "a.", "a/-b", "a b"],
             ),
         ];
         for (rule, good, bad) in cases {

@@ -2,12 +2,13 @@
 
 use super::check::{Check, Given as _};
 use super::{meta, selector};
-use crate::fault::quoted;
+use crate::fault::{FaultKind, quoted};
 use crate::names::rule;
 use crate::path::Path;
 use crate::types::{
-    ObjectMeta, PersistentVolumeAccessMode, PersistentVolumeClaim, PersistentVolumeClaimSpec,
-    PersistentVolumeClaimTemplate, TypedLocalObjectReference, TypedObjectReference,
+    ObjectMeta, PersistentVolumeAccessMode, PersistentVolumeClaim, PersistentVolumeClaimPhase,
+    PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate, TypedLocalObjectReference,
+    TypedObjectReference,
 };
 
 pub(super) fn claim(check: &mut Check<'_>, claim: &PersistentVolumeClaim) {
@@ -120,5 +121,39 @@ fn data_source(check: &mut Check<'_>, group: Option<&str>, kind: &str, name: &st
         }
         None => {}
         Some(group) => check.format(&at.field("apiGroup"), group, rule::subdomain),
+    }
+}
+
+/// What is wrong with the change of a claim.
+pub(super) fn update(
+    check: &mut Check<'_>,
+    old: &PersistentVolumeClaim,
+    new: &PersistentVolumeClaim,
+) {
+    let phase = old.status.as_ref().and_then(|status| status.phase);
+    let bound = phase == Some(PersistentVolumeClaimPhase::Bound);
+    let mut spec = new.spec.clone();
+    if old.spec.volume_name.given().is_none() {
+        spec.volume_name.clone_from(&old.spec.volume_name);
+    }
+    if old.spec.storage_class_name.is_none() {
+        spec.storage_class_name = None;
+    }
+    if bound {
+        spec.resources.requests.clone_from(&old.spec.resources.requests);
+        spec.volume_attributes_class_name.clone_from(&old.spec.volume_attributes_class_name);
+    }
+    let at = Path::new("spec");
+    if spec != old.spec {
+        let message =
+            "it cannot be changed, except for the size and the attributes of a bound claim";
+        check.forbidden(&at, message);
+    }
+    let size =
+        |claim: &PersistentVolumeClaim| claim.spec.resources.requests.get("storage").copied();
+    if size(new) < size(old) {
+        let at = at.field("resources");
+        let at = at.field("requests");
+        check.fault(&at.field("storage"), FaultKind::Forbidden, "a volume does not shrink");
     }
 }

@@ -132,6 +132,7 @@ fn sysctls(check: &mut Check<'_>, spec: &PodSpec, at: &Path<'_>) {
 }
 
 /// A namespace that kernel parameters belong to.
+#[derive(Debug, PartialEq, Eq)]
 enum Namespace {
     Net,
     Ipc,
@@ -154,5 +155,27 @@ fn namespace(sysctl: &str) -> Option<Namespace> {
         Some(Namespace::Ipc)
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_belong_to_namespaces_however_they_are_written() {
+        let cases = [
+            ("net.ipv4.tcp_syncookies", Some(Namespace::Net)),
+            ("net/ipv4/conf/eno2.100/rp_filter", Some(Namespace::Net)),
+            ("kernel.shmmax", Some(Namespace::Ipc)),
+            ("kernel/msgmax", Some(Namespace::Ipc)),
+            ("fs.mqueue.msg_max", Some(Namespace::Ipc)),
+            ("kernel.sem", Some(Namespace::Ipc)),
+            ("kernel.semaphore", None),
+            ("vm.swappiness", None),
+        ];
+        for (name, want) in cases {
+            assert_eq!(namespace(name), want, "{name}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod annotation;
 mod check;
 mod claim;
+mod config;
 mod container;
 mod dns;
 mod env;
@@ -20,6 +21,7 @@ mod restart;
 mod scheduling;
 mod security;
 mod selector;
+mod update;
 mod volume;
 mod windows;
 
@@ -33,6 +35,12 @@ pub(crate) use check::Check;
 pub(crate) trait Validate {
     /// Everything that is wrong with it, its defaults filled in.
     fn faults(&self, places: &dyn Places) -> Vec<Fault>;
+}
+
+/// What can be changed.
+pub(crate) trait Update: Validate {
+    /// Everything that is wrong with it in place of `old`, the defaults of both filled in.
+    fn faults_in_place_of(&self, old: &Self, places: &dyn Places) -> Vec<Fault>;
 }
 
 macro_rules! validate {
@@ -51,21 +59,41 @@ macro_rules! validate {
 
 validate! {
     Pod: pod::create;
-    ConfigMap: config_map;
-    Secret: secret;
+    ConfigMap: config::config_map;
+    Secret: config::secret;
     PersistentVolumeClaim: claim::claim;
     Deployment: deployment;
     Job: job;
 }
 
-/// Only the metadata is checked yet.
-fn config_map(check: &mut Check<'_>, config: &ConfigMap) {
-    meta::metadata(check, &config.metadata, &Path::new("metadata"));
+macro_rules! update {
+    ($($name:ident: $update:path;)*) => {
+        $(
+            impl Update for $name {
+                fn faults_in_place_of(&self, old: &Self, places: &dyn Places) -> Vec<Fault> {
+                    let mut check = Check::new(places);
+                    update::metadata(&mut check, &old.metadata, &self.metadata);
+                    $update(&mut check, old, self);
+                    check.faults.extend(self.faults(places));
+                    check.faults
+                }
+            }
+        )*
+    };
 }
 
-/// Only the metadata is checked yet.
-fn secret(check: &mut Check<'_>, secret: &Secret) {
-    meta::metadata(check, &secret.metadata, &Path::new("metadata"));
+update! {
+    ConfigMap: config::update_config_map;
+    Secret: config::update_secret;
+    PersistentVolumeClaim: claim::update;
+}
+
+impl Update for Pod {
+    fn faults_in_place_of(&self, old: &Self, places: &dyn Places) -> Vec<Fault> {
+        let mut check = Check::new(places);
+        update::pod(&mut check, old, self);
+        check.faults
+    }
 }
 
 /// Only the metadata is checked yet.

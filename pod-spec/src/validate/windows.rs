@@ -177,3 +177,21 @@ fn linux_of_container(context: &SecurityContext) -> impl Iterator<Item = &'stati
     .into_iter()
     .filter_map(|(field, given)| given.then_some(field))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_of_windows_are_known_by_their_names() {
+        let long = "a".repeat(MAX_USER + 1);
+        let good = ["a", "ContainerUser", r"DOMAIN\user", r"NT AUTHORITY\SYSTEM", r"a.example\b c"];
+        for name in good {
+            assert_eq!(user(name), Ok(()), "{name}");
+        }
+        let bad = ["", "a\tb", ". .", "a*", r"\a", r"a b\c\d", r"domain\", &long];
+        for name in bad {
+            assert!(user(name).is_err(), "{name}");
+        }
+    }
+}
