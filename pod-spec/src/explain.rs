@@ -112,7 +112,7 @@ fn type_name(ty: &Type) -> String {
     match ty {
         Type::Text | Type::Words(_) | Type::Time | Type::Bytes => "string".to_owned(),
         Type::Bool => "boolean".to_owned(),
-        Type::Int32 | Type::Int64 => "integer".to_owned(),
+        Type::Int32 | Type::Natural32 | Type::Int64 => "integer".to_owned(),
         Type::Quantity => "Quantity".to_owned(),
         Type::IntOrString => "IntOrString".to_owned(),
         Type::Any => "Object".to_owned(),
