@@ -14,6 +14,10 @@ pub struct Explanation {
     pub type_name: String,
     /// Whether Kubernetes' schema says that it must be given.
     pub required: bool,
+    /// Whether Kubernetes advises against it.
+    pub deprecated: bool,
+    /// Whether it is one of several fields of its object of which at most one can be given.
+    pub exclusive: bool,
     /// What it is for.
     pub description: String,
     /// The words that it takes, when it is an enumeration.
@@ -56,6 +60,8 @@ pub fn explain(path: &str) -> Result<Explanation, NoSuchField> {
             field: support::of(""),
             type_name: "Pod".to_owned(),
             required: true,
+            deprecated: false,
+            exclusive: false,
             description: sentence(Pod::TABLE.doc),
             words: &[],
             fields: within(""),
@@ -89,6 +95,8 @@ fn one(field: &Field, path: String) -> Explanation {
         field: support::of(&path),
         type_name: type_name(&field.ty),
         required: field.required,
+        deprecated: field.deprecated,
+        exclusive: field.exclusive,
         description: sentence(field.doc),
         words: words(&field.ty),
         fields: Vec::new(),
@@ -102,7 +110,7 @@ fn sentence(doc: &str) -> String {
 
 fn words(ty: &Type) -> &'static [&'static str] {
     match ty {
-        Type::Words(words) => words,
+        Type::Words(words) | Type::KnownWords(words) => words,
         Type::List(items) => words(items),
         _ => &[],
     }
@@ -110,7 +118,9 @@ fn words(ty: &Type) -> &'static [&'static str] {
 
 fn type_name(ty: &Type) -> String {
     match ty {
-        Type::Text | Type::Words(_) | Type::Time | Type::Bytes => "string".to_owned(),
+        Type::Text | Type::Words(_) | Type::KnownWords(_) | Type::Time | Type::Bytes => {
+            "string".to_owned()
+        }
         Type::Bool => "boolean".to_owned(),
         Type::Int32 | Type::Natural32 | Type::Int64 => "integer".to_owned(),
         Type::Quantity => "Quantity".to_owned(),
@@ -146,6 +156,14 @@ mod tests {
             "map[string]Quantity"
         );
         assert_eq!(explain("").unwrap().fields.len(), 5);
+        let volume = explain("spec.volumes").unwrap();
+        let flags = |name: &str| {
+            let path = format!("spec.volumes[].{name}");
+            volume.fields.iter().find(|f| f.field.path == path).map(|f| (f.exclusive, f.deprecated))
+        };
+        assert_eq!(flags("name"), Some((false, false)));
+        assert_eq!(flags("emptyDir"), Some((true, false)));
+        assert_eq!(flags("gitRepo"), Some((true, true)));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::path::{Path, Places, Source};
 use crate::spelling;
 use crate::support::{self, Admitted};
 use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
+use crate::write::{self, WriteError};
 use crate::{defaults, validate};
 
 /// An object that can stand alone in a text.
@@ -55,6 +56,22 @@ macro_rules! kinds {
                 /// Every fault that can be told from the text.
                 pub fn from_json(text: &str) -> Result<Self, Faults> {
                     Self::from_yaml(text)
+                }
+
+                /// The object as YAML, the keys in the order of the alphabet.
+                ///
+                /// # Errors
+                /// None is known: every object has a form in YAML.
+                pub fn to_yaml(&self) -> Result<String, WriteError> {
+                    write::yaml(self)
+                }
+
+                /// The object as indented JSON, the keys in the order of the alphabet.
+                ///
+                /// # Errors
+                /// None is known: every object has a form in JSON.
+                pub fn to_json(&self) -> Result<String, WriteError> {
+                    write::json(self)
                 }
             }
         )*

@@ -10,8 +10,8 @@ use super::{Object, Table, Type};
 use crate::support;
 use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
 
-/// By path, with `[]` for items and `{}` for values: the type, and whether it must be given.
-type Fields = BTreeMap<String, (String, bool)>;
+/// By path, with `[]` for items and `{}` for values: whether it must be given, or had better not be, and the type.
+type Fields = BTreeMap<String, String>;
 
 /// A difference that is meant.
 struct Difference {
@@ -76,22 +76,15 @@ fn every_field_of_a_pod_has_a_row_in_the_table_of_support() {
 /// Compares our tables with the API's schema.
 fn same<Ours: Object, Theirs: JsonSchema>() {
     let (ours, theirs) = (ours(Ours::TABLE), api::<Theirs>());
+    let text = |fields: &Fields, path| fields.get(path).cloned().unwrap_or("missing".to_owned());
     let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     let wrong: Vec<String> = paths
         .into_iter()
-        .map(|path| (path, text(ours.get(path)), text(theirs.get(path))))
+        .map(|path| (path, text(&ours, path), text(&theirs, path)))
         .filter(|(path, ours, theirs)| ours != theirs && !is_meant(path, ours, theirs))
         .map(|(path, ours, theirs)| format!("{path}: ours is {ours}, the API's {theirs}"))
         .collect();
     assert!(wrong.is_empty(), "{}:\n{}", Ours::TABLE.name, wrong.join("\n"));
-}
-
-fn text(field: Option<&(String, bool)>) -> String {
-    match field {
-        None => "missing".to_owned(),
-        Some((ty, true)) => format!("required {ty}"),
-        Some((ty, false)) => ty.clone(),
-    }
 }
 
 fn is_meant(path: &str, ours: &str, theirs: &str) -> bool {
@@ -109,14 +102,14 @@ fn ours(table: &Table) -> Fields {
 
 fn add_fields(table: &Table, within: &str, fields: &mut Fields) {
     for field in table.fields() {
-        let path = below(within, field.name);
-        add(&field.ty, field.required, path, fields);
+        let mark = mark(field.required, field.deprecated);
+        add(&field.ty, mark, below(within, field.name), fields);
     }
 }
 
-fn add(ty: &Type, required: bool, path: String, fields: &mut Fields) {
+fn add(ty: &Type, mark: &str, path: String, fields: &mut Fields) {
     let name = match ty {
-        Type::Text | Type::Words(_) => "string",
+        Type::Text | Type::Words(_) | Type::KnownWords(_) => "string",
         Type::Bool => "boolean",
         Type::Int32 => "int32",
         Type::Natural32 => "natural32",
@@ -131,15 +124,24 @@ fn add(ty: &Type, required: bool, path: String, fields: &mut Fields) {
             "object"
         }
         Type::List(items) => {
-            add(items, false, format!("{path}[]"), fields);
+            add(items, "", format!("{path}[]"), fields);
             "list"
         }
         Type::Map(values) => {
-            add(values, false, format!("{path}{{}}"), fields);
+            add(values, "", format!("{path}{{}}"), fields);
             "map"
         }
     };
-    fields.insert(path, (name.to_owned(), required));
+    fields.insert(path, format!("{mark}{name}"));
+}
+
+fn mark(required: bool, deprecated: bool) -> &'static str {
+    match (required, deprecated) {
+        (false, false) => "",
+        (true, false) => "required ",
+        (false, true) => "deprecated ",
+        (true, true) => "required and deprecated ",
+    }
 }
 
 fn below(within: &str, name: &str) -> String {
@@ -164,11 +166,14 @@ impl Api<'_> {
             .as_array()
             .map_or(Vec::new(), |names| names.iter().filter_map(Json::as_str).collect());
         for (name, field) in schema["properties"].as_object().into_iter().flatten() {
-            self.add(field, required.contains(&name.as_str()), below(within, name), fields);
+            let is_deprecated =
+                field["description"].as_str().is_some_and(|text| text.contains("Deprecated: "));
+            let mark = mark(required.contains(&name.as_str()), is_deprecated);
+            self.add(field, mark, below(within, name), fields);
         }
     }
 
-    fn add(&self, schema: &Json, required: bool, path: String, fields: &mut Fields) {
+    fn add(&self, schema: &Json, mark: &str, path: String, fields: &mut Fields) {
         let name = match schema["$ref"].as_str() {
             Some(name) => name.rsplit('/').next(),
             None => None,
@@ -185,11 +190,11 @@ impl Api<'_> {
                 "int or string"
             }
             (Some("array"), None) => {
-                self.add(&schema["items"], false, format!("{path}[]"), fields);
+                self.add(&schema["items"], "", format!("{path}[]"), fields);
                 "list"
             }
             (Some("object"), None) if schema["additionalProperties"].is_object() => {
-                self.add(&schema["additionalProperties"], false, format!("{path}{{}}"), fields);
+                self.add(&schema["additionalProperties"], "", format!("{path}{{}}"), fields);
                 "map"
             }
             (Some("object"), None) if schema["properties"].is_object() => {
@@ -199,6 +204,6 @@ impl Api<'_> {
             (Some("object"), None) => "anything",
             _ => panic!("{path}: {schema}"),
         };
-        fields.insert(path, (type_name.to_owned(), required));
+        fields.insert(path, format!("{mark}{type_name}"));
     }
 }
