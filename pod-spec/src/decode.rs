@@ -260,7 +260,7 @@ macro_rules! integers {
 integers! {
     i32: Int32, "32 bits";
     i64: Int64, "64 bits";
-    u32: Int32, "32 bits without a sign";
+    u32: Natural32, "32 bits without a sign";
 }
 
 macro_rules! scalars {

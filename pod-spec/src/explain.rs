@@ -53,7 +53,7 @@ pub fn explain(path: &str) -> Result<Explanation, NoSuchField> {
     Ok(match found {
         Some(field) => Explanation { fields: within(&at), ..one(field, at.clone()) },
         None => Explanation {
-            field: support::of(""),
+            field: support::of("", true),
             type_name: "Pod".to_owned(),
             required: true,
             description: sentence(Pod::TABLE.doc),
@@ -86,7 +86,7 @@ fn below(path: &str, field: Option<&Field>, name: &str) -> String {
 
 fn one(field: &Field, path: String) -> Explanation {
     Explanation {
-        field: support::of(&path),
+        field: support::of(&path, field.ty.table().is_some()),
         type_name: type_name(&field.ty),
         required: field.required,
         description: sentence(field.doc),
@@ -112,7 +112,7 @@ fn type_name(ty: &Type) -> String {
     match ty {
         Type::Text | Type::Words(_) | Type::Time | Type::Bytes => "string".to_owned(),
         Type::Bool => "boolean".to_owned(),
-        Type::Int32 | Type::Int64 => "integer".to_owned(),
+        Type::Int32 | Type::Natural32 | Type::Int64 => "integer".to_owned(),
         Type::Quantity => "Quantity".to_owned(),
         Type::IntOrString => "IntOrString".to_owned(),
         Type::Any => "Object".to_owned(),

@@ -1,6 +1,9 @@
 //! One declaration for each object of the API. It gives the struct, its decoder, its serialised form, its
 //! documentation, the list behind "did you mean", and its rows in the tables.
 
+#[cfg(test)]
+mod agreement;
+
 use crate::decode::Cx;
 use crate::document::{Entry, Node, Value};
 use crate::fault::{FaultKind, quoted};
@@ -14,6 +17,8 @@ pub(crate) enum Type {
     Text,
     Bool,
     Int32,
+    /// An integer of 32 bits that is never negative.
+    Natural32,
     Int64,
     Quantity,
     IntOrString,
