@@ -194,11 +194,12 @@ mod tests {
             "initContainerStatuses": named(["prepare", "log"], init),
             "containerStatuses": named(["app", "side"], main),
         });
-        for (key, value) in more.as_object().unwrap() {
+        let is_deleted = more.get("deleted").is_some();
+        for (key, value) in more.as_object().unwrap().iter().filter(|(key, _)| *key != "deleted") {
             status[key] = value.clone();
         }
         let status: PodStatus = serde_json::from_value(status).unwrap();
-        Summary::new(&pod(), &status, more.get("deleted").is_some(), NOW)
+        Summary::new(&pod(), &status, is_deleted, NOW)
     }
 
     fn waiting(reason: &str) -> Value {

@@ -57,7 +57,7 @@ pub fn explain(path: &str) -> Result<Explanation, NoSuchField> {
     Ok(match found {
         Some(field) => Explanation { fields: within(&at), ..one(field, at.clone()) },
         None => Explanation {
-            field: support::of(""),
+            field: support::of("", true),
             type_name: "Pod".to_owned(),
             required: true,
             deprecated: false,
@@ -92,7 +92,7 @@ fn below(path: &str, field: Option<&Field>, name: &str) -> String {
 
 fn one(field: &Field, path: String) -> Explanation {
     Explanation {
-        field: support::of(&path),
+        field: support::of(&path, field.ty.table().is_some()),
         type_name: type_name(&field.ty),
         required: field.required,
         deprecated: field.deprecated,

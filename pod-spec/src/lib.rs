@@ -67,6 +67,7 @@ mod word;
 mod write;
 
 pub use bytes::{ByteString, SecretText};
+pub use defaults::{DEFAULTS, DefaultValue};
 pub use explain::{Explanation, NoSuchField, explain};
 pub use fault::{Fault, FaultKind, Faults};
 pub use int_or_string::IntOrString;

@@ -104,6 +104,7 @@ spec:
   dnsPolicy: ClusterFirst
   enableServiceLinks: true
   restartPolicy: Always
+  schedulerName: default-scheduler
   securityContext: {}
   serviceAccountName: default
   terminationGracePeriodSeconds: 30

@@ -126,7 +126,7 @@ impl Survey<'_> {
             self.pattern.push('.');
         }
         self.pattern.push_str(name);
-        let rule = rule(&self.pattern).unwrap_or(around.0);
+        let rule = rule(&self.pattern, around.0);
         self.judge(&at.field(name), rule, value);
         self.pattern.truncate(mark);
     }
@@ -174,8 +174,17 @@ impl Survey<'_> {
     }
 }
 
-/// The rule of the field at this path, with `[]` for the items of lists, if it has one of its own.
-fn rule(path: &str) -> Option<&'static Rule> {
+/// The rule of the field at this path, with `[]` for the items of lists: what happens to all of an object happens to its
+/// fields.
+fn rule(path: &str, around: &'static Rule) -> &'static Rule {
+    match around.support {
+        Support::ClusterOnly(_) | Support::Refused(_) => around,
+        Support::Honoured { .. } | Support::ByField => own_rule(path).unwrap_or(around),
+    }
+}
+
+/// The rule that the field has for itself.
+fn own_rule(path: &str) -> Option<&'static Rule> {
     let find = |rules: &'static [Rule], path: &str| {
         rules.binary_search_by(|rule| rule.path.cmp(path)).ok().map(|i| &rules[i])
     };
