@@ -260,7 +260,7 @@ macro_rules! integers {
 integers! {
     i32: Int32, "32 bits";
     i64: Int64, "64 bits";
-    u32: Int32, "32 bits without a sign";
+    u32: Natural32, "32 bits without a sign";
 }
 
 macro_rules! scalars {
@@ -298,7 +298,8 @@ impl<T: Decode> Decode for Option<T> {
         // Go's empty text is no word at all, unless it is one of the words.
         let is_no_word = matches!(
             (&node.value, &T::TYPE),
-            (Value::Text(text), Type::Words(words)) if text.is_empty() && !words.contains(&"")
+            (Value::Text(text), Type::Words(words) | Type::KnownWords(words))
+                if text.is_empty() && !words.contains(&"")
         );
         if is_no_word {
             return None;

@@ -14,6 +14,10 @@ pub struct Explanation {
     pub type_name: String,
     /// Whether Kubernetes' schema says that it must be given.
     pub required: bool,
+    /// Whether Kubernetes advises against it.
+    pub deprecated: bool,
+    /// Whether it is one of several fields of its object of which at most one can be given.
+    pub exclusive: bool,
     /// What it is for.
     pub description: String,
     /// The words that it takes, when it is an enumeration.
@@ -53,9 +57,11 @@ pub fn explain(path: &str) -> Result<Explanation, NoSuchField> {
     Ok(match found {
         Some(field) => Explanation { fields: within(&at), ..one(field, at.clone()) },
         None => Explanation {
-            field: support::of(""),
+            field: support::of("", true),
             type_name: "Pod".to_owned(),
             required: true,
+            deprecated: false,
+            exclusive: false,
             description: sentence(Pod::TABLE.doc),
             words: &[],
             fields: within(""),
@@ -86,9 +92,11 @@ fn below(path: &str, field: Option<&Field>, name: &str) -> String {
 
 fn one(field: &Field, path: String) -> Explanation {
     Explanation {
-        field: support::of(&path),
+        field: support::of(&path, field.ty.table().is_some()),
         type_name: type_name(&field.ty),
         required: field.required,
+        deprecated: field.deprecated,
+        exclusive: field.exclusive,
         description: sentence(field.doc),
         words: words(&field.ty),
         fields: Vec::new(),
@@ -102,7 +110,7 @@ fn sentence(doc: &str) -> String {
 
 fn words(ty: &Type) -> &'static [&'static str] {
     match ty {
-        Type::Words(words) => words,
+        Type::Words(words) | Type::KnownWords(words) => words,
         Type::List(items) => words(items),
         _ => &[],
     }
@@ -110,9 +118,11 @@ fn words(ty: &Type) -> &'static [&'static str] {
 
 fn type_name(ty: &Type) -> String {
     match ty {
-        Type::Text | Type::Words(_) | Type::Time | Type::Bytes => "string".to_owned(),
+        Type::Text | Type::Words(_) | Type::KnownWords(_) | Type::Time | Type::Bytes => {
+            "string".to_owned()
+        }
         Type::Bool => "boolean".to_owned(),
-        Type::Int32 | Type::Int64 => "integer".to_owned(),
+        Type::Int32 | Type::Natural32 | Type::Int64 => "integer".to_owned(),
         Type::Quantity => "Quantity".to_owned(),
         Type::IntOrString => "IntOrString".to_owned(),
         Type::Any => "Object".to_owned(),
@@ -146,6 +156,14 @@ mod tests {
             "map[string]Quantity"
         );
         assert_eq!(explain("").unwrap().fields.len(), 5);
+        let volume = explain("spec.volumes").unwrap();
+        let flags = |name: &str| {
+            let path = format!("spec.volumes[].{name}");
+            volume.fields.iter().find(|f| f.field.path == path).map(|f| (f.exclusive, f.deprecated))
+        };
+        assert_eq!(flags("name"), Some((false, false)));
+        assert_eq!(flags("emptyDir"), Some((true, false)));
+        assert_eq!(flags("gitRepo"), Some((true, true)));
     }
 
     #[test]

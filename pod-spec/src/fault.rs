@@ -8,7 +8,7 @@ use crate::path::{Path, Position, escaped, is_unprintable, printable};
 const MAX_RENDERED: usize = 100;
 
 /// What sort of fault it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[non_exhaustive]
 pub enum FaultKind {
     /// The text is neither YAML nor JSON.
@@ -43,8 +43,8 @@ pub enum FaultKind {
     Refused,
 }
 
-/// One fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One fault. As JSON it has these fields by name.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Fault {
     /// The field: `spec.containers[0].ports[1].hostPort`. Empty when the text as a whole is meant.
     pub path: String,
@@ -102,8 +102,9 @@ impl fmt::Display for Fault {
 
 /// Every fault of a manifest, in the order of the text. There is at least one.
 ///
-/// Its `Display` gives one line for each fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Its `Display` gives one line for each fault; as JSON it is a list.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
 pub struct Faults {
     faults: Vec<Fault>,
 }

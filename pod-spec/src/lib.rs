@@ -73,7 +73,7 @@ pub use explain::{Explanation, NoSuchField, explain};
 pub use fault::{Fault, FaultKind, Faults};
 pub use int_or_string::IntOrString;
 pub use names::{DnsLabel, DnsSubdomain, EnvVarName, InvalidName, PortName, QualifiedName};
-pub use parse::Object;
+pub use parse::{Checked, Object};
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
 pub use status::{PodPhase, PodStatus, QosClass};
 pub use support::{Admitted, Notice};

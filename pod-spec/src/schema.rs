@@ -1,6 +1,11 @@
 //! One declaration for each object of the API. It gives the struct, its decoder, its serialised form, its
 //! documentation, the list behind "did you mean", and its rows in the tables.
 
+#[cfg(test)]
+mod agreement;
+#[cfg(test)]
+mod filled;
+
 use crate::decode::Cx;
 use crate::document::{Entry, Node, Value};
 use crate::fault::{FaultKind, quoted};
@@ -14,6 +19,8 @@ pub(crate) enum Type {
     Text,
     Bool,
     Int32,
+    /// An integer of 32 bits that is never negative.
+    Natural32,
     Int64,
     Quantity,
     IntOrString,
@@ -24,6 +31,8 @@ pub(crate) enum Type {
     Any,
     /// One of these words.
     Words(&'static [&'static str]),
+    /// One of these words, or another text.
+    KnownWords(&'static [&'static str]),
     Object(&'static Table),
     List(&'static Type),
     /// From free-form keys to values of one type.
@@ -54,7 +63,18 @@ pub(crate) struct Field {
     pub(crate) doc: &'static str,
     /// Whether the schema of Kubernetes says that it must be given.
     pub(crate) required: bool,
+    /// Whether Kubernetes advises against it.
+    pub(crate) deprecated: bool,
+    /// Whether it is one of several fields of its object of which at most one can be given.
+    pub(crate) exclusive: bool,
     pub(crate) ty: Type,
+}
+
+impl Field {
+    /// A field that must be given, without anything else to be said of it.
+    const fn required(name: &'static str, doc: &'static str, ty: Type) -> Self {
+        Self { name, doc, required: true, deprecated: false, exclusive: false, ty }
+    }
 }
 
 /// The fields of one object.
@@ -110,8 +130,8 @@ impl<T: Object> Object for Option<T> {
     }
 }
 
-/// Declares an object: `"key" field: Type,` for each field, with `=> required` where Kubernetes' schema says so, after
-/// `inline field: Type,` when the fields of another object stand among its own.
+/// Declares an object: `"key" field: Type,` for each field, with `=> required` where Kubernetes' schema says so, or
+/// `=> deprecated` where it does, after `inline field: Type,` when the fields of another object stand among its own.
 macro_rules! object {
     (
         $(#[doc = $doc:literal])*
@@ -119,7 +139,7 @@ macro_rules! object {
             $(inline $inline:ident: $inline_ty:ty,)?
             $(
                 $(#[doc = $field_doc:literal])*
-                $key:literal $field:ident: $ty:ty $(=> $required:ident)?,
+                $key:literal $field:ident: $ty:ty $(=> $mark:ident)?,
             )*
         }
     ) => {
@@ -142,7 +162,7 @@ macro_rules! object {
 
         $crate::schema::fields! {
             $name: $api, [$($doc)*], [$(inline $inline: $inline_ty)?] {
-                $([$($field_doc)*] $key $field: $ty $(=> $required)?,)*
+                $([$($field_doc)*] $key $field: $ty $(=> $mark)?,)*
             }
         }
 
@@ -170,7 +190,7 @@ macro_rules! kind {
         pub struct $name:ident: $version:literal $kind:literal {
             $(
                 $(#[doc = $field_doc:literal])*
-                $key:literal $field:ident: $ty:ty $(=> $required:ident)?,
+                $key:literal $field:ident: $ty:ty $(=> $mark:ident)?,
             )*
         }
     ) => {
@@ -211,7 +231,7 @@ macro_rules! kind {
 
         $crate::schema::fields! {
             $name: $kind, [$($doc)*], [header] {
-                $([$($field_doc)*] $key $field: $ty $(=> $required)?,)*
+                $([$($field_doc)*] $key $field: $ty $(=> $mark)?,)*
             }
         }
 
@@ -241,13 +261,12 @@ impl Header {
         name: "TypeMeta",
         doc: "What an object is.",
         own: &[
-            Field {
-                name: "apiVersion",
-                doc: "The version of the API that the object is written in.",
-                required: true,
-                ty: Type::Text,
-            },
-            Field { name: "kind", doc: "What the object is.", required: true, ty: Type::Text },
+            Field::required(
+                "apiVersion",
+                "The version of the API that the object is written in.",
+                Type::Text,
+            ),
+            Field::required("kind", "What the object is.", Type::Text),
         ],
         inline: None,
     };
@@ -274,7 +293,7 @@ pub(crate) fn header(node: &Node<'_>, version: &str, kind: &str, at: &Path<'_>, 
 macro_rules! fields {
     (
         $name:ident: $api:literal, [$($doc:literal)*], $rest:tt {
-            $([$($field_doc:literal)*] $key:literal $field:ident: $ty:ty $(=> $required:ident)?,)*
+            $([$($field_doc:literal)*] $key:literal $field:ident: $ty:ty $(=> $mark:ident)?,)*
         }
     ) => {
         impl $crate::schema::Object for $name {
@@ -285,7 +304,9 @@ macro_rules! fields {
                     $crate::schema::Field {
                         name: $key,
                         doc: concat!($($field_doc),*),
-                        required: $crate::schema::fields!(@required $($required)?),
+                        required: $crate::schema::fields!(@is_required $($mark)?),
+                        deprecated: $crate::schema::fields!(@is_deprecated $($mark)?),
+                        exclusive: false,
                         ty: <$ty as $crate::decode::Decode>::TYPE,
                     },
                 )*],
@@ -331,8 +352,10 @@ macro_rules! fields {
             }
         }
     };
-    (@required required) => { true };
-    (@required) => { false };
+    (@is_required required) => { true };
+    (@is_required $(deprecated)?) => { false };
+    (@is_deprecated deprecated) => { true };
+    (@is_deprecated $(required)?) => { false };
     (@inline []) => { None };
     (@inline [header]) => { Some($crate::schema::Header::TABLE) };
     (@inline [inline $inline:ident: $ty:ty]) => { Some(<$ty as $crate::schema::Object>::TABLE) };
@@ -350,14 +373,15 @@ macro_rules! fields {
     };
 }
 
-/// Declares objects of which at most one stands among the fields of another, each under its key.
+/// Declares objects of which at most one stands among the fields of another, each under its key, with `=> deprecated`
+/// where Kubernetes' schema says so.
 macro_rules! one_of {
     (
         $(#[doc = $doc:literal])*
         pub enum $name:ident: $api:literal {
             $(
                 $(#[doc = $variant_doc:literal])*
-                $key:literal $variant:ident($ty:ty),
+                $key:literal $variant:ident($ty:ty) $(=> $mark:ident)?,
             )*
         }
     ) => {
@@ -392,6 +416,8 @@ macro_rules! one_of {
                         name: $key,
                         doc: concat!($($variant_doc),*),
                         required: false,
+                        deprecated: $crate::schema::fields!(@is_deprecated $($mark)?),
+                        exclusive: true,
                         ty: <$ty as $crate::decode::Decode>::TYPE,
                     },
                 )*],

@@ -77,7 +77,7 @@ object! {
         /// One for each ephemeral container, in the order of the spec.
         "ephemeralContainerStatuses" ephemeral_container_statuses: Vec<ContainerStatus>,
         /// Once how far a change of resources had come; now conditions say so.
-        "resize" resize: Option<String>,
+        "resize" resize: Option<String> => deprecated,
         /// What the pod's resource claims are bound to.
         "resourceClaimStatuses" resource_claim_statuses: Vec<PodResourceClaimStatus>,
         /// The claim that was made for devices asked for as resources.

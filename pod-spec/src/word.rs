@@ -62,7 +62,10 @@ impl<T: fmt::Display> Serialize for Word<T> {
 }
 
 impl<T: Decode> Decode for Word<T> {
-    const TYPE: Type = T::TYPE;
+    const TYPE: Type = match T::TYPE {
+        Type::Words(words) => Type::KnownWords(words),
+        ty => ty,
+    };
 
     fn decode(node: &Node<'_>, at: &Path<'_>, cx: &mut Cx) -> Self {
         match (&node.value, &T::TYPE) {

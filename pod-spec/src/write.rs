@@ -1,45 +1,40 @@
-//! A pod as text.
+//! An object as text.
 
+use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::decode::Cx;
 use crate::document::{self, Value};
 use crate::path::Path;
 use crate::scalar;
-use crate::types::Pod;
 
-/// A pod that could not be written.
+/// An object that could not be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot write the pod: {0}")]
+#[error("cannot write the object: {0}")]
 pub struct WriteError(String);
 
-impl Pod {
-    /// The pod as YAML, the keys in the order of the alphabet.
-    ///
-    /// # Errors
-    /// None is known: every pod has a form in YAML.
-    pub fn to_yaml(&self) -> Result<String, WriteError> {
-        // Over JSON, whose maps are sorted.
-        let json: Json = serde_json::to_value(self).map_err(|e| WriteError(e.to_string()))?;
-        let yaml = serde_yaml::to_string(&json).map_err(|e| WriteError(e.to_string()))?;
-        let yaml = quote_ambiguous(yaml);
-        if reads_back(&yaml, &json) {
-            return Ok(yaml);
-        }
-        // JSON is YAML too, and can escape what YAML folds.
-        serde_json::to_string_pretty(&json)
-            .map(|json| escape_breaks(&json))
-            .map_err(|e| WriteError(e.to_string()))
+impl From<serde_json::Error> for WriteError {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.to_string())
     }
+}
 
-    /// The pod as indented JSON, the keys in the order of the alphabet.
-    ///
-    /// # Errors
-    /// None is known: every pod has a form in JSON.
-    pub fn to_json(&self) -> Result<String, WriteError> {
-        let json = serde_json::to_value(self).and_then(|json| serde_json::to_string_pretty(&json));
-        json.map_err(|e| WriteError(e.to_string()))
+/// The object as YAML, the keys in the order of the alphabet.
+pub(crate) fn yaml(object: &impl Serialize) -> Result<String, WriteError> {
+    // Over JSON, whose maps are sorted.
+    let json = serde_json::to_value(object)?;
+    let yaml = serde_yaml::to_string(&json).map_err(|e| WriteError(e.to_string()))?;
+    let yaml = quote_ambiguous(yaml);
+    if reads_back(&yaml, &json) {
+        return Ok(yaml);
     }
+    // JSON is YAML too, and can escape what YAML folds.
+    Ok(escape_breaks(&serde_json::to_string_pretty(&json)?))
+}
+
+/// The object as indented JSON, the keys in the order of the alphabet.
+pub(crate) fn json(object: &impl Serialize) -> Result<String, WriteError> {
+    Ok(serde_json::to_string_pretty(&serde_json::to_value(object)?)?)
 }
 
 /// Quotes the texts that serde_yaml, a YAML 1.2 writer, leaves bare although Kubernetes reads something else in them,
@@ -84,6 +79,7 @@ fn escape_breaks(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Pod;
     use crate::decode::Decode;
 
     #[test]

@@ -12,6 +12,43 @@ fn the_table_of_fields_is_the_one_in_the_code() {
     );
 }
 
+/// The text of every source file of the project.
+fn sources(dir: &Path, out: &mut Vec<String>) {
+    for entry in std::fs::read_dir(dir).expect("can be read") {
+        let path = entry.expect("can be read").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() && !matches!(name, "target" | "fuzz" | ".git") {
+            sources(&path, out);
+        } else if name.ends_with(".rs") {
+            out.push(std::fs::read_to_string(&path).expect("can be read"));
+        }
+    }
+}
+
+/// The names of the tests in a source file, without those that are ignored.
+fn tests(text: &str) -> Vec<&str> {
+    let attributed = text.split("#[test]").skip(1).chain(text.split("#[tokio::test]").skip(1));
+    attributed
+        .filter_map(|rest| {
+            let (before, after) = rest.split_once("fn ")?;
+            let name = after.split_once('(')?.0;
+            (!before.contains("#[ignore")).then_some(name)
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_honoured_is_shown_by_a_test() {
+    let mut texts = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut texts);
+    let known: std::collections::BTreeSet<_> = texts.iter().flat_map(|text| tests(text)).collect();
+    for row in pod_spec::support::table() {
+        if let pod_spec::support::Support::Honoured { test } = row.support {
+            assert!(known.contains(test), "{}: there is no test `{test}`", row.path);
+        }
+    }
+}
+
 #[test]
 fn every_example_is_a_valid_manifest() {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");

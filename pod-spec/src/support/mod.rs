@@ -11,7 +11,7 @@ use crate::fault::{Fault, FaultKind, Faults, quoted};
 use crate::parse::add_unrelated;
 use crate::path::{InText, Path, Places};
 use crate::schema::Object as _;
-use crate::types::Pod;
+use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
 use crate::valid::ValidPod;
 
 use rules::Rule;
@@ -64,7 +64,7 @@ impl Admitted {
     /// # Errors
     /// Every fault of both.
     pub fn new(pod: Pod) -> Result<Self, Faults> {
-        let Found { refused, notices } = survey(&pod, &InText::of(&pod.source));
+        let Found { refused, notices } = pod.review(&InText::of(&pod.source));
         match pod.validate() {
             Ok(pod) => Faults::or(refused, Self { pod, notices }),
             Err(faults) => {
@@ -83,18 +83,43 @@ impl ValidPod {
     /// # Errors
     /// Every field, and every value, that is refused.
     pub fn supported(&self) -> Result<Vec<Notice>, Faults> {
-        let Found { refused, notices } = survey(self.pod(), &InText::of(&self.pod().source));
+        let Found { refused, notices } = self.pod().review(&InText::of(&self.pod().source));
         Faults::or(refused, notices)
     }
 }
 
-/// Looks at every field of the pod that is given.
-pub(crate) fn survey(pod: &Pod, places: &dyn Places) -> Found {
-    let mut survey = Survey { places, pattern: String::new(), found: Found::default() };
-    pod.survey_fields(&Path::ROOT, Rules(&rules::TOP), &mut survey);
-    special::look(pod, &mut survey);
-    survey.found
+/// What this project can look at.
+pub(crate) trait Reviewed {
+    /// Looks at every field that is given.
+    fn review(&self, places: &dyn Places) -> Found;
 }
+
+impl Reviewed for Pod {
+    fn review(&self, places: &dyn Places) -> Found {
+        let mut survey = Survey { places, pattern: String::new(), found: Found::default() };
+        self.survey_fields(&Path::ROOT, Rules(&rules::TOP), &mut survey);
+        special::look(self, &mut survey);
+        survey.found
+    }
+}
+
+/// Kinds that are read and checked, and nothing more.
+macro_rules! not_yet {
+    ($($name:ident)*) => {
+        $(
+            impl Reviewed for $name {
+                fn review(&self, places: &dyn Places) -> Found {
+                    let at = Path::new("kind");
+                    let why = concat!("not supported yet: there are no ", stringify!($name), "s here, only Pods");
+                    let fault = Fault::new(&at, places.find(&at), FaultKind::Refused, why);
+                    Found { refused: vec![fault], notices: Vec::new() }
+                }
+            }
+        )*
+    };
+}
+
+not_yet! { ConfigMap Secret PersistentVolumeClaim Deployment Job }
 
 /// What holds for a field that has no rule of its own: that of the field around it.
 #[derive(Debug, Clone, Copy)]
@@ -126,7 +151,7 @@ impl Survey<'_> {
             self.pattern.push('.');
         }
         self.pattern.push_str(name);
-        let rule = rule(&self.pattern).unwrap_or(around.0);
+        let rule = rule(&self.pattern, around.0);
         self.judge(&at.field(name), rule, value);
         self.pattern.truncate(mark);
     }
@@ -174,8 +199,17 @@ impl Survey<'_> {
     }
 }
 
-/// The rule of the field at this path, with `[]` for the items of lists, if it has one of its own.
-fn rule(path: &str) -> Option<&'static Rule> {
+/// The rule of the field at this path, with `[]` for the items of lists: what happens to all of an object happens to its
+/// fields.
+fn rule(path: &str, around: &'static Rule) -> &'static Rule {
+    match around.support {
+        Support::ClusterOnly(_) | Support::Refused(_) => around,
+        Support::Honoured { .. } | Support::ByField => own_rule(path).unwrap_or(around),
+    }
+}
+
+/// The rule that the field has for itself.
+fn own_rule(path: &str) -> Option<&'static Rule> {
     let find = |rules: &'static [Rule], path: &str| {
         rules.binary_search_by(|rule| rule.path.cmp(path)).ok().map(|i| &rules[i])
     };

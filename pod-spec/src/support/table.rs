@@ -31,41 +31,31 @@ fn collect(table: &Table, parent: &str, around: &'static Rule, rows: &mut Vec<Fi
     for field in table.fields() {
         let dot = if parent.is_empty() { "" } else { "." };
         let path = format!("{parent}{dot}{}", field.name);
-        let own = rule(&path);
-        let rule = own.unwrap_or(around);
+        let rule = rule(&path, around);
         let nested = field.ty.table();
         let below = format!("{path}{}", if field.ty.is_list() { "[]" } else { "" });
-        rows.push(FieldSupport {
-            path,
-            support: rule.support,
-            accepted: own.map_or(&[], |own| own.accepted),
-            is_object: nested.is_some(),
-        });
+        rows.push(row(path, rule, around, nested.is_some()));
         if let Some(nested) = nested {
             collect(nested, &below, rule, rows);
         }
     }
 }
 
+fn row(path: String, rule: &Rule, around: &Rule, is_object: bool) -> FieldSupport {
+    // Values are accepted for the field that has the rule, not for those within.
+    let accepted = if std::ptr::eq(rule, around) { &[] } else { rule.accepted };
+    FieldSupport { path, support: rule.support, accepted, is_object }
+}
+
 /// What happens to the field at this path, with `[]` for the items of lists.
-pub(crate) fn of(path: &str) -> FieldSupport {
-    let around = |path: &str| {
-        let end = path.rfind('.')?;
-        Some(path[..end].trim_end_matches("[]").to_owned())
-    };
-    let own = rule(path);
-    let mut found = own;
-    let mut above = around(path);
-    while let (None, Some(path)) = (found, &above) {
-        found = rule(path);
-        above = around(path);
+pub(crate) fn of(path: &str, is_object: bool) -> FieldSupport {
+    let mut rules = (&rules::TOP, &rules::TOP);
+    let ends = path.match_indices('.').map(|(end, _)| end).chain([path.len()]);
+    for end in ends {
+        let field = path[..end].trim_end_matches("[]");
+        rules = (rule(field, rules.0), rules.0);
     }
-    FieldSupport {
-        path: path.to_owned(),
-        support: found.map_or(Support::ByField, |rule| rule.support),
-        accepted: own.map_or(&[], |own| own.accepted),
-        is_object: false,
-    }
+    row(path.to_owned(), rules.0, rules.1, is_object)
 }
 
 /// The table as Markdown. What lies within a field that is refused or needs a cluster is left out: it is as that field.
@@ -73,13 +63,13 @@ pub fn markdown() -> String {
     let mut out = String::from(
         "# Fields\n\nEvery field of the Kubernetes v1 Pod (v1.36), and what happens to it. Any other is an unknown field, \
          and a fault. What lies within a refused or cluster-only field is not listed: the same happens to it.\n\n\
-         - **honoured**: it has the effect that it has in Kubernetes.\n\
+         - **honoured**: it has the effect that it has in Kubernetes; the test shows it.\n\
          - **cluster only**: it makes sense in a cluster only; it is accepted, and a notice says so.\n\
          - **refused**: it is a fault, never ignored.\n\
          - **by field**: see the fields within.\n\n\
          Some values of honoured fields are refused too: resources other than `cpu` and `memory`; a `sizeLimit` of an \
          emptyDir that does not lie in memory; a `fieldPath` below `status`.\n\n\
-         | field | | |\n|---|---|---|\n",
+         | field | | notice, reason or test |\n|---|---|---|\n",
     );
     let mut hidden: Option<String> = None;
     for row in table() {
@@ -98,10 +88,10 @@ pub fn markdown() -> String {
 
 fn line(row: &FieldSupport) -> String {
     let (word, text) = match row.support {
-        Support::Honoured { .. } => ("honoured", ""),
-        Support::ByField => ("by field", ""),
-        Support::ClusterOnly(text) => ("cluster only", text),
-        Support::Refused(text) => ("refused", text),
+        Support::Honoured { test } => ("honoured", format!("`{test}`")),
+        Support::ByField => ("by field", String::new()),
+        Support::ClusterOnly(text) => ("cluster only", text.to_owned()),
+        Support::Refused(text) => ("refused", text.to_owned()),
     };
     let quoted =
         |text: &&str| if text.is_empty() { "empty".to_owned() } else { format!("`{text}`") };

@@ -29,7 +29,7 @@ object! {
         /// Stands for one version of the object. Set by the server.
         "resourceVersion" resource_version: Option<String>,
         /// Once the path of the object in the API; no longer set.
-        "selfLink" self_link: Option<String>,
+        "selfLink" self_link: Option<String> => deprecated,
         /// When the object is to be gone. Set by the server when its deletion has been asked for.
         "deletionTimestamp" deletion_timestamp: Option<Time>,
         /// Seconds that the object has for its end once its deletion has been asked for. Set by the server.

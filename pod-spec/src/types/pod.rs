@@ -49,7 +49,7 @@ object! {
         /// The account that the pod acts as. `default` when not given.
         "serviceAccountName" service_account_name: Option<String>,
         /// The old name of `serviceAccountName`.
-        "serviceAccount" service_account: Option<String>,
+        "serviceAccount" service_account: Option<String> => deprecated,
         /// Whether a token of the account is mounted.
         "automountServiceAccountToken" automount_service_account_token: Option<bool>,
         /// The node that the pod is for, or runs on.

@@ -53,39 +53,39 @@ one_of! {
         /// A disk of a Fibre Channel network.
         "fc" Fc(FcVolumeSource),
         /// What an exec driver on the node mounts.
-        "flexVolume" FlexVolume(FlexVolumeSource),
+        "flexVolume" FlexVolume(FlexVolumeSource) => deprecated,
         /// A directory of a CephFS.
-        "cephfs" CephFs(CephFsVolumeSource),
+        "cephfs" CephFs(CephFsVolumeSource) => deprecated,
         /// A directory of a Glusterfs.
-        "glusterfs" Glusterfs(GlusterfsVolumeSource),
+        "glusterfs" Glusterfs(GlusterfsVolumeSource) => deprecated,
         /// A Ceph block device.
-        "rbd" Rbd(RbdVolumeSource),
+        "rbd" Rbd(RbdVolumeSource) => deprecated,
         /// A disk of OpenStack.
-        "cinder" Cinder(CinderVolumeSource),
+        "cinder" Cinder(CinderVolumeSource) => deprecated,
         /// A disk of AWS.
-        "awsElasticBlockStore" AwsElasticBlockStore(AwsElasticBlockStoreVolumeSource),
+        "awsElasticBlockStore" AwsElasticBlockStore(AwsElasticBlockStoreVolumeSource) => deprecated,
         /// A disk of Azure.
-        "azureDisk" AzureDisk(AzureDiskVolumeSource),
+        "azureDisk" AzureDisk(AzureDiskVolumeSource) => deprecated,
         /// A file share of Azure.
-        "azureFile" AzureFile(AzureFileVolumeSource),
+        "azureFile" AzureFile(AzureFileVolumeSource) => deprecated,
         /// A disk of Google's cloud.
-        "gcePersistentDisk" GcePersistentDisk(GcePersistentDiskVolumeSource),
+        "gcePersistentDisk" GcePersistentDisk(GcePersistentDiskVolumeSource) => deprecated,
         /// A disk of vSphere.
-        "vsphereVolume" VsphereVolume(VsphereVirtualDiskVolumeSource),
+        "vsphereVolume" VsphereVolume(VsphereVirtualDiskVolumeSource) => deprecated,
         /// A disk of Photon.
-        "photonPersistentDisk" PhotonPersistentDisk(PhotonPersistentDiskVolumeSource),
+        "photonPersistentDisk" PhotonPersistentDisk(PhotonPersistentDiskVolumeSource) => deprecated,
         /// A volume of Portworx.
-        "portworxVolume" PortworxVolume(PortworxVolumeSource),
+        "portworxVolume" PortworxVolume(PortworxVolumeSource) => deprecated,
         /// A volume of Quobyte.
-        "quobyte" Quobyte(QuobyteVolumeSource),
+        "quobyte" Quobyte(QuobyteVolumeSource) => deprecated,
         /// A volume of ScaleIO.
-        "scaleIO" ScaleIo(ScaleIoVolumeSource),
+        "scaleIO" ScaleIo(ScaleIoVolumeSource) => deprecated,
         /// A volume of StorageOS.
-        "storageos" StorageOs(StorageOsVolumeSource),
+        "storageos" StorageOs(StorageOsVolumeSource) => deprecated,
         /// A dataset of Flocker.
-        "flocker" Flocker(FlockerVolumeSource),
+        "flocker" Flocker(FlockerVolumeSource) => deprecated,
         /// A clone of a git repository. Kubernetes has removed it: clone in an init container into an emptyDir.
-        "gitRepo" GitRepo(GitRepoVolumeSource),
+        "gitRepo" GitRepo(GitRepoVolumeSource) => deprecated,
     }
 }
 
