@@ -34,6 +34,39 @@
 //! # Ok::<(), pod_spec::Faults>(())
 //! ```
 //!
+//! # A Pod of another program
+//!
+//! With the feature `k8s-openapi` the types of the crate of that name, which kube and other clients use, become those of
+//! this crate and back.
+//!
+#![cfg_attr(feature = "k8s-openapi", doc = "```")]
+#![cfg_attr(not(feature = "k8s-openapi"), doc = "```ignore")]
+//! use k8s_openapi::api::core::v1 as api;
+//! use pod_spec::{FaultKind, Pod};
+//!
+//! /// Takes a Pod as kube's `Api::<api::Pod>::get` or a watcher gives it.
+//! fn check(given: api::Pod) -> Result<api::Pod, Box<dyn std::error::Error>> {
+//!     let pod = Pod::try_from(given)?.validate()?;
+//!     Ok(api::Pod::try_from(pod.pod())?)
+//! }
+//!
+//! let container = api::Container { name: "web".into(), image: Some("nginx".into()), ..Default::default() };
+//! let mut given = api::Pod::default();
+//! given.metadata.name = Some("web".into());
+//! given.spec = Some(api::PodSpec { containers: vec![container], ..Default::default() });
+//! let checked = check(given.clone())?;
+//! assert_eq!(checked.spec.unwrap().restart_policy.as_deref(), Some("Always"));
+//!
+//! given.spec.as_mut().unwrap().restart_policy = Some("Sometimes".into());
+//! let faults = Pod::try_from(given).unwrap_err();
+//! assert_eq!(faults.iter().next().map(|f| f.kind), Some(FaultKind::NotSupported));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Which version of the API it is is for the program to choose, by one of the features of k8s-openapi. The types are
+//! those of v1.36 here: with an older version [`ConvertError`] names the fields that would be lost, and with a newer one
+//! [`Faults`] does.
+//!
 //! No field is ignored. What Kubernetes knows and this crate does not support is a fault that says so; what makes sense
 //! in a cluster only is accepted with a [`Notice`]; [`support::table`] lists every field.
 //!
@@ -42,6 +75,8 @@
 #![forbid(unsafe_code)]
 
 mod bytes;
+#[cfg(feature = "k8s-openapi")]
+mod convert;
 mod decode;
 mod defaults;
 mod document;
@@ -67,6 +102,8 @@ mod word;
 mod write;
 
 pub use bytes::{ByteString, SecretText};
+#[cfg(feature = "k8s-openapi")]
+pub use convert::ConvertError;
 pub use defaults::{DEFAULTS, DefaultValue};
 pub use explain::{Explanation, NoSuchField, explain};
 pub use fault::{Fault, FaultKind, Faults};

@@ -169,6 +169,13 @@ fn decode<T: Kind>(node: &Node<'_>, source: Source) -> (T, Vec<Fault>) {
     (object, cx.faults)
 }
 
+/// The object of a tree without a text.
+#[cfg(feature = "k8s-openapi")]
+pub(crate) fn from_node<T: Kind>(node: &Node<'_>) -> Result<T, Faults> {
+    let (object, faults) = decode(node, Source::default());
+    Faults::or(faults, object)
+}
+
 impl Admitted {
     /// Reads the one Pod of a YAML or JSON text, checks it, and looks at what this project supports of it.
     ///
