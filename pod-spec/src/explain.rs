@@ -104,7 +104,7 @@ fn one(field: &Field, path: String) -> Explanation {
 }
 
 /// The documentation as one paragraph.
-fn sentence(doc: &str) -> String {
+pub(crate) fn sentence(doc: &str) -> String {
     doc.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -83,6 +83,8 @@ mod document;
 mod explain;
 mod fault;
 mod int_or_string;
+#[cfg(feature = "json-schema")]
+mod json_schema;
 mod names;
 mod parse;
 mod path;
@@ -108,6 +110,8 @@ pub use defaults::{DEFAULTS, DefaultValue};
 pub use explain::{Explanation, NoSuchField, explain};
 pub use fault::{Fault, FaultKind, Faults};
 pub use int_or_string::IntOrString;
+#[cfg(feature = "json-schema")]
+pub use json_schema::json_schema;
 pub use names::{DnsLabel, DnsSubdomain, EnvVarName, InvalidName, PortName, QualifiedName};
 pub use parse::Object;
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};

@@ -6,6 +6,8 @@ use crate::decode::{Cx, Decode};
 use crate::document::{self, Node, Value};
 use crate::fault::{Fault, FaultKind, Faults, quoted};
 use crate::path::{Path, Places, Source};
+#[cfg(feature = "json-schema")]
+use crate::schema::{self, Table};
 use crate::spelling;
 use crate::support::{self, Admitted};
 use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
@@ -101,6 +103,15 @@ macro_rules! kinds {
                         cx.faults.extend(faults);
                         Some(Self::$name(object))
                     })*
+                    _ => None,
+                }
+            }
+
+            /// The version of a kind, and its fields.
+            #[cfg(feature = "json-schema")]
+            pub(crate) fn table(kind: &str) -> Option<(&'static str, &'static Table)> {
+                match kind {
+                    $($name::KIND => Some(($name::API_VERSION, <$name as schema::Object>::TABLE)),)*
                     _ => None,
                 }
             }
