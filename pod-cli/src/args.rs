@@ -67,6 +67,10 @@ pub enum Command {
     Delete(Delete),
     /// Wait for a condition of pods
     Wait(Wait),
+    /// Say what is wrong with manifests, and what of them is not supported, without running them
+    Check(Check),
+    /// Say what a field of a Pod is for, and what happens to it here
+    Explain(Explain),
     /// Pull, load, show and remove images
     #[command(subcommand, visible_alias = "images")]
     Image(Image),
@@ -89,6 +93,40 @@ pub struct Apply {
     /// The manifest; `-` reads standard input
     #[arg(short, long, value_name = "FILE")]
     pub filename: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The manifests; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<String>,
+    /// A manifest
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: Vec<String>,
+    /// `json`: everything as data
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<CheckFormat>,
+}
+
+impl Check {
+    pub fn json(&self) -> bool {
+        self.output == Some(CheckFormat::Json)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The field: `pod.spec.containers.ports`
+    #[arg(value_name = "FIELD")]
+    pub field: String,
+    /// The names of all fields within
+    #[arg(long)]
+    pub recursive: bool,
 }
 
 #[derive(Debug, Args)]
@@ -350,6 +388,9 @@ mod tests {
             "pod delete -f web.yaml --now",
             "pod wait --for=condition=Ready pod/web --timeout=30s",
             "pod wait --for=delete web",
+            "pod check a.yaml b.yaml -o json",
+            "pod check -f -",
+            "pod explain pod.spec.containers --recursive",
             "pod version",
         ] {
             parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));

@@ -40,7 +40,8 @@ pub fn notice(notices: &[Notice]) {
     }
 }
 
-fn read(file: &str) -> Result<(String, String), CliError> {
+/// The text of a file, and the name that it goes by.
+pub fn read(file: &str) -> Result<(String, String), CliError> {
     let shown = if file == "-" { "standard input" } else { file };
     let bytes = if file == "-" {
         let mut bytes = Vec::new();

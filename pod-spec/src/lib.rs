@@ -255,7 +255,7 @@ pub use int_or_string::IntOrString;
 #[cfg(feature = "json-schema")]
 pub use json_schema::json_schema;
 pub use names::{DnsLabel, DnsSubdomain, EnvVarName, InvalidName, PortName, QualifiedName};
-pub use parse::Object;
+pub use parse::{Checked, Object};
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
 pub use status::{PodPhase, PodStatus, QosClass};
 pub use support::{Admitted, Notice};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use crate::decode::{Cx, Decode};
 use crate::document::{self, Node, Value};
 use crate::fault::{Fault, FaultKind, Faults, quoted};
@@ -9,8 +11,8 @@ use crate::path::{Path, Places, Source};
 #[cfg(feature = "json-schema")]
 use crate::schema::{self, Table};
 use crate::spelling;
-use crate::support::{self, Admitted};
-use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
+use crate::support::{Admitted, Found, Notice, Reviewed as _};
+use crate::types::{ConfigMap, Deployment, Job, ObjectMeta, PersistentVolumeClaim, Pod, Secret};
 use crate::write::{self, WriteError};
 use crate::{defaults, validate};
 
@@ -21,6 +23,28 @@ pub(crate) trait Kind: Decode {
 
     /// What validation finds in it, its defaults filled in. It may have been read in part only.
     fn later(&self, places: &dyn Places) -> Vec<Fault>;
+}
+
+/// An object of a text, and all that there is to say of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Checked {
+    /// What it is, `Pod`; empty when it is of no kind that this crate knows.
+    pub kind: String,
+    /// Its namespace, as far as it says one.
+    pub namespace: Option<String>,
+    /// Its name, which may be empty or wrong.
+    pub name: String,
+    /// What is accepted in it although it makes sense in a cluster only.
+    pub notices: Vec<Notice>,
+    /// What is wrong with it, and what this project does not support.
+    pub faults: Vec<Fault>,
+}
+
+impl Checked {
+    /// The faults together, for rendering; None when there are none.
+    pub fn faults(&self) -> Option<Faults> {
+        Faults::or(self.faults.clone(), ()).err()
+    }
 }
 
 /// Declares the objects that can stand alone.
@@ -96,12 +120,12 @@ macro_rules! kinds {
                 }
             }
 
-            fn of(node: &Node<'_>, kind: &str, cx: &mut Cx, source: Source) -> Option<Self> {
+            /// The object of a tree that is of a known kind.
+            fn of(node: &Node<'_>, kind: &str, source: Source) -> Option<(Self, Vec<Fault>)> {
                 match kind {
                     $($name::KIND => {
                         let (object, faults) = decode::<$name>(node, source);
-                        cx.faults.extend(faults);
-                        Some(Self::$name(object))
+                        Some((Self::$name(object), faults))
                     })*
                     _ => None,
                 }
@@ -113,6 +137,25 @@ macro_rules! kinds {
                 match kind {
                     $($name::KIND => Some(($name::API_VERSION, <$name as schema::Object>::TABLE)),)*
                     _ => None,
+                }
+            }
+
+            fn later(&self, places: &dyn Places) -> Vec<Fault> {
+                match self {
+                    $(Self::$name(object) => Kind::later(object, places),)*
+                }
+            }
+
+            fn review(&self, places: &dyn Places) -> Found {
+                match self {
+                    $(Self::$name(object) => object.review(places),)*
+                }
+            }
+
+            /// Name, labels and the like.
+            pub const fn metadata(&self) -> &ObjectMeta {
+                match self {
+                    $(Self::$name(object) => &object.metadata,)*
                 }
             }
 
@@ -141,32 +184,79 @@ impl Object {
     /// # Errors
     /// Every fault that can be told from the text, and each object of a kind that this crate does not know.
     pub fn read(text: &str) -> Result<Vec<Self>, Faults> {
-        let mut cx = Cx::default();
-        let mut objects = Vec::new();
-        for (i, node) in documents(text)?.iter().enumerate() {
-            match (word(node, "kind"), node.get("items").map(|items| &items.value)) {
-                (Some("List"), Some(Value::List(items))) => {
-                    for (j, item) in items.iter().enumerate() {
-                        objects.extend(Self::one(item, Source::new(text, i, Some(j)), &mut cx));
-                    }
-                }
-                _ => objects.extend(Self::one(node, Source::new(text, i, None), &mut cx)),
+        let (mut objects, mut faults) = (Vec::new(), Vec::new());
+        each(text, |node, source| match Self::one(node, source) {
+            Ok((object, more)) => {
+                objects.push(object);
+                faults.extend(more);
             }
-        }
-        if objects.is_empty() && cx.faults.is_empty() {
-            return Err(Faults::one(None, FaultKind::WrongKind, "the text holds nothing"));
-        }
-        Faults::or(cx.faults, objects)
+            Err(wrong) => faults.extend(wrong),
+        })?;
+        Faults::or(faults, objects)
     }
 
-    fn one(node: &Node<'_>, source: Source, cx: &mut Cx) -> Option<Self> {
-        let wrong = match is_any_of(node, Self::KINDS) {
-            Ok(kind) => return Self::of(node, kind, cx, source),
-            Err(wrong) => wrong,
-        };
-        cx.faults.extend(wrong);
-        None
+    /// Checks every object of a text, and looks at what this project supports of each.
+    ///
+    /// # Errors
+    /// When the text is no YAML, or holds nothing. What is wrong with an object is told with the object.
+    pub fn check(text: &str) -> Result<Vec<Checked>, Faults> {
+        let mut objects = Vec::new();
+        each(text, |node, source| objects.push(Self::check_one(node, source)))?;
+        Ok(objects)
     }
+
+    fn one(node: &Node<'_>, source: Source) -> Result<(Self, Vec<Fault>), Faults> {
+        let kind = is_any_of(node, Self::KINDS)?;
+        let unknown = || Faults::one(node.at, FaultKind::WrongKind, "it is of no known kind");
+        Self::of(node, kind, source).ok_or_else(unknown)
+    }
+
+    fn check_one(node: &Node<'_>, source: Source) -> Checked {
+        let (object, mut faults) = match Self::one(node, source) {
+            Ok(object) => object,
+            Err(faults) => {
+                return Checked {
+                    kind: String::new(),
+                    namespace: None,
+                    name: String::new(),
+                    notices: Vec::new(),
+                    faults: faults.into_iter().collect(),
+                };
+            }
+        };
+        if faults.is_empty() {
+            faults = object.later(node);
+        }
+        let Found { refused, notices } = object.review(node);
+        add_unrelated(&mut faults, refused);
+        let metadata = object.metadata();
+        Checked {
+            kind: object.kind().to_owned(),
+            namespace: metadata.namespace.clone(),
+            name: metadata.name.clone(),
+            notices,
+            faults: Faults::or(faults, ()).err().into_iter().flatten().collect(),
+        }
+    }
+}
+
+/// Does something with every object of a text.
+fn each(text: &str, mut with: impl FnMut(&Node<'_>, Source)) -> Result<(), Faults> {
+    let documents = documents(text)?;
+    if documents.is_empty() {
+        return Err(Faults::one(None, FaultKind::WrongKind, "the text holds nothing"));
+    }
+    for (i, node) in documents.iter().enumerate() {
+        match (word(node, "kind"), node.get("items").map(|items| &items.value)) {
+            (Some("List"), Some(Value::List(items))) => {
+                for (j, item) in items.iter().enumerate() {
+                    with(item, Source::new(text, i, Some(j)));
+                }
+            }
+            _ => with(node, Source::new(text, i, None)),
+        }
+    }
+    Ok(())
 }
 
 /// The object of a tree, and every fault of it; once it has some, also those that are found later.
@@ -199,7 +289,7 @@ impl Admitted {
         if faults.is_empty() {
             return Self::new(pod);
         }
-        add_unrelated(&mut faults, support::survey(&pod, &root).refused);
+        add_unrelated(&mut faults, pod.review(&root).refused);
         Err(Faults::some(faults))
     }
 }

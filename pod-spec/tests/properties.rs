@@ -126,7 +126,10 @@ proptest! {
         let written = q.to_string();
         let back = parse(&written);
         prop_assert_eq!(back, q);
-        prop_assert_eq!(back.to_string(), &*written);
+        // 31.25Ki is written as 32000, which nothing tells from the decimal 32k.
+        if q.format() != QuantityFormat::BinarySi || written.ends_with('i') {
+            prop_assert_eq!(back.to_string(), &*written);
+        }
         let json = serde_json::to_string(&q).expect("JSON");
         prop_assert_eq!(serde_json::from_str::<Quantity>(&json).expect("a quantity"), q);
         // The family stays, but for what has no binary suffix.

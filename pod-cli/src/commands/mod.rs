@@ -1,8 +1,10 @@
 //! The subcommands, one file each.
 
 mod apply;
+mod check;
 mod delete;
 mod exec;
+mod explain;
 mod get;
 mod image;
 mod logs;
@@ -23,6 +25,8 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Exec(args) => exec::run(&globals, args),
         Command::Delete(args) => delete::run(&globals, &args),
         Command::Wait(args) => wait::run(&globals, &args),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Image(args) => image::run(&globals, &args),
         Command::Version => version::run(),
     }

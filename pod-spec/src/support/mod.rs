@@ -13,7 +13,7 @@ use crate::fault::{Fault, FaultKind, Faults, quoted};
 use crate::parse::add_unrelated;
 use crate::path::{InText, Path, Places};
 use crate::schema::Object as _;
-use crate::types::Pod;
+use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
 use crate::valid::ValidPod;
 
 use rules::Rule;
@@ -69,7 +69,7 @@ impl Admitted {
     /// # Errors
     /// Every fault of both.
     pub fn new(pod: Pod) -> Result<Self, Faults> {
-        let Found { refused, notices } = survey(&pod, &InText::of(&pod.source));
+        let Found { refused, notices } = pod.review(&InText::of(&pod.source));
         match pod.validate() {
             Ok(pod) => Faults::or(refused, Self { pod, notices }),
             Err(faults) => {
@@ -88,18 +88,43 @@ impl ValidPod {
     /// # Errors
     /// Every field, and every value, that is refused.
     pub fn supported(&self) -> Result<Vec<Notice>, Faults> {
-        let Found { refused, notices } = survey(self.pod(), &InText::of(&self.pod().source));
+        let Found { refused, notices } = self.pod().review(&InText::of(&self.pod().source));
         Faults::or(refused, notices)
     }
 }
 
-/// Looks at every field of the pod that is given.
-pub(crate) fn survey(pod: &Pod, places: &dyn Places) -> Found {
-    let mut survey = Survey { places, pattern: String::new(), found: Found::default() };
-    pod.survey_fields(&Path::ROOT, Rules(&rules::TOP), &mut survey);
-    special::look(pod, &mut survey);
-    survey.found
+/// What this project can look at.
+pub(crate) trait Reviewed {
+    /// Looks at every field that is given.
+    fn review(&self, places: &dyn Places) -> Found;
 }
+
+impl Reviewed for Pod {
+    fn review(&self, places: &dyn Places) -> Found {
+        let mut survey = Survey { places, pattern: String::new(), found: Found::default() };
+        self.survey_fields(&Path::ROOT, Rules(&rules::TOP), &mut survey);
+        special::look(self, &mut survey);
+        survey.found
+    }
+}
+
+/// Kinds that are read and checked, and nothing more.
+macro_rules! not_yet {
+    ($($name:ident)*) => {
+        $(
+            impl Reviewed for $name {
+                fn review(&self, places: &dyn Places) -> Found {
+                    let at = Path::new("kind");
+                    let why = concat!("not supported yet: there are no ", stringify!($name), "s here, only Pods");
+                    let fault = Fault::new(&at, places.find(&at), FaultKind::Refused, why);
+                    Found { refused: vec![fault], notices: Vec::new() }
+                }
+            }
+        )*
+    };
+}
+
+not_yet! { ConfigMap Secret PersistentVolumeClaim Deployment Job }
 
 /// What holds for a field that has no rule of its own: that of the field around it.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,94 @@
+//! `pod check`: says what is wrong with manifests, and what of them is not supported here.
+
+use pod_spec::{Checked, Faults, Object};
+use serde_json::{Value, json};
+
+use crate::args::Check;
+use crate::error::CliError;
+use crate::{exit, manifest, output};
+
+pub fn run(args: &Check) -> Result<u8, CliError> {
+    let mut reports = Vec::new();
+    for file in args.files.iter().chain(&args.filename) {
+        reports.push(Report::of(file)?);
+    }
+    if reports.is_empty() {
+        return Err(CliError::Usage("which manifests? Name them: `pod check FILE…`".to_owned()));
+    }
+    if args.json() {
+        let all = Value::Array(reports.iter().map(Report::json).collect());
+        output::line(&format!("{all:#}"))?;
+    } else {
+        reports.iter().try_for_each(Report::print)?;
+    }
+    Ok(if reports.iter().any(Report::has_faults) { exit::MANIFEST } else { exit::OK })
+}
+
+/// What there is to say of one file.
+struct Report {
+    file: String,
+    text: String,
+    objects: Result<Vec<Checked>, Faults>,
+}
+
+impl Report {
+    fn of(file: &str) -> Result<Self, CliError> {
+        let (text, file) = manifest::read(file)?;
+        let objects = Object::check(&text);
+        Ok(Self { file, text, objects })
+    }
+
+    fn has_faults(&self) -> bool {
+        self.objects
+            .as_ref()
+            .map_or(true, |objects| objects.iter().any(|object| !object.faults.is_empty()))
+    }
+
+    /// Prints objects to standard output, and what is wrong to standard error, where it is for `pod apply` as well.
+    fn print(&self) -> Result<(), CliError> {
+        let told = |faults: &Faults| {
+            output::message(faults.render(&self.text, &self.file).trim_end());
+        };
+        let objects = match &self.objects {
+            Ok(objects) => objects,
+            Err(faults) => {
+                told(faults);
+                return Ok(());
+            }
+        };
+        for object in objects {
+            for notice in &object.notices {
+                output::message(&format!("note: {notice}"));
+            }
+            match object.faults() {
+                Some(faults) => told(&faults),
+                None => {
+                    let kind = object.kind.to_lowercase();
+                    output::line(&format!("{}: {kind}/{} can be run", self.file, object.name))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn json(&self) -> Value {
+        match &self.objects {
+            Ok(objects) => {
+                let objects: Vec<_> = objects.iter().map(object).collect();
+                json!({"file": self.file, "objects": objects, "faults": []})
+            }
+            Err(faults) => json!({"file": self.file, "objects": [], "faults": faults}),
+        }
+    }
+}
+
+fn object(object: &Checked) -> Value {
+    let notices = object.notices.iter();
+    json!({
+        "kind": object.kind,
+        "namespace": object.namespace,
+        "name": object.name,
+        "notices": notices.map(|n| json!({"path": n.path, "text": n.text})).collect::<Vec<_>>(),
+        "faults": object.faults,
+    })
+}
