@@ -2,6 +2,10 @@
 
 use std::path::Path;
 
+#[expect(dead_code, reason = "its main is that of an example")]
+#[path = "../../pod-spec/examples/podman.rs"]
+mod podman;
+
 #[test]
 fn the_table_of_fields_is_the_one_in_the_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/fields.md");
@@ -35,6 +39,13 @@ fn tests(text: &str) -> Vec<&str> {
             (!before.contains("#[ignore")).then_some(name)
         })
         .collect()
+}
+
+#[test]
+fn the_comparison_with_podman_is_that_of_the_code() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/podman.md");
+    let written = std::fs::read_to_string(path).expect("docs/podman.md is there");
+    assert!(written == podman::page(), "docs/podman.md is out of date: run `make docs`");
 }
 
 #[test]
