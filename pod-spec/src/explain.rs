@@ -1,16 +1,21 @@
 //! What the API says of a field, and what this project does with it.
 
+use serde::Serialize;
+
 use crate::schema::{Field, Object as _, Table, Type};
 use crate::spelling;
 use crate::support::{self, FieldSupport};
 use crate::types::Pod;
 
 /// A field of a v1.Pod, explained.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// The field, and what happens to it. Its path is empty when the Pod itself is meant.
+    #[serde(flatten)]
     pub field: FieldSupport,
     /// Its type, as kubectl names types: `string`, `[]Container`, `map[string]Quantity`.
+    #[serde(rename = "type")]
     pub type_name: String,
     /// Whether Kubernetes' schema says that it must be given.
     pub required: bool,
@@ -33,6 +38,15 @@ pub struct Explanation {
 /// assert_eq!(ports.type_name, "[]ContainerPort");
 /// assert!(ports.fields.iter().any(|field| field.field.path == "spec.containers[].ports[].containerPort"));
 /// # Ok::<(), pod_spec::NoSuchField>(())
+/// ```
+///
+/// For tools it is also data:
+///
+/// ```
+/// let policy = serde_json::to_value(pod_spec::explain("spec.restartPolicy")?)?;
+/// assert_eq!((&policy["type"], &policy["support"]), (&"string".into(), &"Honoured".into()));
+/// assert_eq!(policy["words"], serde_json::json!(["Always", "OnFailure", "Never"]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors
@@ -104,7 +118,7 @@ fn one(field: &Field, path: String) -> Explanation {
 }
 
 /// The documentation as one paragraph.
-fn sentence(doc: &str) -> String {
+pub(crate) fn sentence(doc: &str) -> String {
     doc.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -2,13 +2,16 @@
 
 use std::fmt::{self, Write as _};
 
+use serde::{Serialize, Serializer};
+use serde_json::json;
+
 use crate::path::{Path, Position, escaped, is_unprintable, printable};
 
 /// How many faults are rendered: nobody reads more, and each takes time in proportion to its line.
 const MAX_RENDERED: usize = 100;
 
 /// What sort of fault it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
     /// The text is neither YAML nor JSON.
@@ -43,8 +46,43 @@ pub enum FaultKind {
     Refused,
 }
 
-/// One fault. As JSON it has these fields by name.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+impl FaultKind {
+    /// The name as it stands here: `UnknownField`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Syntax => "Syntax",
+            Self::TooMuch => "TooMuch",
+            Self::WrongKind => "WrongKind",
+            Self::UnknownField => "UnknownField",
+            Self::DuplicateField => "DuplicateField",
+            Self::WrongType => "WrongType",
+            Self::Required => "Required",
+            Self::NotSupported => "NotSupported",
+            Self::Invalid => "Invalid",
+            Self::Duplicate => "Duplicate",
+            Self::NotFound => "NotFound",
+            Self::Forbidden => "Forbidden",
+            Self::TooLong => "TooLong",
+            Self::TooMany => "TooMany",
+            Self::Refused => "Refused",
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for FaultKind {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(self.as_str())
+    }
+}
+
+/// One fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// The field: `spec.containers[0].ports[1].hostPort`. Empty when the text as a whole is meant.
     pub path: String,
@@ -102,8 +140,9 @@ impl fmt::Display for Fault {
 
 /// Every fault of a manifest, in the order of the text. There is at least one.
 ///
-/// Its `Display` gives one line for each fault; as JSON it is a list.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+/// Its `Display` gives one line for each fault, [`render`](Self::render) what a person wants to see, and
+/// [`to_json`](Self::to_json) what a program does. It is serialised as the list of faults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Faults {
     faults: Vec<Fault>,
@@ -129,6 +168,29 @@ impl Faults {
     /// The faults, in the order of the text.
     pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
         self.faults.iter()
+    }
+
+    /// The faults as JSON, a list of objects in one line. What is not known is null.
+    ///
+    /// ```
+    /// let text = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: a, comand: [a]}]}}";
+    /// let faults = pod_spec::Pod::from_yaml(text).unwrap_err();
+    /// let json: serde_json::Value = serde_json::from_str(&faults.to_json())?;
+    /// assert_eq!(
+    ///     json,
+    ///     serde_json::json!([{
+    ///         "path": "spec.containers[0].comand",
+    ///         "line": 1,
+    ///         "column": 90,
+    ///         "kind": "UnknownField",
+    ///         "message": "unknown field `comand`",
+    ///         "suggestion": "did you mean `command`?",
+    ///     }]),
+    /// );
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn to_json(&self) -> String {
+        json!(self).to_string()
     }
 
     /// The faults as a compiler shows them: each with its line of `source`, the text that was read, and with `file`,
@@ -258,6 +320,18 @@ mod tests {
 
 ";
         assert_eq!(text, want);
+    }
+
+    #[test]
+    fn a_kind_goes_by_its_own_name() {
+        for kind in
+            [FaultKind::Syntax, FaultKind::WrongType, FaultKind::TooMany, FaultKind::Refused]
+        {
+            assert_eq!(kind.as_str(), format!("{kind:?}"));
+        }
+        let nowhere = Faults::one(None, FaultKind::TooMuch, "x").to_json();
+        let want = r#"[{"column":null,"kind":"TooMuch","line":null,"message":"x","path":"","suggestion":null}]"#;
+        assert_eq!(nowhere, want);
     }
 
     #[test]

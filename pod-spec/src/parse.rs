@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use crate::decode::{Cx, Decode};
 use crate::document::{self, Node, Value};
 use crate::fault::{Fault, FaultKind, Faults, quoted};
 use crate::path::{Path, Places, Source};
+#[cfg(feature = "json-schema")]
+use crate::schema::{self, Table};
 use crate::spelling;
 use crate::support::{Admitted, Found, Notice, Reviewed as _};
 use crate::types::{ConfigMap, Deployment, Job, ObjectMeta, PersistentVolumeClaim, Pod, Secret};
@@ -22,7 +26,7 @@ pub(crate) trait Kind: Decode {
 }
 
 /// An object of a text, and all that there is to say of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Checked {
     /// What it is, `Pod`; empty when it is of no kind that this crate knows.
     pub kind: String,
@@ -123,6 +127,15 @@ macro_rules! kinds {
                         let (object, faults) = decode::<$name>(node, source);
                         Some((Self::$name(object), faults))
                     })*
+                    _ => None,
+                }
+            }
+
+            /// The version of a kind, and its fields.
+            #[cfg(feature = "json-schema")]
+            pub(crate) fn table(kind: &str) -> Option<(&'static str, &'static Table)> {
+                match kind {
+                    $($name::KIND => Some(($name::API_VERSION, <$name as schema::Object>::TABLE)),)*
                     _ => None,
                 }
             }
@@ -255,6 +268,13 @@ fn decode<T: Kind>(node: &Node<'_>, source: Source) -> (T, Vec<Fault>) {
         add_unrelated(&mut cx.faults, object.later(node));
     }
     (object, cx.faults)
+}
+
+/// The object of a tree without a text.
+#[cfg(feature = "k8s-openapi")]
+pub(crate) fn from_node<T: Kind>(node: &Node<'_>) -> Result<T, Faults> {
+    let (object, faults) = decode(node, Source::default());
+    Faults::or(faults, object)
 }
 
 impl Admitted {

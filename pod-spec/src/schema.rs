@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
-mod filled;
+pub(crate) mod filled;
 
 use crate::decode::Cx;
 use crate::document::{Entry, Node, Value};

@@ -114,7 +114,7 @@ fn leaves(json: &Json) -> BTreeSet<String> {
 }
 
 /// Objects with a value for every field, as many as it takes for each word to stand in its field once.
-fn filled<Kind: Object>(version: &str, kind: &str) -> Vec<Json> {
+pub(crate) fn filled<Kind: Object>(version: &str, kind: &str) -> Vec<Json> {
     let rounds = longest(Kind::TABLE);
     let fill = |round| {
         let mut json = Filler { round, count: 0 }.object(Kind::TABLE, "", None);

@@ -6,6 +6,8 @@ mod rules;
 mod special;
 mod table;
 
+use serde::Serialize;
+
 use crate::decode::Content;
 use crate::fault::{Fault, FaultKind, Faults, quoted};
 use crate::parse::add_unrelated;
@@ -19,7 +21,10 @@ pub(crate) use table::of;
 pub use table::{FieldSupport, markdown, table};
 
 /// What happens to a field that is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// It is serialised as `support`, the name of the variant, and `detail`, what is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "support", content = "detail")]
 pub enum Support {
     /// It has the effect that it has in Kubernetes.
     Honoured {
@@ -35,7 +40,7 @@ pub enum Support {
 }
 
 /// A field that was accepted although it makes sense in a cluster only.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Notice {
     /// The field: `spec.nodeSelector`.
     pub path: String,

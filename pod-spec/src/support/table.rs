@@ -2,17 +2,21 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use super::rules::{self, Rule};
 use super::{Support, rule};
 use crate::schema::{Object as _, Table};
 use crate::types::Pod;
 
 /// A field of the API and what happens to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FieldSupport {
     /// The path, with `[]` for the items of a list: `spec.containers[].livenessProbe`.
     pub path: String,
     /// What happens to it when it is given.
+    #[serde(flatten)]
     pub support: Support,
     /// The values that are honoured all the same, as texts.
     pub accepted: &'static [&'static str],
