@@ -36,7 +36,10 @@ fn every_object_of_a_file_is_checked() {
 
 #[test]
 fn what_is_found_is_data_too() {
-    let ran = check("apiVersion: v1\nkind: Pod\nmetadata: {name: A}\nspec: {containers: []}\n", "-o json");
+    let ran = check(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: A}\nspec: {containers: []}\n",
+        "-o json",
+    );
     assert_eq!(ran.code, 3, "{ran:?}");
     let json: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
     let faults = json[0]["objects"][0]["faults"].as_array().expect("a list");
