@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::types::*;
-use crate::{IntOrString, Quantity};
+use crate::{ByteString, IntOrString, Quantity, aggregate};
 
 /// The namespace of an object that names none.
 pub(crate) const NAMESPACE: &str = "default";
@@ -125,9 +125,12 @@ impl Defaults for ConfigMap {
 }
 
 impl Defaults for Secret {
+    /// The texts become bytes like the others, as the API server keeps them.
     fn fill(&mut self) {
         namespace(&mut self.metadata);
         text(&mut self.kind, "Opaque");
+        let texts = std::mem::take(&mut self.string_data).into_iter();
+        self.data.extend(texts.map(|(key, text)| (key, ByteString(text.0.into_bytes()))));
     }
 }
 
@@ -275,19 +278,19 @@ fn requests(resources: &mut ResourceRequirements) {
 fn pod_resources(resources: &mut ResourceRequirements, spec: &PodSpec) {
     let is_whole = |name: &str| matches!(name, "cpu" | "memory");
     let is_huge = |name: &str| name.starts_with("hugepages-");
-    let limits = together(spec, |resources| &resources.limits);
+    let limits = aggregate::containers(spec, |resources| &resources.limits);
     let had_limits = !resources.limits.is_empty();
     if had_limits || !resources.requests.is_empty() {
         for (name, limit) in limits.iter().filter(|(name, _)| is_huge(name)) {
-            if !resources.requests.contains_key(name) {
-                resources.limits.entry(name.clone()).or_insert(*limit);
+            if !resources.requests.contains_key(*name) {
+                resources.limits.entry((*name).to_owned()).or_insert(*limit);
             }
         }
     }
     if !resources.limits.is_empty() {
-        for (name, amount) in together(spec, |resources| &resources.requests) {
-            if is_whole(&name) {
-                resources.requests.entry(name).or_insert(amount);
+        for (name, amount) in aggregate::containers(spec, |resources| &resources.requests) {
+            if is_whole(name) {
+                resources.requests.entry(name.to_owned()).or_insert(amount);
             }
         }
         for (name, limit) in resources.limits.clone() {
@@ -298,51 +301,11 @@ fn pod_resources(resources: &mut ResourceRequirements, spec: &PodSpec) {
     } else if !resources.requests.is_empty() {
         let all = || spec.init_containers.iter().chain(&spec.containers);
         for (name, limit) in limits.into_iter().filter(|(name, _)| is_whole(name)) {
-            if all().all(|c| c.resources.limits.contains_key(&name)) {
-                resources.limits.entry(name).or_insert(limit);
+            if all().all(|c| c.resources.limits.contains_key(name)) {
+                resources.limits.entry(name.to_owned()).or_insert(limit);
             }
         }
     }
-}
-
-/// What a pod's containers request or are limited to: of those that run at the same time, the most there is.
-fn together(
-    spec: &PodSpec,
-    of: impl Fn(&ResourceRequirements) -> &BTreeMap<String, Quantity>,
-) -> BTreeMap<String, Quantity> {
-    let mut sidecars = BTreeMap::new();
-    let mut most: BTreeMap<String, Quantity> = BTreeMap::new();
-    for container in &spec.init_containers {
-        let beside = sum(&sidecars, of(&container.resources));
-        if container.is_sidecar() {
-            sidecars = beside.clone();
-        }
-        for (name, amount) in beside {
-            let known = most.entry(name).or_insert(amount);
-            *known = amount.max(*known);
-        }
-    }
-    let running = spec
-        .containers
-        .iter()
-        .fold(sidecars, |sum_so_far, container| sum(&sum_so_far, &container.resources.requests));
-    for (name, amount) in running {
-        let known = most.entry(name).or_insert(amount);
-        *known = amount.max(*known);
-    }
-    most
-}
-
-fn sum(
-    a: &BTreeMap<String, Quantity>,
-    b: &BTreeMap<String, Quantity>,
-) -> BTreeMap<String, Quantity> {
-    let mut out = a.clone();
-    for (name, amount) in b {
-        let known = out.entry(name.clone()).or_default();
-        *known = known.checked_add(*amount).unwrap_or(*amount);
-    }
-    out
 }
 
 fn probe(probe: &mut Probe) {
@@ -564,5 +527,29 @@ mod tests {
         assert_eq!(requests(&format!("containers: [{a}, {b}], initContainers: [{sidecar}]")), "4");
         assert_eq!(requests(&format!("containers: [{a}, {{name: b, image: b}}]")), "1");
         assert_eq!(requests("containers: [{name: b, image: b}]"), "9");
+    }
+
+    #[test]
+    fn limits_and_requests_of_containers_are_counted_apart() {
+        let mut pod: Pod = serde_yaml::from_str(
+            "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {resources: {limits: {cpu: 4}}, containers: [
+               {name: a, image: a, resources: {requests: {hugepages-2Mi: 2Mi}}},
+               {name: b, image: a, resources: {limits: {hugepages-2Mi: 4Mi}}}]}}",
+        )
+        .unwrap();
+        pod.fill();
+        let limits = pod.spec.resources.unwrap().limits;
+        assert_eq!(limits["hugepages-2Mi"].to_string(), "4Mi");
+    }
+
+    #[test]
+    fn the_texts_of_a_secret_become_bytes_and_win() {
+        let mut secret: Secret = serde_yaml::from_str(
+            "{apiVersion: v1, kind: Secret, metadata: {name: a}, data: {a: YQ==, b: Yg==}, stringData: {b: x}}",
+        )
+        .unwrap();
+        secret.fill();
+        assert_eq!((&secret.data["a"].0[..], &secret.data["b"].0[..]), (&b"a"[..], &b"x"[..]));
+        assert!(secret.string_data.is_empty());
     }
 }

@@ -216,6 +216,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod aggregate;
 mod bytes;
 #[cfg(feature = "k8s-openapi")]
 mod convert;

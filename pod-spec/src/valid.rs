@@ -8,8 +8,8 @@ use crate::fault::Faults;
 use crate::names::rule;
 use crate::path::{InText, Path};
 use crate::status::QosClass;
-use crate::types::{ObjectMeta, Pod, PodSpec};
-use crate::validate::{Check, Validate as _};
+use crate::types::{ConfigMap, ObjectMeta, PersistentVolumeClaim, Pod, PodSpec, Secret};
+use crate::validate::{Check, Update as _, Validate as _};
 use crate::{Time, qos};
 
 /// A pod that Kubernetes would take: nothing in it is wrong, and every default is filled in.
@@ -64,6 +64,18 @@ impl ValidPod {
         qos::class(&self.pod.spec)
     }
 
+    /// Checks whether `new` can take the place of this pod, as the API server does when a pod is changed.
+    ///
+    /// Most of a pod stays as it is: only images, the deadline (earlier), tolerations (more of them) and scheduling gates
+    /// (fewer) can be changed, and while there are gates the nodes that it can run on. Where `new` names no namespace,
+    /// that of this pod is meant.
+    ///
+    /// # Errors
+    /// Everything that is wrong with `new`, in itself or in place of this pod.
+    pub fn check_update(&self, new: &Pod) -> Result<(), Faults> {
+        self.pod.check_update(new)
+    }
+
     /// The pod as one that exists: with its id, the moment it was taken on, and another namespace if one is given.
     ///
     /// What only a server sets is dropped: the status, and in the metadata versions and deletion.
@@ -100,6 +112,58 @@ impl ValidPod {
         Ok(self)
     }
 }
+
+/// Fills in what a change of an object does not have to say again, and checks it.
+macro_rules! check_update {
+    ($($vis:vis fn of $name:ident;)*) => {
+        $(
+            impl $name {
+                /// Checks whether `new` can take the place of this object, which is valid and has its defaults filled
+                /// in. Where `new` names no namespace, that of this object is meant.
+                ///
+                /// # Errors
+                /// Everything that is wrong with `new`, in itself or in place of this object.
+                $vis fn check_update(&self, new: &Self) -> Result<(), Faults> {
+                    let mut new = new.clone();
+                    if new.metadata.namespace.as_deref().is_none_or(str::is_empty) {
+                        new.metadata.namespace.clone_from(&self.metadata.namespace);
+                    }
+                    new.fill();
+                    let faults = new.faults_in_place_of(self, &InText::of(&new.source));
+                    Faults::or(faults, ())
+                }
+            }
+        )*
+    };
+}
+
+check_update! {
+    fn of Pod;
+    pub fn of ConfigMap;
+    pub fn of Secret;
+    pub fn of PersistentVolumeClaim;
+}
+
+/// Objects that are checked as they are.
+macro_rules! validate {
+    ($($name:ident)*) => {
+        $(
+            impl $name {
+                /// Fills in the defaults and checks the object, both as the API server does.
+                ///
+                /// # Errors
+                /// Every fault of it.
+                pub fn validate(mut self) -> Result<Self, Faults> {
+                    self.fill();
+                    let faults = self.faults(&InText::of(&self.source));
+                    Faults::or(faults, self)
+                }
+            }
+        )*
+    };
+}
+
+validate! { ConfigMap Secret PersistentVolumeClaim }
 
 impl AsRef<Pod> for ValidPod {
     fn as_ref(&self) -> &Pod {

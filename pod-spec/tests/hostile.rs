@@ -102,6 +102,36 @@ fn every_value_replaced_by_another_type() {
     }
 }
 
+/// Pods in which many names are looked for among many others.
+fn many_names() -> Vec<String> {
+    let pod = |metadata: &str, spec: &str| {
+        format!("{{apiVersion: v1, kind: Pod, metadata: {{name: a{metadata}}}, spec: {{{spec}}}}}")
+    };
+    let list = |item: &dyn Fn(usize) -> String| (0..8000).map(item).collect::<String>();
+    let mounts = list(&|i| format!("{{name: volume{i}, mountPath: /{i}}}, "));
+    let devices = list(&|i| format!("{{name: device{i}, devicePath: /dev/{i}}}, "));
+    let volumes = list(&|i| format!("{{name: other{i}}}, "));
+    let sidecars = list(&|i| {
+        format!("{{name: a{i}, restartPolicy: Always, resources: {{requests: {{r{i}: 1}}}}}}, ")
+    });
+    let keys = list(&|i| format!("key{i}, "));
+    let labels = list(&|i| format!("key{i}: x, "));
+    let expressions = list(&|i| format!("{{key: other{i}, operator: Exists}}, "));
+    let keys = format!(
+        "topologySpreadConstraints: [{{matchLabelKeys: [{keys}], labelSelector: {{matchExpressions: [{expressions}]}}}}]"
+    );
+    vec![
+        pod(
+            "",
+            &format!(
+                "containers: [{{volumeMounts: [{mounts}], volumeDevices: [{devices}]}}], volumes: [{volumes}]"
+            ),
+        ),
+        pod("", &format!("initContainers: [{sidecars}], resources: {{limits: {{cpu: 1}}}}")),
+        pod(&format!(", labels: {{{labels}}}"), &keys),
+    ]
+}
+
 #[test]
 fn sizes_that_no_manifest_has() {
     let spec =
@@ -148,7 +178,7 @@ fn sizes_that_no_manifest_has() {
         )),
         spec(&format!("{{terminationGracePeriodSeconds: {}}}", "9".repeat(1 << 20))),
     ];
-    for text in texts {
-        survive(&text);
+    for text in texts.iter().chain(&many_names()) {
+        survive(text);
     }
 }

@@ -221,11 +221,11 @@ fn containers_are_checked() {
         ),
         (
             "securityContext: {privileged: true, allowPrivilegeEscalation: false}",
-            "it cannot be false in a privileged container",
+            "`allowPrivilegeEscalation` cannot be false in a privileged container",
         ),
         (
             "securityContext: {allowPrivilegeEscalation: false, capabilities: {add: [CAP_SYS_ADMIN]}}",
-            "it cannot be false in a container to which CAP_SYS_ADMIN is added",
+            "`allowPrivilegeEscalation` cannot be false in a container to which CAP_SYS_ADMIN is added",
         ),
         (
             "securityContext: {capabilities: {add: [NET_ADMN]}}",
@@ -243,10 +243,7 @@ fn containers_are_checked() {
             "securityContext: {seccompProfile: {type: Unconfined, localhostProfile: a}}",
             "it can only be given when the type is `Localhost`",
         ),
-        (
-            "securityContext: {procMount: Unmasked}",
-            "`Unmasked` is not supported yet: it needs user namespaces, which are not there yet",
-        ),
+        ("securityContext: {procMount: Unmasked}", "`Unmasked` needs `hostUsers: false`"),
     ];
     for (lines, want) in cases {
         let faults = faults(&pod(lines, ""));
@@ -286,8 +283,8 @@ fn the_spec_is_checked() {
             "line 6: spec.hostNetwork: found the text `maybe`, but `true` or `false` is needed",
         ),
         (
-            "dnsPolicy: None",
-            "line 6: spec.dnsPolicy: `None` is not supported yet: `None` needs dnsConfig; `ClusterFirstWithHostNet` needs hostNetwork",
+            "dnsPolicy: ClusterFirstWithHostNet",
+            "line 6: spec.dnsPolicy: `ClusterFirstWithHostNet` is not supported yet: `None` needs dnsConfig; `ClusterFirstWithHostNet` needs hostNetwork",
         ),
         (
             "activeDeadlineSeconds: 5",
@@ -342,6 +339,20 @@ fn the_spec_is_checked() {
     for (text, want) in cases {
         assert_eq!(lines(&pod("", text)), [want], "{text}");
     }
+}
+
+#[test]
+fn what_is_wrong_and_what_is_refused_are_told_together() {
+    let dns = [
+        "line 5: spec.dnsConfig: the DNS policy `None` needs a name server",
+        "line 6: spec.dnsPolicy: `None` is not supported yet: `None` needs dnsConfig; `ClusterFirstWithHostNet` needs hostNetwork",
+    ];
+    assert_eq!(lines(&pod("", "dnsPolicy: None")), dns);
+    let users = lines(&pod("securityContext: {procMount: Unmasked}", "hostUsers: false"));
+    assert!(users.iter().any(|line| line.starts_with("line 6: spec.hostUsers: ")), "{users:?}");
+    let unmasked = "line 10: spec.containers[0].securityContext.procMount: `Unmasked` is not supported yet: it needs user \
+                    namespaces, which are not there yet";
+    assert!(users.iter().any(|line| line == unmasked), "{users:?}");
 }
 
 #[test]

@@ -35,6 +35,29 @@ pub(crate) fn subdomain(text: &str) -> Rule {
     )
 }
 
+/// The beginning of a DNS subdomain: more follows, so that it may end in `-`.
+pub(crate) fn subdomain_prefix(text: &str) -> Rule {
+    // As the API server does: the last two characters stand for what follows.
+    let begun = text.strip_suffix('-').and_then(|begun| begun.get(..begun.len().checked_sub(1)?));
+    begun.map_or_else(|| subdomain(text), |begun| subdomain(&format!("{begun}a")))
+}
+
+fn is_domain_with_underscores(text: &str) -> bool {
+    let bytes = text.strip_prefix('_').unwrap_or(text).as_bytes();
+    let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+    bytes.iter().all(inner) && edge(bytes.first()) && edge(bytes.last())
+}
+
+/// A domain that names are looked up in, with or without a dot at its end; a dot alone is that of all domains.
+pub(crate) fn search_domain(text: &str) -> Rule {
+    let domain = text.strip_suffix('.').unwrap_or(text);
+    rule(
+        text == "." || domain.len() <= 253 && domain.split('.').all(is_domain_with_underscores),
+        "a domain: at most 253 lower-case letters, digits, `-`, `_` and `.`",
+    )
+}
+
 fn is_qualified_part(text: &str) -> bool {
     let bytes = text.as_bytes();
     let edge = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
@@ -55,6 +78,15 @@ pub(crate) fn qualified(text: &str) -> Rule {
     )
 }
 
+/// The key of an annotation: that of a label, in which case does not matter.
+pub(crate) fn annotation_key(text: &str) -> Rule {
+    if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        qualified(&text.to_ascii_lowercase())
+    } else {
+        qualified(text)
+    }
+}
+
 /// The value of a label.
 pub(crate) fn label_value(text: &str) -> Rule {
     rule(
@@ -68,6 +100,39 @@ pub(crate) fn variable(text: &str) -> Rule {
     rule(
         !text.is_empty() && text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'='),
         "a variable's name: printable ASCII characters other than `=`",
+    )
+}
+
+/// The key of a ConfigMap or Secret.
+pub(crate) fn config_key(text: &str) -> Rule {
+    rule(
+        (1..=253).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            && text != "."
+            && !text.starts_with(".."),
+        "a key: at most 253 letters, digits, `-`, `_` and `.`, neither `.` alone nor with `..` first",
+    )
+}
+
+/// The name of a header of HTTP.
+pub(crate) fn header(text: &str) -> Rule {
+    rule(
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
+        "a header's name: letters, digits and `-`",
+    )
+}
+
+/// The name of a kernel parameter, with dots or slashes between its parts.
+pub(crate) fn sysctl(text: &str) -> Rule {
+    let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+    let is_part = |part: &str| {
+        let bytes = part.as_bytes();
+        bytes.iter().all(inner) && edge(bytes.first()) && edge(bytes.last())
+    };
+    rule(
+        text.len() <= 253 && text.split(['.', '/']).all(is_part),
+        "a kernel parameter: at most 253 lower-case letters, digits, `-` and `_`, with `.` or `/` between its parts",
     )
 }
 
@@ -106,7 +171,7 @@ mod tests {
     fn names_follow_their_rules() {
         let long = "a".repeat(64);
         type Case<'a> = (fn(&str) -> Rule, &'a [&'a str], &'a [&'a str]);
-        let cases: [Case<'_>; 6] = [
+        let cases: [Case<'_>; 12] = [
             (label, &["a", "a-b", "0", "a1"], &["", "A", "a_b", "-a", "a-", "a.b", "ä", &long]),
             (subdomain, &["a", "a.b-c.d", &long], &["", "a..b", ".a", "a.-b", "A"]),
             (qualified, &["a", "A_b.c", "a.b/C"], &["", "/a", "a/", "a/b/c", "-a", "A_b/c", &long]),
@@ -116,6 +181,16 @@ mod tests {
                 port,
                 &["http", "a-1", "8080a"],
                 &["8080", "HTTP", "a--b", "-a", "sixteen-letters-", ""],
+            ),
+            (subdomain_prefix, &["a", "a-", "a.b-", "ab-"], &["", "-", "Ab-", "a_", "a.", "a_b-"]),
+            (search_domain, &["a", "a.b.", ".", "_a.b_c"], &["", "..", "a..b", "A", "a b", "-a"]),
+            (annotation_key, &["a", "A.Example.com/b", "a.b/C"], &["", "a/b/c", "-a", "a b"]),
+            (config_key, &["a", ".a", "A_b-c.d", "a..b"], &["", ".", "..", "..a", "a/b", "a b"]),
+            (header, &["Accept", "X-1"], &["", "a:", "a b", "a_b"]),
+            (
+                sysctl,
+                &["kernel.shm_rmid_forced", "net/ipv4/conf/eno2.100/rp_filter", "a"],
+                &["", "A", "a..b", ".a", "a.", "a/-b", "a b"],
             ),
         ];
         for (rule, good, bad) in cases {

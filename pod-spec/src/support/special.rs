@@ -68,6 +68,10 @@ pub(super) fn look(pod: &Pod, survey: &mut Survey<'_>) {
             container(one, &at.index(i), survey);
         }
     }
+    // Kubernetes takes it as one second.
+    if pod.spec.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
+        survey.refuse(&spec.field("terminationGracePeriodSeconds"), "it must not be negative");
+    }
     for (i, volume) in pod.spec.volumes.iter().enumerate() {
         let at = spec.field("volumes");
         let at = at.index(i);
@@ -89,6 +93,17 @@ fn container(container: &Container, at: &Path<'_>, survey: &mut Survey<'_>) {
     let env = at.field("env");
     for (i, var) in container.env.iter().enumerate() {
         variable(var, &env.index(i), survey);
+    }
+    let mounts = at.field("volumeMounts");
+    for (i, mount) in container.volume_mounts.iter().enumerate() {
+        mount_path(&mount.mount_path, &mounts.index(i), survey);
+    }
+}
+
+/// Kubernetes means to refuse it too, and does not.
+fn mount_path(path: &str, mount: &Path<'_>, survey: &mut Survey<'_>) {
+    if path.contains(':') {
+        survey.refuse(&mount.field("mountPath"), format!("{} must not contain `:`", quoted(path)));
     }
 }
 

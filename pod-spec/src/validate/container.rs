@@ -1,116 +1,135 @@
-//! One container.
+//! Containers: main, init and ephemeral.
 
 use std::collections::BTreeSet;
 
-use super::{Check, resources, security, volume};
-use crate::fault::{FaultKind, quoted};
+use super::check::Given as _;
+use super::pod::{self, Around};
+use super::{Check, env, mount, port, probe, resources, restart, security};
 use crate::names::rule;
 use crate::path::Path;
-use crate::spelling;
-use crate::types::{Container, ContainerPort, EnvVar, FieldPath, ObjectFieldSelector};
+use crate::types::{Container, EphemeralContainer};
 
-pub(super) fn container(
-    check: &mut Check<'_>,
-    container: &Container,
-    at: &Path<'_>,
-    volumes: &BTreeSet<&str>,
-) {
+/// Checks every container of the pod. The main ones have the first right to a name, the init containers the next.
+pub(super) fn containers(check: &mut Check<'_>, around: &Around<'_>, spec: &Path<'_>) {
+    let mut names = BTreeSet::new();
+    let at = spec.field("containers");
+    if around.spec.containers.is_empty() {
+        check.required(&at);
+    }
+    for (i, container) in around.spec.containers.iter().enumerate() {
+        let at = at.index(i);
+        common(check, container, around, &at);
+        check.unique(&at.field("name"), &container.name, &mut names);
+        hooks_and_probes(check, container, around, &at);
+        restart::restart(check, container, &at);
+    }
+    port::host_ports(check, &around.spec.containers, &at);
+    let at = spec.field("initContainers");
+    for (i, container) in around.spec.init_containers.iter().enumerate() {
+        init(check, container, around, &at.index(i), &mut names);
+    }
+    let ephemerals = &around.spec.ephemeral_containers;
+    let at = spec.field("ephemeralContainers");
+    let targets = if ephemerals.is_empty() { BTreeSet::new() } else { names.clone() };
+    for (i, one) in ephemerals.iter().enumerate() {
+        ephemeral(check, one, around, &at.index(i), &targets);
+        check.unique(&at.index(i).field("name"), &one.container.name, &mut names);
+    }
+}
+
+/// What holds for every kind of container.
+fn common(check: &mut Check<'_>, container: &Container, around: &Around<'_>, at: &Path<'_>) {
     check.name(&at.field("name"), &container.name, rule::label);
     let image = at.field("image");
-    if container.image.is_empty() {
-        check.required(&image);
-    } else if container.image.trim() != container.image {
+    if check.given(&image, &container.image) && container.image.trim() != container.image {
         check.invalid(&image, "it must not begin or end with a space");
     }
-    ports(check, &container.ports, &at.field("ports"));
-    let env = at.field("env");
-    for (i, var) in container.env.iter().enumerate() {
-        variable(check, var, &env.index(i));
-    }
-    resources::resources(check, &container.resources, &at.field("resources"));
-    volume::mounts(check, &container.volume_mounts, &at.field("volumeMounts"), volumes);
+    port::ports(check, &container.ports, &at.field("ports"));
+    env::env(check, &container.env, &at.field("env"));
+    env::env_from(check, &container.env_from, &at.field("envFrom"));
+    mount::mounts(check, container, around, at);
+    mount::devices(check, container, around, at);
+    resources::container(check, &container.resources, &around.claims, &at.field("resources"));
+    restart::resize(check, container, around.spec, &at.field("resizePolicy"));
     if let Some(context) = &container.security_context {
-        security::container(check, context, &at.field("securityContext"));
+        let own_users = around.spec.host_users == Some(false);
+        security::container(check, context, own_users, &at.field("securityContext"));
     }
 }
 
-fn ports(check: &mut Check<'_>, ports: &[ContainerPort], at: &Path<'_>) {
-    let mut names = BTreeSet::new();
-    for (i, port) in ports.iter().enumerate() {
-        let at = at.index(i);
-        if !(1..=65535).contains(&port.container_port) {
-            let message = format!("{} is no port: ports are 1 to 65535", port.container_port);
-            check.invalid(&at.field("containerPort"), message);
-        }
-        if let Some(name) = port.name.as_deref().filter(|name| !name.is_empty()) {
-            check.name(&at.field("name"), name, rule::port);
-            check.unique(&at.field("name"), name, &mut names);
-        }
+fn hooks_and_probes(
+    check: &mut Check<'_>,
+    container: &Container,
+    around: &Around<'_>,
+    at: &Path<'_>,
+) {
+    if let Some(lifecycle) = &container.lifecycle {
+        probe::lifecycle(check, lifecycle, around, &at.field("lifecycle"));
     }
+    probe::probes(check, container, at);
 }
 
-fn variable(check: &mut Check<'_>, var: &EnvVar, at: &Path<'_>) {
-    check.name(&at.field("name"), &var.name, rule::variable);
-    let Some(source) = &var.value_from else { return };
-    let at = at.field("valueFrom");
-    if var.value.as_deref().is_some_and(|value| !value.is_empty()) {
-        check.invalid(&at, "a variable has either `value` or `valueFrom`");
+fn init<'p>(
+    check: &mut Check<'_>,
+    container: &'p Container,
+    around: &Around<'_>,
+    at: &Path<'_>,
+    names: &mut BTreeSet<&'p str>,
+) {
+    common(check, container, around, at);
+    check.unique(&at.field("name"), &container.name, names);
+    restart::restart(check, container, at);
+    // One init container runs after the other, and their ports do not meet.
+    port::unique_host_ports(check, container, at, &mut BTreeSet::new());
+    if container.is_sidecar() {
+        hooks_and_probes(check, container, around, at);
+        return;
     }
-    match [
-        source.field_ref.is_some(),
-        source.resource_field_ref.is_some(),
-        source.config_map_key_ref.is_some(),
-        source.secret_key_ref.is_some(),
-        source.file_key_ref.is_some(),
+    for field in given_hooks_and_probes(container) {
+        check.forbidden(
+            &at.field(field),
+            "only a sidecar has it: `restartPolicy: Always` makes one",
+        );
+    }
+    restart::no_restart_on_resize(check, container, &at.field("resizePolicy"));
+}
+
+fn given_hooks_and_probes(container: &Container) -> impl Iterator<Item = &'static str> {
+    [
+        ("lifecycle", container.lifecycle.is_some()),
+        ("livenessProbe", container.liveness_probe.is_some()),
+        ("readinessProbe", container.readiness_probe.is_some()),
+        ("startupProbe", container.startup_probe.is_some()),
     ]
     .into_iter()
-    .filter(|given| *given)
-    .count()
-    {
-        0 => check.fault(
-            &at,
-            FaultKind::Required,
-            "it must say where the value comes from, such as `fieldRef`",
-        ),
-        1 => {}
-        _ => check.invalid(&at, "a value comes from one place only"),
-    }
-    if let Some(field) = &source.field_ref {
-        field_ref(check, field, &at.field("fieldRef"));
-    }
+    .filter_map(|(field, given)| given.then_some(field))
 }
 
-fn field_ref(check: &mut Check<'_>, field: &ObjectFieldSelector, at: &Path<'_>) {
-    if let Some(version) = field.api_version.as_deref().filter(|v| !matches!(*v, "" | "v1")) {
-        check.invalid(&at.field("apiVersion"), format!("{} is not `v1`", quoted(version)));
+fn ephemeral(
+    check: &mut Check<'_>,
+    one: &EphemeralContainer,
+    around: &Around<'_>,
+    at: &Path<'_>,
+    targets: &BTreeSet<&str>,
+) {
+    let container = &one.container;
+    common(check, container, around, at);
+    let target = one.target_container_name.given();
+    if let Some(target) = target.filter(|target| !targets.contains(target)) {
+        let names = targets.iter().copied();
+        pod::not_found(check, &at.field("targetContainerName"), "container", target, names);
     }
-    let path = at.field("fieldPath");
-    match field.field() {
-        _ if field.field_path.is_empty() => check.required(&path),
-        None => {
-            let plain = FieldPath::PLAIN.map(|(plain, _)| plain);
-            let message = format!(
-                "no variable can be made of {}: there are {}, metadata.labels['<key>'] and \
-                 metadata.annotations['<key>']",
-                quoted(&field.field_path),
-                plain.join(", "),
-            );
-            let suggestion = spelling::suggest(&field.field_path, plain);
-            check.fault_with(&path, FaultKind::NotSupported, message, suggestion);
-        }
-        Some(FieldPath::Label(key) | FieldPath::Annotation(key)) => {
-            check.name(&path, key, |key| rule::qualified(&key.to_ascii_lowercase()));
-        }
-        Some(
-            FieldPath::Name
-            | FieldPath::Namespace
-            | FieldPath::Uid
-            | FieldPath::NodeName
-            | FieldPath::ServiceAccountName
-            | FieldPath::HostIp
-            | FieldPath::HostIps
-            | FieldPath::PodIp
-            | FieldPath::PodIps,
-        ) => {}
+    let resources = &container.resources;
+    let others = [
+        ("ports", !container.ports.is_empty()),
+        ("resources", *resources != Default::default()),
+        ("resizePolicy", !container.resize_policy.is_empty()),
+        ("restartPolicy", container.restart_policy.is_some()),
+        ("restartPolicyRules", !container.restart_policy_rules.is_empty()),
+    ];
+    let others = others.into_iter().filter_map(|(field, given)| given.then_some(field));
+    for field in given_hooks_and_probes(container).chain(others) {
+        check.forbidden(&at.field(field), "an ephemeral container cannot have it");
     }
+    mount::whole_volumes(check, &container.volume_mounts, &at.field("volumeMounts"));
 }

@@ -1,14 +1,32 @@
 //! The checks of the API server.
 
+mod annotation;
 mod check;
+mod claim;
+mod config;
 mod container;
+mod dns;
+mod env;
+mod host;
+mod meta;
+mod mount;
 mod pod;
+mod pod_resources;
+mod port;
+mod probe;
+mod projected;
+mod remote;
 mod resources;
+mod restart;
+mod scheduling;
 mod security;
+mod selector;
+mod update;
 mod volume;
+mod windows;
 
 use crate::fault::Fault;
-use crate::path::Places;
+use crate::path::{Path, Places};
 use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
 
 pub(crate) use check::Check;
@@ -19,20 +37,19 @@ pub(crate) trait Validate {
     fn faults(&self, places: &dyn Places) -> Vec<Fault>;
 }
 
-impl Validate for Pod {
-    fn faults(&self, places: &dyn Places) -> Vec<Fault> {
-        pod::check(self, places)
-    }
+/// What can be changed.
+pub(crate) trait Update: Validate {
+    /// Everything that is wrong with it in place of `old`, the defaults of both filled in.
+    fn faults_in_place_of(&self, old: &Self, places: &dyn Places) -> Vec<Fault>;
 }
 
-/// Objects of which only the metadata is checked yet.
-macro_rules! metadata_only {
-    ($($name:ident)*) => {
+macro_rules! validate {
+    ($($name:ident: $check:path;)*) => {
         $(
             impl Validate for $name {
                 fn faults(&self, places: &dyn Places) -> Vec<Fault> {
                     let mut check = Check::new(places);
-                    pod::metadata(&mut check, &self.metadata, &crate::path::Path::new("metadata"));
+                    $check(&mut check, self);
                     check.faults
                 }
             }
@@ -40,4 +57,51 @@ macro_rules! metadata_only {
     };
 }
 
-metadata_only! { ConfigMap Secret PersistentVolumeClaim Deployment Job }
+validate! {
+    Pod: pod::create;
+    ConfigMap: config::config_map;
+    Secret: config::secret;
+    PersistentVolumeClaim: claim::claim;
+    Deployment: deployment;
+    Job: job;
+}
+
+macro_rules! update {
+    ($($name:ident: $update:path;)*) => {
+        $(
+            impl Update for $name {
+                fn faults_in_place_of(&self, old: &Self, places: &dyn Places) -> Vec<Fault> {
+                    let mut check = Check::new(places);
+                    update::metadata(&mut check, &old.metadata, &self.metadata);
+                    $update(&mut check, old, self);
+                    check.faults.extend(self.faults(places));
+                    check.faults
+                }
+            }
+        )*
+    };
+}
+
+update! {
+    ConfigMap: config::update_config_map;
+    Secret: config::update_secret;
+    PersistentVolumeClaim: claim::update;
+}
+
+impl Update for Pod {
+    fn faults_in_place_of(&self, old: &Self, places: &dyn Places) -> Vec<Fault> {
+        let mut check = Check::new(places);
+        update::pod(&mut check, old, self);
+        check.faults
+    }
+}
+
+/// Only the metadata is checked yet.
+fn deployment(check: &mut Check<'_>, deployment: &Deployment) {
+    meta::metadata(check, &deployment.metadata, &Path::new("metadata"));
+}
+
+/// Only the metadata is checked yet.
+fn job(check: &mut Check<'_>, job: &Job) {
+    meta::metadata(check, &job.metadata, &Path::new("metadata"));
+}
