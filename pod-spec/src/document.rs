@@ -12,11 +12,11 @@ use crate::scalar;
 /// The largest text that is read, in bytes. The API server stops at 3 MiB.
 const MAX_TEXT: usize = 4 << 20;
 /// How many values a text may hold once its aliases are expanded.
-const MAX_NODES: usize = 100_000;
+pub(crate) const MAX_NODES: usize = 100_000;
 /// How many bytes of text the values may hold once the aliases are expanded.
 const MAX_BYTES: usize = 8 << 20;
 /// How deep values may lie in one another.
-const MAX_DEPTH: usize = 100;
+pub(crate) const MAX_DEPTH: usize = 100;
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq)]

@@ -27,7 +27,8 @@ const BASE64: &str = r"^[A-Za-z0-9+/\r\n]*=?[\r\n]*=?[\r\n]*$";
 /// assert_eq!(pod_spec::json_schema("Node"), None);
 /// ```
 ///
-/// An editor finds it by a line in the manifest, such as `# yaml-language-server: $schema=pod.schema.json`.
+/// The example `schema` of this crate prints it. An editor finds it by a line in the manifest, such as
+/// `# yaml-language-server: $schema=pod.schema.json`.
 pub fn json_schema(kind: &str) -> Option<Json> {
     let (version, table) = parse::Object::table(kind)?;
     let mut definitions = Definitions(Map::new());

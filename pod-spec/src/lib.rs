@@ -161,6 +161,23 @@
 //! # Ok::<(), pod_spec::Faults>(())
 //! ```
 //!
+//! [`Object::check`] goes on after an object with faults, and says all that there is to say of each.
+//!
+//! # Changes
+//!
+//! Most of a Pod cannot be changed. [`ValidPod::check_update`] tells what a new Pod cannot change of this one, and so do
+//! ConfigMaps, Secrets and PersistentVolumeClaims.
+//!
+//! ```
+//! # use pod_spec::Pod;
+//! let text = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: nginx:1.27}]}}";
+//! let pod = Pod::from_yaml(text)?.validate()?;
+//! assert_eq!(pod.check_update(&Pod::from_yaml(&text.replace("1.27", "1.28"))?), Ok(()));
+//! let faults = pod.check_update(&Pod::from_yaml(&text.replace("image", "tty: true, image"))?).unwrap_err();
+//! assert!(faults.iter().all(|fault| fault.path.starts_with("spec")));
+//! # Ok::<(), pod_spec::Faults>(())
+//! ```
+//!
 //! # A Pod of another program
 //!
 //! With the feature `k8s-openapi` the types of the crate of that name, which kube and other clients use, become those of

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::decode::{Cx, Decode};
-use crate::document::{self, Node, Value};
+use crate::document::{self, MAX_DEPTH, MAX_NODES, Node, Value};
 use crate::fault::{Fault, FaultKind, Faults, quoted};
-use crate::path::{Path, Places, Source};
+use crate::path::{Path, Places, Position, Source};
 #[cfg(feature = "json-schema")]
 use crate::schema::{self, Table};
 use crate::spelling;
@@ -302,10 +302,21 @@ fn documents(text: &str) -> Result<Vec<Node<'_>>, Faults> {
             if faults.iter().any(|f| f.kind == FaultKind::Syntax)
                 && text.trim_start().starts_with('{') =>
         {
-            Ok(vec![serde_json::from_str(text).map_err(|_| faults)?])
+            Ok(vec![serde_json::from_str(text).map_err(|error| no_json(&error, faults))?])
         }
         documents => documents,
     }
+}
+
+/// What is wrong with a text that is not read as JSON: as YAML it has these faults.
+fn no_json(error: &serde_json::Error, yaml: Faults) -> Faults {
+    // Any JSON is a value; no data is refused but for its amount.
+    if !error.is_data() {
+        return yaml;
+    }
+    let message = format!("more than {MAX_NODES} values, or nested more than {MAX_DEPTH} deep");
+    let at = Position { line: error.line(), column: error.column() };
+    Faults::one(Some(at), FaultKind::TooMuch, message)
 }
 
 /// The one document of the text.
@@ -415,6 +426,22 @@ mod tests {
         // The volume may be what could not be read.
         let misspelt = format!("{text}  volums: [{{name: nope}}]\n");
         assert!(!paths(&misspelt).contains(&mount.to_owned()));
+    }
+
+    #[test]
+    fn json_has_the_limits_of_yaml() {
+        // Two escapes that are one character only in JSON.
+        let text = |value: &str| format!(r#"{{"a": "\ud83d\ude00", "b": {value}}}"#);
+        let kind = |value: &str| {
+            let faults = Pod::from_json(&text(value)).expect_err("is no pod");
+            faults.into_iter().next().map(|fault| fault.kind)
+        };
+        let deep = |depth| "[".repeat(depth) + &"]".repeat(depth);
+        assert_eq!(kind(&deep(90)), Some(FaultKind::WrongKind));
+        assert_eq!(kind(&deep(101)), Some(FaultKind::TooMuch));
+        let long = |items: usize| format!("[{}0]", "0,".repeat(items));
+        assert_eq!(kind(&long(90_000)), Some(FaultKind::WrongKind));
+        assert_eq!(kind(&long(100_000)), Some(FaultKind::TooMuch));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The tree from any serde format, for reading back what was saved.
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::decode::{Cx, Decode};
-use crate::document::{Entry, Node, Number, Value};
+use crate::document::{self, Entry, Node, Number, Value};
 use crate::fault::Faults;
 use crate::path::Path;
 
@@ -24,13 +25,35 @@ fn node(value: Value<'static>) -> Node<'static> {
 
 impl<'de> Deserialize<'de> for Node<'static> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_any(NodeVisitor)
+        Limits { left: &Cell::new(document::MAX_NODES), depth: 0 }.deserialize(d)
     }
 }
 
-struct NodeVisitor;
+/// How much may still be read: the same as from YAML.
+#[derive(Clone, Copy)]
+struct Limits<'c> {
+    left: &'c Cell<usize>,
+    depth: usize,
+}
 
-impl<'de> Visitor<'de> for NodeVisitor {
+impl Limits<'_> {
+    /// For a value that lies within.
+    fn within(self) -> Self {
+        Self { depth: self.depth + 1, ..self }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Limits<'_> {
+    type Value = Node<'static>;
+
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<Self::Value, D::Error> {
+        let left = self.left.get().checked_sub(1).filter(|_| self.depth <= document::MAX_DEPTH);
+        self.left.set(left.ok_or_else(|| D::Error::custom("too much"))?);
+        d.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Limits<'_> {
     type Value = Node<'static>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,12 +93,12 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, d: D) -> Result<Self::Value, D::Error> {
-        Node::deserialize(d)
+        d.deserialize_any(self)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
+        while let Some(item) = seq.next_element_seed(self.within())? {
             items.push(item);
         }
         Ok(node(Value::List(items)))
@@ -83,7 +106,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut entries = Vec::new();
-        while let Some((key, value)) = map.next_entry::<String, _>()? {
+        while let Some(key) = map.next_key::<String>()? {
+            let value = map.next_value_seed(self.within())?;
             entries.push(Entry { key: key.into(), at: None, value });
         }
         Ok(node(Value::Map(entries)))
