@@ -67,9 +67,7 @@ impl Pause {
             }
             Fork::Child => {
                 let error = become_pause(config, hierarchy, cgroup, root, tether, &program);
-                let error = EntryError { message: error.to_string(), code: 128 };
-                let _ =
-                    nix::unistd::write(&write_end, &serde_json::to_vec(&error).unwrap_or_default());
+                EntryError { message: error.to_string(), code: 128 }.report(&write_end);
                 sys::exit_now(1)
             }
         }
