@@ -1,7 +1,7 @@
 //! How a keeper comes to be, from its first instruction to its first request.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
@@ -46,14 +46,15 @@ fn doing<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Set
     move |source| SetupError::Io { action, source: source.into() }
 }
 
-/// The role's whole life. Its stdout is a pipe on which it says `ready`, or what went wrong.
+/// The role's whole life. Its standard input ends when its configuration is there, or nobody wants the sandbox any more;
+/// its standard output is a pipe on which it says `ready`, or what went wrong.
 pub(crate) fn main(dir: &Path) -> ! {
     // Nothing that the caller had open concerns this process or what it starts.
     let _ = sys::close_from(3);
     let _ = sys::set_name(c"pod-keeper");
-    let Ok(mut ready) = take_ready_pipe() else { sys::exit_now(2) };
+    let Ok((word, mut ready)) = take_pipes() else { sys::exit_now(2) };
     let _ = trace::log_to_stderr();
-    let code = match detach().and_then(|hierarchy| set_up(&SandboxDir::new(dir), hierarchy)) {
+    let code = match detach().and_then(|hierarchy| set_up(&SandboxDir::new(dir), hierarchy, word)) {
         Ok(keeper) => {
             let _ = ready.write_all(READY.as_bytes());
             drop(ready);
@@ -67,12 +68,23 @@ pub(crate) fn main(dir: &Path) -> ! {
     sys::exit_now(code)
 }
 
-/// Takes the pipe off the standard output, so that nothing this process starts inherits it.
-fn take_ready_pipe() -> io::Result<File> {
+/// Takes the pipes off the standard input and output, so that nothing this process starts inherits them.
+fn take_pipes() -> io::Result<(File, File)> {
+    let word = io::stdin().as_fd().try_clone_to_owned()?;
     let ready = io::stdout().as_fd().try_clone_to_owned()?;
-    let null = OwnedFd::from(File::options().write(true).open("/dev/null")?);
+    let null = OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?);
+    sys::duplicate_to(null.as_fd(), 0)?;
     sys::duplicate_to(null.as_fd(), 1)?;
-    Ok(File::from(ready))
+    Ok((File::from(word), File::from(ready)))
+}
+
+/// Waits for the configuration. Without one, nobody wants the sandbox any more, and the process ends here.
+fn configuration(dir: &SandboxDir, mut word: File) -> Result<SandboxConfig, SetupError> {
+    word.read_to_end(&mut Vec::new()).map_err(doing("wait for config.json"))?;
+    match fs::read(dir.config()) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => sys::exit_now(0),
+        text => Ok(serde_json::from_slice(&text.map_err(doing("read config.json"))?)?),
+    }
 }
 
 /// Leaves the caller's session, process group and cgroups; the first process ends here.
@@ -94,9 +106,8 @@ fn detach() -> Result<Hierarchy, SetupError> {
 }
 
 /// Makes the sandbox; takes back what it made when that fails.
-fn set_up(dir: &SandboxDir, hierarchy: Hierarchy) -> Result<Keeper, SetupError> {
-    let config: SandboxConfig =
-        serde_json::from_slice(&fs::read(dir.config()).map_err(doing("read config.json"))?)?;
+fn set_up(dir: &SandboxDir, hierarchy: Hierarchy, word: File) -> Result<Keeper, SetupError> {
+    let config = configuration(dir, word)?;
     let lock = lock(&dir.lock())?;
     let mut mask = SigSet::empty();
     mask.extend([Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);
