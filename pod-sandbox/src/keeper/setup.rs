@@ -171,15 +171,24 @@ fn fill_sandbox(
             .create(&sub)
             .map_err(doing(format!("make {}", sub.display())))?;
     }
-    mount_tmpfs(&dir.shm(), Some(config.shm_size), 0o1777)?;
-    for tmpfs in &config.tmpfs {
-        mount_tmpfs(&tmpfs.path, tmpfs.size, tmpfs.mode)?;
-    }
     let pause_cgroup = config.cgroup.join(PAUSE_CGROUP);
     hierarchy.create(&pause_cgroup)?;
-    hierarchy.limit(&config.cgroup, &config.resources)?;
-    Pause::spawn(config, hierarchy, &pause_cgroup, &dir.pause_root(), tether)
-        .map_err(doing("start the pause process"))
+    let pause = Pause::spawn(config, hierarchy, &pause_cgroup, &dir.pause_root(), tether)
+        .map_err(doing("start the pause process"))?;
+    // The rest while it gets ready.
+    if let Err(error) = mount_shared(dir, config)
+        .and_then(|()| Ok(hierarchy.limit(&config.cgroup, &config.resources)?))
+    {
+        pause.give_up();
+        return Err(error);
+    }
+    pause.ready().map_err(doing("start the pause process"))
+}
+
+/// Mounts what the containers share in memory.
+fn mount_shared(dir: &SandboxDir, config: &SandboxConfig) -> Result<(), SetupError> {
+    mount_tmpfs(&dir.shm(), Some(config.shm_size), 0o1777)?;
+    config.tmpfs.iter().try_for_each(|tmpfs| mount_tmpfs(&tmpfs.path, tmpfs.size, tmpfs.mode))
 }
 
 fn mount_tmpfs(path: &Path, size: Option<u64>, mode: u32) -> Result<(), SetupError> {
