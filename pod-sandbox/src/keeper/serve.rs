@@ -61,6 +61,7 @@ pub(super) struct Held {
     pub hierarchy: Hierarchy,
     pub pause: Pause,
     pub tether: Tether,
+    pub filters: Filters,
     pub signals: SignalFd,
     pub lock: Flock<fs::File>,
 }
@@ -94,7 +95,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub fn new(held: Held, clients: Clients, companion: Option<Companion>) -> Self {
-        let Held { dir, config, hierarchy, pause, tether, signals, lock } = held;
+        let Held { dir, config, hierarchy, pause, tether, filters, signals, lock } = held;
         let state = SandboxState::Ready { pause: pause.pid.as_raw() };
         let mut keeper = Self {
             dir,
@@ -107,7 +108,7 @@ impl Keeper {
             clients,
             companion,
             containers: BTreeMap::new(),
-            filters: Filters::default(),
+            filters,
             executed: BTreeMap::new(),
             executions: 0,
             changed: true,

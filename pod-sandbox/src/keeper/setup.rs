@@ -23,6 +23,7 @@ use crate::cgroup::Hierarchy;
 use crate::config::SandboxConfig;
 use crate::dirs::SandboxDir;
 use crate::error::{CgroupError, chain};
+use crate::seccomp::Filters;
 use crate::sys::{self, Fork};
 
 /// The name under which the sandbox's own cgroup holds the pause process.
@@ -124,9 +125,11 @@ fn set_up(dir: &SandboxDir, hierarchy: Hierarchy, word: File) -> Result<Keeper, 
     if let Some(companion) = &mut companion {
         companion.start_if_due();
     }
-    match make_sandbox(dir, &config, &hierarchy, &tether) {
+    let mut filters = Filters::default();
+    match make_sandbox(dir, &config, &hierarchy, &tether, &mut filters) {
         Ok(pause) => {
-            let held = Held { dir: dir.clone(), config, hierarchy, pause, tether, signals, lock };
+            let dir = dir.clone();
+            let held = Held { dir, config, hierarchy, pause, tether, filters, signals, lock };
             Ok(Keeper::new(held, Clients::new(listener), companion))
         }
         Err(error) => {
@@ -144,9 +147,10 @@ fn make_sandbox(
     config: &SandboxConfig,
     hierarchy: &Hierarchy,
     tether: &Tether,
+    filters: &mut Filters,
 ) -> Result<Pause, SetupError> {
     hierarchy.claim(&config.cgroup)?;
-    let made = fill_sandbox(dir, config, hierarchy, tether);
+    let made = fill_sandbox(dir, config, hierarchy, tether, filters);
     if made.is_err()
         && let Err(left) = hierarchy.destroy(&config.cgroup)
     {
@@ -160,6 +164,7 @@ fn fill_sandbox(
     config: &SandboxConfig,
     hierarchy: &Hierarchy,
     tether: &Tether,
+    filters: &mut Filters,
 ) -> Result<Pause, SetupError> {
     unshare(CloneFlags::CLONE_NEWNS).map_err(doing("make a mount namespace"))?;
     let slave = MsFlags::MS_REC | MsFlags::MS_SLAVE;
@@ -182,6 +187,7 @@ fn fill_sandbox(
         pause.give_up();
         return Err(error);
     }
+    filters.anticipate();
     pause.ready().map_err(doing("start the pause process"))
 }
 
