@@ -95,11 +95,15 @@ impl Runtime {
     /// left then.
     pub async fn run(&self, pod: ValidPod) -> Result<PodHandle, RuntimeError> {
         let runtime = self.clone();
-        let made = tokio::task::spawn_blocking(move || runtime.make(pod)).await;
+        let made = tokio::task::spawn_blocking(move || runtime.run_blocking(pod)).await;
         made.map_err(|e| RuntimeError::io("make the pod")(io::Error::other(e)))?
     }
 
-    fn make(&self, pod: ValidPod) -> Result<PodHandle, RuntimeError> {
+    /// As [`run`](Self::run), holding the calling thread meanwhile. Needs no event loop.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_blocking(&self, pod: ValidPod) -> Result<PodHandle, RuntimeError> {
         if !geteuid().is_root() {
             return Err(RuntimeError::NotRoot);
         }
