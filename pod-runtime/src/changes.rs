@@ -66,6 +66,13 @@ impl Changes {
         match &mut self.signs {
             Signs::Unknown => {
                 self.signs = self.listen().await?;
+                // The engine begins with the present status. It may be that of another pod, by now, of this name.
+                if let Signs::Engine(statuses) = &mut self.signs
+                    && self.pod.is_current()?
+                    && let Some(status) = statuses.next().await
+                {
+                    return Ok(status);
+                }
             }
             Signs::Engine(statuses) => {
                 if let Some(status) = statuses.next().await {

@@ -90,6 +90,14 @@ impl PodHandle {
         if current.metadata().uid == self.pod.metadata().uid { Ok(saved) } else { Err(self.gone()) }
     }
 
+    /// Whether the pod of this name is still this one.
+    pub(crate) fn is_current(&self) -> Result<bool, RuntimeError> {
+        let uid = self.state().read_uid();
+        let uid =
+            uid.map_err(RuntimeError::io(format!("read the state of pod `{}`", self.name())))?;
+        Ok(uid.is_some_and(|uid| uid == self.uid()))
+    }
+
     fn sandboxes(&self) -> Result<&pod_sandbox::Runtime, RuntimeError> {
         if let Some(sandboxes) = self.sandboxes.get() {
             return Ok(sandboxes);

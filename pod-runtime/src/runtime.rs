@@ -18,7 +18,7 @@ use crate::engine;
 use crate::error::RuntimeError;
 use crate::handle::PodHandle;
 use crate::machine::this_machine;
-use crate::plan::{PodPlan, volume_paths};
+use crate::plan::{PodPlan, sandbox_id, volume_paths};
 use crate::{removal, store};
 
 /// What of the environment an engine gets: where programs lie, and how registries are reached.
@@ -95,11 +95,15 @@ impl Runtime {
     /// left then.
     pub async fn run(&self, pod: ValidPod) -> Result<PodHandle, RuntimeError> {
         let runtime = self.clone();
-        let made = tokio::task::spawn_blocking(move || runtime.make(pod)).await;
+        let made = tokio::task::spawn_blocking(move || runtime.run_blocking(pod)).await;
         made.map_err(|e| RuntimeError::io("make the pod")(io::Error::other(e)))?
     }
 
-    fn make(&self, pod: ValidPod) -> Result<PodHandle, RuntimeError> {
+    /// As [`run`](Self::run), holding the calling thread meanwhile. Needs no event loop.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_blocking(&self, pod: ValidPod) -> Result<PodHandle, RuntimeError> {
         if !geteuid().is_root() {
             return Err(RuntimeError::NotRoot);
         }
@@ -135,6 +139,8 @@ impl Runtime {
     fn build(&self, plan: &PodPlan) -> Result<(), RuntimeError> {
         let dirs = &plan.dirs;
         let state = &dirs.state;
+        // The keeper starts up while the files are written.
+        let sandbox = self.sandboxes()?.prepare(&sandbox_id(&plan.pod)?)?;
         state.write_pod(&plan.pod).map_err(RuntimeError::io("write pod.json"))?;
         make(&dirs.data, 0o700)?;
         make(&dirs.data.join("layers"), 0o700)?;
@@ -153,7 +159,7 @@ impl Runtime {
         let env = env.collect();
         let companion = Companion { program, argv, env, log: state.engine_log() };
         let config = plan.sandbox(&volumes, companion)?;
-        self.sandboxes()?.create(&config)?;
+        sandbox.create(&config)?;
         Ok(())
     }
 

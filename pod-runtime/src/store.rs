@@ -115,6 +115,20 @@ impl StateDir {
         read_json(&self.pod())
     }
 
+    /// The identity alone, without a look at the rest of the manifest.
+    pub fn read_uid(&self) -> io::Result<Option<String>> {
+        #[derive(Deserialize)]
+        struct Identified {
+            metadata: Identity,
+        }
+        #[derive(Deserialize)]
+        struct Identity {
+            uid: Option<String>,
+        }
+        let pod: Option<Identified> = read_json(&self.pod())?;
+        Ok(pod.and_then(|pod| pod.metadata.uid))
+    }
+
     pub fn write_volumes(&self, volumes: &VolumePaths) -> io::Result<()> {
         write_json(&self.volumes(), volumes)
     }

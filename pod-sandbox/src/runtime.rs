@@ -1,18 +1,14 @@
-//! The directory of all sandboxes, and how a keeper is started.
+//! The directory of all sandboxes.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::os::unix::process::CommandExt;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, Flock, FlockArg, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 
@@ -21,10 +17,9 @@ use crate::config::{SandboxConfig, SandboxId};
 use crate::dirs::{LAYER, SandboxDir};
 use crate::error::{SandboxError, chain};
 use crate::keeper;
-use crate::protocol::read_to_end;
+use crate::preparation::Preparation;
 use crate::sandbox::Sandbox;
 use crate::status::SandboxStatus;
-use crate::sys;
 
 /// How long a keeper that does not answer may hold its lock.
 const LAST_MOMENTS: Duration = Duration::from_secs(5);
@@ -82,62 +77,19 @@ impl Runtime {
     /// # Errors
     /// When a sandbox of this id exists, the process is not root, or a step of the set-up fails. Nothing is left then.
     pub fn create(&self, config: &SandboxConfig) -> Result<Sandbox, SandboxError> {
+        self.prepare(&config.id)?.create(config)
+    }
+
+    /// Begins to make a sandbox, for a caller that has to put the configuration together first: the keeper starts
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// When a sandbox of this id exists, the process is not root, or the keeper cannot be started. Nothing is left then.
+    pub fn prepare(&self, id: &SandboxId) -> Result<Preparation, SandboxError> {
         if !geteuid().is_root() {
             return Err(SandboxError::Privilege { what: "root's capabilities" });
         }
-        let dir = self.dir(&config.id);
-        match DirBuilder::new().mode(0o700).create(dir.path()) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(SandboxError::Exists { id: config.id.to_string() });
-            }
-            result => result.map_err(SandboxError::io(format!("make {}", dir.path().display())))?,
-        }
-        let made = self.launch(&dir, config);
-        if made.is_err() {
-            let _ = fs::remove_dir_all(dir.path());
-        }
-        made?;
-        Ok(Sandbox::new(config.id.clone(), dir))
-    }
-
-    fn launch(&self, dir: &SandboxDir, config: &SandboxConfig) -> Result<(), SandboxError> {
-        let text = serde_json::to_vec(config)
-            .map_err(|e| SandboxError::io("write config.json")(e.into()))?;
-        fs::write(dir.config(), text).map_err(SandboxError::io("write config.json"))?;
-        let launch = || -> io::Result<String> {
-            let sealed = match &self.helper {
-                Some(helper) => seal(&fs::canonicalize(helper)?)?,
-                None => seal_self()?,
-            };
-            let errors =
-                File::options().create(true).append(true).open(dir.path().join("keeper.log"))?;
-            let mut child = Command::new(format!("/proc/self/fd/{}", sealed.as_raw_fd()))
-                .arg0(KEEPER)
-                .arg(dir.path())
-                .current_dir("/")
-                .env_clear()
-                .env("PATH", crate::config::DEFAULT_PATH)
-                .env("HOME", "/")
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(errors)
-                .spawn()?;
-            let answer = child.stdout.take().map(read_to_end).unwrap_or_default();
-            // The first process forks the keeper and ends.
-            child.wait()?;
-            Ok(answer)
-        };
-        match launch().map_err(SandboxError::io("start the keeper"))? {
-            answer if answer == keeper::READY => Ok(()),
-            answer => {
-                let message = if answer.is_empty() {
-                    "the keeper ended without a word".to_owned()
-                } else {
-                    answer
-                };
-                Err(SandboxError::Setup { id: config.id.to_string(), message })
-            }
-        }
+        Preparation::begin(id.clone(), self.dir(id), self.helper.as_deref())
     }
 
     /// The sandbox of this id, whoever made it.
@@ -273,38 +225,4 @@ fn take_lock(dir: &SandboxDir) -> io::Result<Option<Flock<File>>> {
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
         Err((_, e)) => Err(e.into()),
     }
-}
-
-/// A descriptor from which `program` can be executed but through which nobody can write to it: a process that joins a
-/// container is visible in there by `/proc/PID/exe`, and what it shows must not be the host's writable file.
-fn seal(program: &Path) -> io::Result<OwnedFd> {
-    let path = sys::c_string(program.as_os_str().as_encoded_bytes());
-    let mount = sys::open_tree(nix::fcntl::AT_FDCWD, &path, false)?;
-    sys::make_readonly(mount.as_fd(), false)?;
-    Ok(mount)
-}
-
-/// The same for this very program.
-fn seal_self() -> io::Result<OwnedFd> {
-    let own = Path::new("/proc/self/exe");
-    // A process that has changed its mount namespace runs from a mount of another one, which cannot be copied; but the
-    // same file may be there under the same name.
-    let by_name = || {
-        let path = fs::read_link(own)?;
-        let (a, b) = (fs::metadata(own)?, fs::metadata(&path)?);
-        if (a.dev(), a.ino()) == (b.dev(), b.ino()) {
-            seal(&path)
-        } else {
-            Err(io::ErrorKind::NotFound.into())
-        }
-    };
-    seal(own).or_else(|_| by_name()).or_else(|_| copy(own))
-}
-
-/// A copy in memory, for a program that has no name any more.
-fn copy(program: &Path) -> io::Result<OwnedFd> {
-    let copy = memfd_create(KEEPER, MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
-    io::copy(&mut File::open(program)?, &mut File::from(copy.try_clone()?))?;
-    fcntl(&copy, FcntlArg::F_ADD_SEALS(SealFlag::all()))?;
-    Ok(copy)
 }

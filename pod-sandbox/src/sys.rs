@@ -399,14 +399,6 @@ pub(crate) fn bpf_attach_device_program(
     if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Has a command executed in the mount namespace behind a descriptor.
-pub(crate) fn enter_mounts(command: &mut std::process::Command, namespace: OwnedFd) {
-    use std::os::unix::process::CommandExt;
-    let enter = move || Ok(nix::sched::setns(&namespace, nix::sched::CloneFlags::CLONE_NEWNS)?);
-    // SAFETY: between fork and exec only one system call is made, and nothing is allocated.
-    unsafe { command.pre_exec(enter) };
-}
-
 /// Names the calling process, for those who look at a list of them.
 pub(crate) fn set_name(name: &CStr) -> io::Result<()> {
     // SAFETY: the name is a C string, which the kernel copies.

@@ -11,16 +11,16 @@ use crate::{event_loop, exit, manifest, output};
 pub fn run(globals: &Globals, args: &Apply) -> Result<u8, CliError> {
     let Admitted { pod, notices } = manifest::load(&args.filename, globals)?;
     manifest::notice(&notices);
-    let runtime = globals.runtime()?;
-    event_loop::block_on(apply(&runtime, pod))
+    apply(&globals.runtime()?, pod)
 }
 
-async fn apply(runtime: &Runtime, pod: ValidPod) -> Result<u8, CliError> {
+fn apply(runtime: &Runtime, pod: ValidPod) -> Result<u8, CliError> {
     let name = pod.name().to_owned();
-    match runtime.run(pod.clone()).await {
+    // Nothing else is to be done meanwhile, and the event loop would do it in a thread of its own.
+    match runtime.run_blocking(pod.clone()) {
         Ok(handle) => {
             let progress = Progress::of(&runtime.images(), manifest::images(&pod));
-            progress.beside(came_up(&handle)).await?;
+            event_loop::block_on(progress.beside(came_up(&handle)))?;
             output::line(&format!("pod/{name} created"))?;
         }
         Err(error @ RuntimeError::Exists { .. }) => {

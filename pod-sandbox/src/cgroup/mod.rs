@@ -118,14 +118,6 @@ impl Hierarchy {
         }
     }
 
-    /// The mount point of the unified hierarchy, when the machine has one with our part in it.
-    pub(crate) fn unified(&self) -> Option<&Path> {
-        match self {
-            Self::V1(h) => h.unified(),
-            Self::V2(_) => Some(Path::new(MOUNT)),
-        }
-    }
-
     /// Moves the calling process out of the caller's cgroups, into the keepers'.
     pub(crate) fn join_keepers(&self) -> Result<(), CgroupError> {
         match self {

@@ -1,17 +1,18 @@
 //! The program that the keeper keeps alive.
 
+use std::convert::Infallible;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::unistd::Pid;
+use nix::sched::{CloneFlags, setns};
+use nix::unistd::{Pid, execve};
 
+use super::entry;
 use crate::config;
-use crate::sys;
+use crate::sys::{self, Fork};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -64,30 +65,41 @@ impl Companion {
         match self.spawn() {
             Ok((pid, pidfd)) => self.state = State::Running { pid, pidfd, since: Instant::now() },
             Err(error) => {
-                tracing::warn!(%error, program = %self.config.program.display(), "cannot start the companion");
+                self.warn(&error);
                 self.wait();
             }
         }
     }
 
+    /// Forks it, and does not wait for its execution: one that fails is one that ends at once.
     fn spawn(&self) -> io::Result<(Pid, OwnedFd)> {
         let log =
             OpenOptions::new().create(true).append(true).mode(0o600).open(&self.config.log)?;
-        let mut command = Command::new(&self.config.program);
-        if let Some((name, args)) = self.config.argv.split_first() {
-            command.arg0(name).args(args);
+        let (null, log) = (File::open("/dev/null")?.into(), log.into());
+        match sys::fork(CloneFlags::empty(), None, false)? {
+            Fork::Parent { pid, pidfd } => Ok((pid, pidfd)),
+            Fork::Child => {
+                let Err(error) = self.execute(&null, &log);
+                self.warn(&error);
+                sys::exit_now(127)
+            }
         }
-        command
-            .env_clear()
-            .envs(&self.config.env)
-            .env(GENERATION, self.generation.to_string())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log);
-        sys::enter_mounts(&mut command, self.host.try_clone()?);
-        let child = command.spawn()?;
-        let pid = Pid::from_raw(child.id() as i32);
-        Ok((pid, sys::pidfd_open(pid)?))
+    }
+
+    fn execute(&self, null: &OwnedFd, log: &OwnedFd) -> io::Result<Infallible> {
+        let env = self.config.env.iter().map(|(name, value)| format!("{name}={value}"));
+        let env: Vec<_> = env.chain([format!("{GENERATION}={}", self.generation)]).collect();
+        let strings = |list: &[String]| list.iter().map(sys::c_string).collect::<Vec<_>>();
+        entry::reset_signals()?;
+        setns(&self.host, CloneFlags::CLONE_NEWNS)?;
+        entry::set_stdio(null, log, log)?;
+        let program = sys::c_string(self.config.program.as_os_str().as_encoded_bytes());
+        Ok(execve(&program, &strings(&self.config.argv), &strings(&env))?)
+    }
+
+    fn warn(&self, error: &io::Error) {
+        let program = self.config.program.display();
+        tracing::warn!(%error, %program, "cannot start the companion");
     }
 
     /// It has ended, with this code.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! Creating ──created──▶ Created ──start──▶ Starting ──started──▶ Running ──exit──▶ Exited
-//!     └──failed──▶ (gone)   ├──exit──▶ Exited    └──failed──▶ Exited with its start error
-//!                           └──creator dies──▶ Ending ──exit──▶ Exited with its start error
+//!     └──failed──▶ (gone)   │                    └──failed──▶ Exited with its start error
+//!                           └──exit──▶ Exited with its start error
 //! ```
 
 use std::io;
@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::unistd::{Pid, pipe2};
+use nix::unistd::pipe2;
 
-use super::creator::{Creator, Job, remove_files};
 use super::entry::Entry;
+use super::first::{First, Job, Line, remove_files};
 use super::log::{Log, Stream};
 use super::spec::Shared;
 use super::tether::Tether;
@@ -31,37 +31,26 @@ const CREATE_DEADLINE: Duration = Duration::from_secs(120);
 /// A pipe between a container and its log holds this much.
 const PIPE_SIZE: i32 = 256 << 10;
 
-/// The first process of a container.
-#[derive(Debug)]
-pub(super) struct First {
-    pub pid: Pid,
-    pub pidfd: OwnedFd,
-}
-
 /// Where a container is in its life.
 #[derive(Debug)]
 pub(super) enum State {
     /// Without a deadline once that is over.
     Creating {
-        creator: Creator,
+        first: First,
+        line: Line,
         deadline: Option<Instant>,
     },
     Created {
-        creator: Creator,
         first: First,
+        line: Line,
     },
     Starting {
-        creator: Creator,
         first: First,
+        line: Line,
     },
     Running {
         first: First,
         started_at: i64,
-    },
-    /// It has been killed before its program could run.
-    Ending {
-        first: First,
-        why: String,
     },
     Exited(Exit),
 }
@@ -71,9 +60,9 @@ impl State {
     pub fn status(&self) -> ContainerState {
         match self {
             Self::Creating { .. } => ContainerState::Creating,
-            Self::Created { first, .. }
-            | Self::Starting { first, .. }
-            | Self::Ending { first, .. } => ContainerState::Created { pid: first.pid.as_raw() },
+            Self::Created { first, .. } | Self::Starting { first, .. } => {
+                ContainerState::Created { pid: first.pid.as_raw() }
+            }
             Self::Running { first, started_at } => {
                 ContainerState::Running { pid: first.pid.as_raw(), started_at: *started_at }
             }
@@ -101,7 +90,8 @@ pub(super) struct Container {
 
 /// A container whose creation has begun.
 struct Spawned {
-    creator: Creator,
+    first: First,
+    line: Line,
     log: Log,
     streams: [Stream; 2],
     input: Option<OwnedFd>,
@@ -148,11 +138,11 @@ impl Container {
             claim(layer)?;
         }
         match Self::try_spawn(&config, filter, &cgroup, &place) {
-            Ok(Spawned { creator, log, streams, input }) => {
+            Ok(Spawned { first, line, log, streams, input }) => {
                 let deadline = Some(Instant::now() + CREATE_DEADLINE);
                 Ok(Self {
                     config,
-                    state: State::Creating { creator, deadline },
+                    state: State::Creating { first, line, deadline },
                     cgroup,
                     dir: place.dir,
                     log,
@@ -200,29 +190,35 @@ impl Container {
         let entry = Entry::new(&config.process, filter);
         let job =
             Job { config, entry, shared, hierarchy, cgroup, dir, tether, stdin, stdout, stderr };
-        let creator = Creator::spawn(job).map_err(SpawnError::io("fork"))?;
+        let (first, line) = First::spawn(job).map_err(SpawnError::io("fork"))?;
         let streams = [Stream::new(out, "stdout"), Stream::new(err, "stderr")];
-        Ok(Spawned { creator, log, streams, input })
+        Ok(Spawned { first, line, log, streams, input })
     }
 
     /// Its first process, when it lives.
     pub fn first(&self) -> Option<&First> {
         match &self.state {
-            State::Created { first, .. }
+            State::Creating { first, .. }
+            | State::Created { first, .. }
             | State::Starting { first, .. }
-            | State::Running { first, .. }
-            | State::Ending { first, .. } => Some(first),
-            State::Creating { .. } | State::Exited(_) => None,
+            | State::Running { first, .. } => Some(first),
+            State::Exited(_) => None,
         }
     }
 
-    /// Its creator, while it has one.
-    pub fn creator(&self) -> Option<&Creator> {
+    /// What its first process is about to say something on.
+    pub fn line(&self) -> Option<&Line> {
         match &self.state {
-            State::Creating { creator, .. }
-            | State::Created { creator, .. }
-            | State::Starting { creator, .. } => Some(creator),
-            State::Running { .. } | State::Ending { .. } | State::Exited(_) => None,
+            State::Creating { line, .. } | State::Starting { line, .. } => Some(line),
+            State::Created { .. } | State::Running { .. } | State::Exited(_) => None,
+        }
+    }
+
+    /// Its first process, when nothing but its end is waited for.
+    pub fn settled(&self) -> Option<&First> {
+        match &self.state {
+            State::Created { first, .. } | State::Running { first, .. } => Some(first),
+            State::Creating { .. } | State::Starting { .. } | State::Exited(_) => None,
         }
     }
 
@@ -247,9 +243,13 @@ impl Container {
         matches!(self.state, State::Creating { deadline: None, .. })
     }
 
-    /// Whether a process of unknown number may be on its way to become its first.
     pub fn is_being_created(&self) -> bool {
         matches!(self.state, State::Creating { .. })
+    }
+
+    /// The clients that wait for what has just come about; those of a removal go on waiting.
+    pub fn satisfied(&mut self) -> Vec<usize> {
+        if self.removing { Vec::new() } else { std::mem::take(&mut self.waiting) }
     }
 
     /// What clients are told.

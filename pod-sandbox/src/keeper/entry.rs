@@ -66,14 +66,9 @@ impl Entry {
         let _ = fs::create_dir_all(&self.process.cwd);
     }
 
-    /// Becomes the program. Returns only when that failed; the error is also written to `report`.
-    pub fn enter(&self, tether: &Tether, report: &OwnedFd) -> EntryError {
-        let error = match self.become_program(tether) {
-            Err(error) => error,
-            Ok(never) => match never {},
-        };
-        let text = serde_json::to_vec(&error).unwrap_or_default();
-        let _ = nix::unistd::write(report, &text);
+    /// Becomes the program. Returns only when that failed.
+    pub fn enter(&self, tether: &Tether) -> EntryError {
+        let Err(error) = self.become_program(tether);
         error
     }
 
@@ -182,7 +177,15 @@ pub(super) fn reset_signals() -> nix::Result<()> {
     Ok(())
 }
 
-/// Reads what [`Entry::enter`] wrote, once the other end is closed: `None` when the program runs.
+impl EntryError {
+    /// Tells whoever reads the other end of a pipe, which the execution of the program closes without a word.
+    pub fn report(&self, pipe: &OwnedFd) {
+        // A keeper that has gone is told nothing, and this process ends next.
+        let _ = nix::unistd::write(pipe, &serde_json::to_vec(self).unwrap_or_default());
+    }
+}
+
+/// Reads what [`EntryError::report`] wrote, once the other end is closed: `None` when the program runs.
 pub(super) fn read_report(report: &OwnedFd) -> Option<EntryError> {
     let mut text = Vec::new();
     let mut buffer = [0; 4096];

@@ -2,87 +2,55 @@
 
 use std::os::fd::AsFd;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::Pid;
-
 use super::children::{self, Ended, now};
-use super::container::{Container, First, State};
-use super::creator::{Creator, Report};
+use super::container::{Container, State};
+use super::entry::EntryError;
+use super::first::{Line, Report};
 use super::serve::{Executed, Keeper};
 use crate::config::ContainerId;
 use crate::error::{RequestError, chain};
 use crate::protocol::Reply;
 use crate::status::{Exit, SandboxState};
-use crate::sys;
-
-/// How long a creator whose container has ended may take to say why.
-const LAST_REPORT_MS: u16 = 1000;
 
 impl Keeper {
-    pub(super) fn creator_reported(&mut self, id: &ContainerId) {
-        let Some(report) =
-            self.containers.get(id).and_then(Container::creator).and_then(Creator::report)
+    pub(super) fn first_reported(&mut self, id: &ContainerId) {
+        let Some(report) = self.containers.get(id).and_then(Container::line).and_then(Line::report)
         else {
             return;
         };
         let Some(mut container) = self.containers.remove(id) else { return };
         container.state = match (container.state, report) {
-            (State::Creating { creator, deadline }, Report::Created(pid)) => match First::open(pid)
-            {
-                Ok(first) => {
-                    container.state = State::Created { creator, first };
-                    return self.created(container);
-                }
-                Err(e) => {
-                    container.state = State::Creating { creator, deadline };
-                    return self
-                        .creation_failed(container, &format!("its first process has ended: {e}"));
-                }
-            },
+            (State::Creating { first, line, .. }, Report::Created) => {
+                container.state = State::Created { first, line };
+                return self.reached(container);
+            }
             (state @ State::Creating { .. }, report) => {
                 container.state = state;
                 let message = match report {
-                    Report::CreateFailed(message) => message,
+                    Report::Failed(error) => error.message,
                     _ if container.is_late() => "it took too long".to_owned(),
-                    _ => "its creator was killed".to_owned(),
+                    _ => "its first process was killed".to_owned(),
                 };
                 return self.creation_failed(container, &message);
             }
-            (State::Starting { first, .. }, Report::Started) => {
-                self.clients.answer_all(std::mem::take(&mut container.waiting), || Ok(Reply::Done));
-                self.changed = true;
-                State::Running { first, started_at: now() }
+            (State::Starting { first, .. }, Report::Closed) => {
+                container.state = State::Running { first, started_at: now() };
+                return self.reached(container);
             }
-            (State::Starting { first, .. }, report) => {
-                let (message, code) = match report {
-                    Report::StartFailed(error) => (error.message, error.code),
-                    _ => ("its creator was killed".to_owned(), 128),
-                };
-                let _ = sys::pidfd_signal(first.pidfd.as_fd(), nix::libc::SIGKILL);
-                children::wait_for(first.pidfd.as_fd());
-                container.state = State::Ending { first, why: String::new() };
-                self.kill_processes(&container);
-                return self
-                    .ended(container, Ended { code, signal: None }.before_start(message, false));
-            }
-            // Without its creator a container can never be started.
-            (State::Created { first, .. }, _) => {
-                let _ = sys::pidfd_signal(first.pidfd.as_fd(), nix::libc::SIGKILL);
-                State::Ending {
-                    first,
-                    why: "its creator was killed before it was started".to_owned(),
-                }
+            (state @ State::Starting { .. }, Report::Failed(error)) => {
+                container.state = state;
+                return self.start_failed(container, error);
             }
             (state, _) => state,
         };
         self.containers.insert(id.clone(), container);
     }
 
-    fn created(&mut self, mut container: Container) {
+    /// It is created, or runs.
+    fn reached(&mut self, mut container: Container) {
         let id = container.config.id.clone();
         self.changed = true;
-        let waiting =
-            if container.removing { Vec::new() } else { std::mem::take(&mut container.waiting) };
+        let waiting = container.satisfied();
         let removing = container.removing;
         self.containers.insert(id.clone(), container);
         self.clients.answer_all(waiting, || Ok(Reply::Done));
@@ -93,6 +61,7 @@ impl Keeper {
 
     fn creation_failed(&mut self, container: Container, message: &str) {
         let id = container.config.id.to_string();
+        self.end_first(&container);
         for left in container.clean(&self.hierarchy) {
             tracing::warn!(container = id, "{left}");
         }
@@ -104,18 +73,25 @@ impl Keeper {
         });
     }
 
-    pub(super) fn first_ended(&mut self, id: &ContainerId) {
-        let starting = |c: &&Container| matches!(c.state, State::Starting { .. });
-        if let Some(creator) = self.containers.get(id).filter(starting).and_then(Container::creator)
-        {
-            // It knows whether it ended as the program or before. It has nothing left to wait for: the pipe that it
-            // reads ended with the process.
-            let mut fds = creator.sources().map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            let _ = poll(&mut fds, PollTimeout::from(LAST_REPORT_MS));
-            return self.creator_reported(id);
+    /// The program could not be executed.
+    fn start_failed(&mut self, container: Container, error: EntryError) {
+        self.end_first(&container);
+        self.kill_processes(&container);
+        let ended = Ended { code: error.code, signal: None };
+        self.ended(container, ended.before_start(error.message, false));
+    }
+
+    /// Ends the first process of a container whose program never ran.
+    fn end_first(&self, container: &Container) {
+        if let Some(first) = container.first() {
+            first.kill();
+            children::wait_for(first.pidfd.as_fd());
         }
+    }
+
+    pub(super) fn first_ended(&mut self, id: &ContainerId) {
         let Some(container) = self.containers.get(id) else { return };
-        let Some(ended) = container.first().and_then(|f| children::has_ended(f.pidfd.as_fd()))
+        let Some(ended) = container.settled().and_then(|f| children::has_ended(f.pidfd.as_fd()))
         else {
             return;
         };
@@ -125,7 +101,6 @@ impl Keeper {
         let oom_killed = self.hierarchy.usage(&container.cgroup).oom_kills > 0;
         let exit = match &container.state {
             State::Running { started_at, .. } => ended.of_program(*started_at, oom_killed),
-            State::Ending { why, .. } => ended.before_start(why.clone(), oom_killed),
             _ => ended.before_start("it ended before it was started".to_owned(), oom_killed),
         };
         self.ended(container, exit);
@@ -140,7 +115,7 @@ impl Keeper {
         container.state = State::Exited(exit);
         self.changed = true;
         let removing = container.removing;
-        let waiting = if removing { Vec::new() } else { std::mem::take(&mut container.waiting) };
+        let waiting = container.satisfied();
         self.containers.insert(id.clone(), container);
         self.clients.answer_all(waiting, || {
             Err(RequestError::Start { id: id.to_string(), message: message.clone() })
@@ -150,11 +125,12 @@ impl Keeper {
         }
     }
 
-    /// Kills everything in a container, its creator too; its end is heard of later.
+    /// Kills everything in a container; its end is heard of later.
     pub(super) fn kill(&mut self, id: &ContainerId) {
         let Some(container) = self.containers.get(id) else { return };
-        if let Some(creator) = container.creator() {
-            let _ = sys::pidfd_signal(creator.pidfd.as_fd(), nix::libc::SIGKILL);
+        // It may only be on its way into the cgroup.
+        if let Some(first) = container.first() {
+            first.kill();
         }
         self.kill_processes(container);
     }
@@ -225,12 +201,5 @@ impl Keeper {
             companion.ended(ended.code);
             self.changed = true;
         }
-    }
-}
-
-impl First {
-    fn open(pid: i32) -> std::io::Result<Self> {
-        let pid = Pid::from_raw(pid);
-        Ok(Self { pid, pidfd: sys::pidfd_open(pid)? })
     }
 }

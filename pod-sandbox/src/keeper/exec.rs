@@ -78,12 +78,13 @@ impl Entering {
                     Ok(Fork::Child) => {
                         let _ = setsid();
                         let error = match entry::set_stdio(&input, &out_end, &err_end) {
-                            Ok(()) => entry.enter(tether, &report_end),
-                            Err(e) => report_error(&report_end, e.into()),
+                            Ok(()) => entry.enter(tether),
+                            Err(e) => cannot_join(e.into()),
                         };
+                        error.report(&report_end);
                         sys::exit_now(error.code);
                     }
-                    Err(error) => drop(report_error(&report_end, error)),
+                    Err(error) => cannot_join(error).report(&report_end),
                 }
                 sys::exit_now(0)
             }
@@ -112,8 +113,6 @@ impl Entering {
     }
 }
 
-fn report_error(report: &OwnedFd, error: io::Error) -> EntryError {
-    let error = EntryError { message: format!("cannot join the container: {error}"), code: 128 };
-    let _ = nix::unistd::write(report, &serde_json::to_vec(&error).unwrap_or_default());
-    error
+fn cannot_join(error: io::Error) -> EntryError {
+    EntryError { message: format!("cannot join the container: {error}"), code: 128 }
 }

@@ -1,8 +1,8 @@
 //! What is mounted in a container: the standard file systems, the sandbox's `/dev/shm`, what the configuration names, and
 //! what hides or protects parts of `/proc` and `/sys`.
 //!
-//! In two steps. The creator takes hold of the sources while it sees the host ([`Mounts::open`]); the container's first
-//! process puts them in place when its root is its own ([`Mounts::attach`]). No link can lead out of the root then, and
+//! In two steps. The container's first process takes hold of the sources while it sees the host ([`Mounts::open`]), and
+//! puts them in place when its root is its own ([`Mounts::attach`]). No link can lead out of the root then, and
 //! proc, sysfs and mqueue show the namespaces that it has joined. libcontainer would do the same with many times the
 //! system calls (`docs/design/mounts.md`).
 

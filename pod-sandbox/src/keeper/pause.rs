@@ -14,6 +14,7 @@ use nix::sched::CloneFlags;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{Gid, Pid, Uid, chdir, pivot_root, setgroups, sethostname, setresgid, setresuid};
 
+use super::children;
 use super::entry::{self, EntryError};
 use super::tether::Tether;
 use crate::cgroup::Hierarchy;
@@ -33,6 +34,29 @@ pub(super) struct Pause {
     pub pidfd: OwnedFd,
 }
 
+/// A pause process that has its namespaces but may not have come to its program yet.
+#[derive(Debug)]
+pub(super) struct Nascent {
+    pause: Pause,
+    report: OwnedFd,
+}
+
+impl Nascent {
+    /// Waits until it has executed its program.
+    pub fn ready(self) -> io::Result<Pause> {
+        match entry::read_report(&self.report) {
+            None => Ok(self.pause),
+            Some(error) => Err(io::Error::other(error.message)),
+        }
+    }
+
+    /// Ends it, wherever it is. It may not be found by its cgroup yet.
+    pub fn give_up(self) {
+        let _ = sys::pidfd_signal(self.pause.pidfd.as_fd(), nix::libc::SIGKILL);
+        children::wait_for(self.pause.pidfd.as_fd());
+    }
+}
+
 impl Pause {
     /// Starts it with new namespaces, in the cgroup `cgroup`, which exists.
     ///
@@ -43,7 +67,7 @@ impl Pause {
         cgroup: &Path,
         root: &Path,
         tether: &Tether,
-    ) -> io::Result<Self> {
+    ) -> io::Result<Nascent> {
         let program = memfd_create("pause", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
         File::from(program.try_clone()?).write_all(PROGRAM)?;
         fcntl(&program, FcntlArg::F_ADD_SEALS(SealFlag::all()))?;
@@ -58,18 +82,10 @@ impl Pause {
         let target = hierarchy.clone_target(cgroup).map_err(io::Error::other)?;
         let (report, write_end) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
         match sys::fork(namespaces, target.as_ref().map(AsFd::as_fd), false)? {
-            Fork::Parent { pid, pidfd } => {
-                drop(write_end);
-                match entry::read_report(&report) {
-                    None => Ok(Self { pid, pidfd }),
-                    Some(error) => Err(io::Error::other(error.message)),
-                }
-            }
+            Fork::Parent { pid, pidfd } => Ok(Nascent { pause: Self { pid, pidfd }, report }),
             Fork::Child => {
                 let error = become_pause(config, hierarchy, cgroup, root, tether, &program);
-                let error = EntryError { message: error.to_string(), code: 128 };
-                let _ =
-                    nix::unistd::write(&write_end, &serde_json::to_vec(&error).unwrap_or_default());
+                EntryError { message: error.to_string(), code: 128 }.report(&write_end);
                 sys::exit_now(1)
             }
         }

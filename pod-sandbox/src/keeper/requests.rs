@@ -7,6 +7,7 @@ use super::clients::Client;
 use super::container::{Container, Place, State};
 use super::entry::Entry;
 use super::exec::Entering;
+use super::first::First;
 use super::serve::{Executed, Keeper};
 use super::spec::Shared;
 use crate::config::{ContainerConfig, ContainerId, Process};
@@ -109,11 +110,11 @@ impl Keeper {
         };
         let refused;
         (container.state, refused) = match container.state {
-            State::Created { creator, first } => match creator.start() {
-                Ok(()) => (State::Starting { creator, first }, None),
+            State::Created { first, line } => match line.start() {
+                Ok(()) => (State::Starting { first, line }, None),
                 Err(e) => {
                     let error = RequestError::Start { id: id.to_string(), message: e.to_string() };
-                    (State::Created { creator, first }, Some(error))
+                    (State::Created { first, line }, Some(error))
                 }
             },
             state => {
@@ -131,7 +132,8 @@ impl Keeper {
     fn signal(&mut self, id: &ContainerId, signal: Option<i32>) -> Result<(), RequestError> {
         let container = self.containers.get(id).ok_or_else(|| not_found(id))?;
         let signal = signal.unwrap_or(container.config.stop_signal);
-        let first = container.first().ok_or_else(|| wrong_state(id, &container.state, "signal"))?;
+        let created = container.first().filter(|_| !container.is_being_created());
+        let first = created.ok_or_else(|| wrong_state(id, &container.state, "signal"))?;
         match sys::pidfd_signal(first.pidfd.as_fd(), signal) {
             // It has ended, and the news of it is on its way.
             Err(e) if e.raw_os_error() == Some(nix::libc::ESRCH) => Ok(()),
@@ -180,10 +182,8 @@ impl Keeper {
 
     /// Ends everything and removes what was made, going on when a step fails.
     fn shut_down(&mut self, n: Client) {
-        let creators = self.containers.values().filter_map(Container::creator);
-        for creator in creators {
-            let _ = sys::pidfd_signal(creator.pidfd.as_fd(), nix::libc::SIGKILL);
-        }
+        // One that is on its way into its cgroup is not found there.
+        self.containers.values().filter_map(Container::first).for_each(First::kill);
         let mut errors: Vec<String> = Vec::new();
         if let Err(error) = self.hierarchy.destroy(&self.config.cgroup) {
             errors.push(chain(&error));

@@ -1,4 +1,4 @@
-//! Puts a container's root file system together, in the mount namespace of its creator.
+//! Puts a container's root file system together, in the mount namespace of its first process.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};

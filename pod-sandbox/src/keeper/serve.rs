@@ -48,7 +48,7 @@ enum Source {
     Companion,
     Client(Client),
     First(ContainerId),
-    Creator(ContainerId),
+    Line(ContainerId),
     Output(ContainerId, usize),
     Executed(usize),
 }
@@ -61,6 +61,7 @@ pub(super) struct Held {
     pub hierarchy: Hierarchy,
     pub pause: Pause,
     pub tether: Tether,
+    pub filters: Filters,
     pub signals: SignalFd,
     pub lock: Flock<fs::File>,
 }
@@ -94,7 +95,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub fn new(held: Held, clients: Clients, companion: Option<Companion>) -> Self {
-        let Held { dir, config, hierarchy, pause, tether, signals, lock } = held;
+        let Held { dir, config, hierarchy, pause, tether, filters, signals, lock } = held;
         let state = SandboxState::Ready { pause: pause.pid.as_raw() };
         let mut keeper = Self {
             dir,
@@ -107,7 +108,7 @@ impl Keeper {
             clients,
             companion,
             containers: BTreeMap::new(),
-            filters: Filters::default(),
+            filters,
             executed: BTreeMap::new(),
             executions: 0,
             changed: true,
@@ -163,13 +164,10 @@ impl Keeper {
                     add(Source::Output(id.clone(), n), pipe.as_fd(), read);
                 }
             }
-            if let Some(creator) = container.creator() {
-                creator
-                    .sources()
-                    .into_iter()
-                    .for_each(|fd| add(Source::Creator(id.clone()), fd, read));
+            if let Some(line) = container.line() {
+                add(Source::Line(id.clone()), line.as_fd(), read);
             }
-            if let Some(first) = container.first() {
+            if let Some(first) = container.settled() {
                 add(Source::First(id.clone()), first.pidfd.as_fd(), read);
             }
         }
@@ -218,7 +216,7 @@ impl Keeper {
                     }
                 }
             }
-            Source::Creator(id) => self.creator_reported(&id),
+            Source::Line(id) => self.first_reported(&id),
             Source::First(id) => self.first_ended(&id),
             Source::Output(id, n) => {
                 if let Some(container) = self.containers.get_mut(&id) {
@@ -246,11 +244,10 @@ impl Keeper {
         late.iter().for_each(|id| self.kill(id));
     }
 
-    /// Reaps what nobody waits for: creators, helpers, orphans of containers.
+    /// Reaps what nobody waits for: helpers, orphans of containers.
     fn reap(&self) {
-        // Until its number is known, a first process must not be reaped as an orphan.
-        let entering = self.executed.values().any(|e| matches!(e, Executed::Entering { .. }));
-        if !entering && !self.containers.values().any(Container::is_being_created) {
+        // Until its number is known, an executed process must not be reaped as an orphan.
+        if !self.executed.values().any(|e| matches!(e, Executed::Entering { .. })) {
             // One that hides others is ready in the next turn of the loop, and this is called again after it.
             children::reap_all_but(&self.known_pids());
         }

@@ -1,7 +1,7 @@
 //! How a keeper comes to be, from its first instruction to its first request.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
@@ -23,6 +23,7 @@ use crate::cgroup::Hierarchy;
 use crate::config::SandboxConfig;
 use crate::dirs::SandboxDir;
 use crate::error::{CgroupError, chain};
+use crate::seccomp::Filters;
 use crate::sys::{self, Fork};
 
 /// The name under which the sandbox's own cgroup holds the pause process.
@@ -46,14 +47,15 @@ fn doing<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Set
     move |source| SetupError::Io { action, source: source.into() }
 }
 
-/// The role's whole life. Its stdout is a pipe on which it says `ready`, or what went wrong.
+/// The role's whole life. Its standard input ends when its configuration is there, or nobody wants the sandbox any more;
+/// its standard output is a pipe on which it says `ready`, or what went wrong.
 pub(crate) fn main(dir: &Path) -> ! {
     // Nothing that the caller had open concerns this process or what it starts.
     let _ = sys::close_from(3);
     let _ = sys::set_name(c"pod-keeper");
-    let Ok(mut ready) = take_ready_pipe() else { sys::exit_now(2) };
+    let Ok((word, mut ready)) = take_pipes() else { sys::exit_now(2) };
     let _ = trace::log_to_stderr();
-    let code = match detach().and_then(|hierarchy| set_up(&SandboxDir::new(dir), hierarchy)) {
+    let code = match detach().and_then(|hierarchy| set_up(&SandboxDir::new(dir), hierarchy, word)) {
         Ok(keeper) => {
             let _ = ready.write_all(READY.as_bytes());
             drop(ready);
@@ -67,12 +69,23 @@ pub(crate) fn main(dir: &Path) -> ! {
     sys::exit_now(code)
 }
 
-/// Takes the pipe off the standard output, so that nothing this process starts inherits it.
-fn take_ready_pipe() -> io::Result<File> {
+/// Takes the pipes off the standard input and output, so that nothing this process starts inherits them.
+fn take_pipes() -> io::Result<(File, File)> {
+    let word = io::stdin().as_fd().try_clone_to_owned()?;
     let ready = io::stdout().as_fd().try_clone_to_owned()?;
-    let null = OwnedFd::from(File::options().write(true).open("/dev/null")?);
+    let null = OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?);
+    sys::duplicate_to(null.as_fd(), 0)?;
     sys::duplicate_to(null.as_fd(), 1)?;
-    Ok(File::from(ready))
+    Ok((File::from(word), File::from(ready)))
+}
+
+/// Waits for the configuration. Without one, nobody wants the sandbox any more, and the process ends here.
+fn configuration(dir: &SandboxDir, mut word: File) -> Result<SandboxConfig, SetupError> {
+    word.read_to_end(&mut Vec::new()).map_err(doing("wait for config.json"))?;
+    match fs::read(dir.config()) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => sys::exit_now(0),
+        text => Ok(serde_json::from_slice(&text.map_err(doing("read config.json"))?)?),
+    }
 }
 
 /// Leaves the caller's session, process group and cgroups; the first process ends here.
@@ -94,9 +107,8 @@ fn detach() -> Result<Hierarchy, SetupError> {
 }
 
 /// Makes the sandbox; takes back what it made when that fails.
-fn set_up(dir: &SandboxDir, hierarchy: Hierarchy) -> Result<Keeper, SetupError> {
-    let config: SandboxConfig =
-        serde_json::from_slice(&fs::read(dir.config()).map_err(doing("read config.json"))?)?;
+fn set_up(dir: &SandboxDir, hierarchy: Hierarchy, word: File) -> Result<Keeper, SetupError> {
+    let config = configuration(dir, word)?;
     let lock = lock(&dir.lock())?;
     let mut mask = SigSet::empty();
     mask.extend([Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);
@@ -113,9 +125,11 @@ fn set_up(dir: &SandboxDir, hierarchy: Hierarchy) -> Result<Keeper, SetupError> 
     if let Some(companion) = &mut companion {
         companion.start_if_due();
     }
-    match make_sandbox(dir, &config, &hierarchy, &tether) {
+    let mut filters = Filters::default();
+    match make_sandbox(dir, &config, &hierarchy, &tether, &mut filters) {
         Ok(pause) => {
-            let held = Held { dir: dir.clone(), config, hierarchy, pause, tether, signals, lock };
+            let dir = dir.clone();
+            let held = Held { dir, config, hierarchy, pause, tether, filters, signals, lock };
             Ok(Keeper::new(held, Clients::new(listener), companion))
         }
         Err(error) => {
@@ -133,9 +147,10 @@ fn make_sandbox(
     config: &SandboxConfig,
     hierarchy: &Hierarchy,
     tether: &Tether,
+    filters: &mut Filters,
 ) -> Result<Pause, SetupError> {
     hierarchy.claim(&config.cgroup)?;
-    let made = fill_sandbox(dir, config, hierarchy, tether);
+    let made = fill_sandbox(dir, config, hierarchy, tether, filters);
     if made.is_err()
         && let Err(left) = hierarchy.destroy(&config.cgroup)
     {
@@ -149,6 +164,7 @@ fn fill_sandbox(
     config: &SandboxConfig,
     hierarchy: &Hierarchy,
     tether: &Tether,
+    filters: &mut Filters,
 ) -> Result<Pause, SetupError> {
     unshare(CloneFlags::CLONE_NEWNS).map_err(doing("make a mount namespace"))?;
     let slave = MsFlags::MS_REC | MsFlags::MS_SLAVE;
@@ -160,15 +176,25 @@ fn fill_sandbox(
             .create(&sub)
             .map_err(doing(format!("make {}", sub.display())))?;
     }
-    mount_tmpfs(&dir.shm(), Some(config.shm_size), 0o1777)?;
-    for tmpfs in &config.tmpfs {
-        mount_tmpfs(&tmpfs.path, tmpfs.size, tmpfs.mode)?;
-    }
     let pause_cgroup = config.cgroup.join(PAUSE_CGROUP);
     hierarchy.create(&pause_cgroup)?;
-    hierarchy.limit(&config.cgroup, &config.resources)?;
-    Pause::spawn(config, hierarchy, &pause_cgroup, &dir.pause_root(), tether)
-        .map_err(doing("start the pause process"))
+    let pause = Pause::spawn(config, hierarchy, &pause_cgroup, &dir.pause_root(), tether)
+        .map_err(doing("start the pause process"))?;
+    // The rest while it gets ready.
+    if let Err(error) = mount_shared(dir, config)
+        .and_then(|()| Ok(hierarchy.limit(&config.cgroup, &config.resources)?))
+    {
+        pause.give_up();
+        return Err(error);
+    }
+    filters.anticipate();
+    pause.ready().map_err(doing("start the pause process"))
+}
+
+/// Mounts what the containers share in memory.
+fn mount_shared(dir: &SandboxDir, config: &SandboxConfig) -> Result<(), SetupError> {
+    mount_tmpfs(&dir.shm(), Some(config.shm_size), 0o1777)?;
+    config.tmpfs.iter().try_for_each(|tmpfs| mount_tmpfs(&tmpfs.path, tmpfs.size, tmpfs.mode))
 }
 
 fn mount_tmpfs(path: &Path, size: Option<u64>, mode: u32) -> Result<(), SetupError> {

@@ -14,9 +14,6 @@ use nix::unistd::Pid;
 
 use crate::config::ContainerConfig;
 
-/// The cgroup that libcontainer is told of, a directory that only its process sees.
-pub(super) const DECOY: &str = "/pod/engine";
-
 /// Where a container finds what the sandbox holds.
 #[derive(Debug)]
 pub(super) struct Shared<'a> {
@@ -47,7 +44,6 @@ pub(super) fn spec(
         .namespaces(namespaces(shared)?)
         .masked_paths(Vec::<String>::new())
         .readonly_paths(Vec::<String>::new())
-        .cgroups_path(DECOY)
         .build()?;
     linux.set_resources(None).set_devices(None);
     let root = RootBuilder::default().path(root).readonly(false).build()?;
@@ -60,24 +56,19 @@ pub(super) fn spec(
         .build()
 }
 
+/// What a first process enters; it is born in its pid namespace.
 fn namespaces(shared: &Shared<'_>) -> Result<Vec<LinuxNamespace>, OciSpecError> {
-    let own = |kind| LinuxNamespaceBuilder::default().typ(kind).build();
-    let of_pause = |kind, name: &str| {
-        let path = PathBuf::from(format!("/proc/{}/ns/{name}", shared.pause));
-        LinuxNamespaceBuilder::default().typ(kind).path(path).build()
+    let of = |kind, path: String| {
+        LinuxNamespaceBuilder::default().typ(kind).path(PathBuf::from(path)).build()
     };
-    let pid = if shared.pid {
-        of_pause(LinuxNamespaceType::Pid, "pid")?
-    } else {
-        own(LinuxNamespaceType::Pid)?
-    };
+    let of_pause = |kind, name: &str| of(kind, format!("/proc/{}/ns/{name}", shared.pause));
     Ok(vec![
-        pid,
         of_pause(LinuxNamespaceType::Network, "net")?,
         of_pause(LinuxNamespaceType::Ipc, "ipc")?,
         of_pause(LinuxNamespaceType::Uts, "uts")?,
-        own(LinuxNamespaceType::Mount)?,
-        own(LinuxNamespaceType::Cgroup)?,
+        LinuxNamespaceBuilder::default().typ(LinuxNamespaceType::Cgroup).build()?,
+        // The one that it has made for itself already.
+        of(LinuxNamespaceType::Mount, "/proc/self/ns/mnt".to_owned())?,
     ])
 }
 
@@ -109,12 +100,7 @@ mod tests {
             found.path().as_ref().map(|p| p.display().to_string())
         };
         assert_eq!(of(LinuxNamespaceType::Network).as_deref(), Some("/proc/7/ns/net"));
-        assert_eq!(of(LinuxNamespaceType::Pid), None);
-        assert_eq!(of(LinuxNamespaceType::Mount), None);
+        assert_eq!(of(LinuxNamespaceType::Cgroup), None);
         assert!(linux.resources().is_none() && linux.seccomp().is_none());
-        assert!(
-            linux.cgroups_path().as_ref().is_some_and(|p| p.is_absolute()),
-            "an empty one is the caller's own"
-        );
     }
 }

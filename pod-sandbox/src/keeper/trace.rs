@@ -1,23 +1,22 @@
 //! What the keeper and its children have to say when nobody listens.
 //!
-//! Warnings of this crate go to the keeper's log. What libcontainer traces as errors is collected in a creator, since
-//! its error values leave the detail out.
+//! Warnings of this crate go to the keeper's log. What libcontainer traces as errors is collected in the process that
+//! calls it, since its error values leave the detail out.
 
 use std::fmt::{self, Write};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write as _};
+use std::io::{self, Write as _};
 use std::os::fd::AsFd;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
-/// Where this process and those it forks collect errors, once it has begun to.
-static COLLECTED: OnceLock<File> = OnceLock::new();
+/// The errors of this process, once it has begun to collect them.
+static COLLECTED: OnceLock<Mutex<Vec<String>>> = OnceLock::new();
 
 /// Sends warnings to what is the standard error now, for the rest of this process and those it forks: in there the
 /// standard error becomes the container's.
@@ -28,24 +27,16 @@ pub(super) fn log_to_stderr() -> io::Result<()> {
     Ok(())
 }
 
-/// The errors traced since [`collect`], by this process and the ones it forked.
-#[derive(Debug)]
-pub(super) struct Traces(File);
-
-/// Starts collecting, for the rest of this process.
-pub(super) fn collect() -> Option<Traces> {
-    let file = File::from(memfd_create("traces", MFdFlags::MFD_CLOEXEC).ok()?);
-    COLLECTED.set(file.try_clone().ok()?).ok()?;
-    Some(Traces(file))
+/// Starts collecting errors, for the rest of this process.
+pub(super) fn collect() {
+    COLLECTED.get_or_init(Mutex::default);
 }
 
-impl Traces {
-    /// One text for each error.
-    pub fn read(mut self) -> Vec<String> {
-        let mut text = String::new();
-        let _ = self.0.seek(SeekFrom::Start(0)).and_then(|_| self.0.read_to_string(&mut text));
-        text.lines().map(str::to_owned).collect()
-    }
+/// The errors traced since [`collect`], one text for each.
+pub(super) fn collected() -> Vec<String> {
+    let lock =
+        |all: &Mutex<Vec<String>>| all.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    COLLECTED.get().map(lock).unwrap_or_default()
 }
 
 struct Writer(File);
@@ -73,10 +64,10 @@ impl Subscriber for Writer {
         let mut line = Line(String::new());
         event.record(&mut line);
         line.0.retain(|c| c != '\n');
-        line.0.push('\n');
-        if let Some(mut collected) = COLLECTED.get().filter(|_| *metadata.level() == Level::ERROR) {
-            let _ = collected.write_all(line.0.as_bytes());
+        if let Some(all) = COLLECTED.get().filter(|_| *metadata.level() == Level::ERROR) {
+            all.lock().unwrap_or_else(PoisonError::into_inner).push(line.0.clone());
         }
+        line.0.push('\n');
         // libcontainer warns of what it is meant to do without.
         if metadata.target().starts_with(env!("CARGO_CRATE_NAME")) {
             let now = DateTime::<Utc>::from(SystemTime::now())

@@ -5,7 +5,6 @@
 //! for every call there is, to remember those that are always allowed: a chain of tests would cost a millisecond then.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use super::profile::{Action, Condition, Op, Profile};
 use crate::error::SeccompError;
@@ -28,28 +27,35 @@ const RETURN: u16 = 0x06;
 /// The kernel's limit on a program.
 const MAX_INSTRUCTIONS: usize = 4096;
 
-/// An architecture: its number in `seccomp_data.arch` and how to find a call's number.
+/// An architecture: its number in `seccomp_data.arch`, and its calls.
 struct Arch {
     audit: u32,
-    number: fn(&str) -> Option<u32>,
+    numbers: fn() -> Numbers,
 }
+
+/// The numbers of an architecture's calls, by name.
+type Numbers = BTreeMap<&'static str, u32>;
 
 macro_rules! numbers {
     ($name:ident, $module:ident) => {
-        fn $name(name: &str) -> Option<u32> {
-            syscalls::$module::Sysno::from_str(name).ok().and_then(|n| u32::try_from(n.id()).ok())
+        // To look a name up in `syscalls` means to compare it with one after the other.
+        fn $name() -> Numbers {
+            use syscalls::$module::Sysno;
+            let number = |call: Sysno| Some((call.name(), u32::try_from(call.id()).ok()?));
+            // Its iterator stops short of the last one.
+            Sysno::iter().chain([Sysno::last()]).filter_map(number).collect()
         }
     };
 }
 
 #[cfg(target_arch = "x86_64")]
 const ARCHES: &[Arch] =
-    &[Arch { audit: 0xc000_003e, number: x86_64 }, Arch { audit: 0x4000_0003, number: x86 }];
+    &[Arch { audit: 0xc000_003e, numbers: x86_64 }, Arch { audit: 0x4000_0003, numbers: x86 }];
 #[cfg(target_arch = "aarch64")]
 const ARCHES: &[Arch] =
-    &[Arch { audit: 0xc000_00b7, number: aarch64 }, Arch { audit: 0x4000_0028, number: arm }];
+    &[Arch { audit: 0xc000_00b7, numbers: aarch64 }, Arch { audit: 0x4000_0028, numbers: arm }];
 #[cfg(target_arch = "riscv64")]
-const ARCHES: &[Arch] = &[Arch { audit: 0xc000_00f3, number: riscv64 }];
+const ARCHES: &[Arch] = &[Arch { audit: 0xc000_00f3, numbers: riscv64 }];
 
 #[cfg(target_arch = "x86_64")]
 numbers!(x86_64, x86_64);
@@ -97,11 +103,12 @@ pub(super) fn compile(profile: &Profile) -> Result<Vec<Instruction>, SeccompErro
 type Alternatives<'a> = Vec<(&'a [Condition], Action)>;
 
 fn section(profile: &Profile, arch: &Arch) -> Vec<Instruction> {
+    let numbers = (arch.numbers)();
     let mut calls: BTreeMap<u32, Alternatives<'_>> = BTreeMap::new();
     for rule in &profile.rules {
         // A name that this architecture does not have is no mistake: profiles name those of all of them.
-        for number in rule.names.iter().filter_map(|name| (arch.number)(name)) {
-            calls.entry(number).or_default().push((&rule.conditions, rule.action));
+        for number in rule.names.iter().filter_map(|name| numbers.get(name.as_str())) {
+            calls.entry(*number).or_default().push((&rule.conditions, rule.action));
         }
     }
     let default = vec![ret(profile.default)];
@@ -233,6 +240,11 @@ mod tests {
     use super::*;
     use crate::capability::Capabilities;
 
+    /// The number of a call on this machine.
+    fn number(name: &str) -> u32 {
+        *(ARCHES[0].numbers)().get(name).unwrap_or_else(|| panic!("{name}"))
+    }
+
     /// Runs a program on a call, as the kernel would.
     fn run(program: &[Instruction], arch: u32, number: u32, args: [u64; 6]) -> u32 {
         let load = |offset: u32| match offset {
@@ -279,7 +291,7 @@ mod tests {
             (Op::Greater, |a, b| a > b),
             (Op::GreaterEqual, |a, b| a >= b),
         ];
-        let number = (ARCHES[0].number)("read").expect("every machine reads");
+        let number = number("read");
         for (op, holds) in ops {
             for value in values {
                 let first = Condition { index: 1, op, value, mask: 0 };
@@ -306,8 +318,7 @@ mod tests {
     fn the_default_profile_allows_the_usual_and_withholds_the_rest() {
         let program = compile(&runtime_default(Capabilities::default())).expect("short enough");
         let decide = |name: &str, arg: u64| {
-            let number = (ARCHES[0].number)(name).unwrap_or_else(|| panic!("{name}"));
-            run(&program, ARCHES[0].audit, number, [arg, 0, 0, 0, 0, 0])
+            run(&program, ARCHES[0].audit, number(name), [arg, 0, 0, 0, 0, 0])
         };
         for name in ["read", "openat", "execve", "mknodat", "chroot", "socket", "clone"] {
             assert_eq!(decide(name, 0), ALLOW, "{name}");
@@ -329,17 +340,18 @@ mod tests {
         let program = compile(&profile).expect("short enough");
         assert!(program.len() < 600, "{} instructions", program.len());
         for arch in ARCHES {
+            let numbers = (arch.numbers)();
             let named: Vec<u32> = profile
                 .rules
                 .iter()
                 .filter(|r| r.conditions.is_empty() && r.action == Action::Allow)
-                .flat_map(|r| r.names.iter().filter_map(|n| (arch.number)(n)))
+                .flat_map(|r| r.names.iter().filter_map(|n| numbers.get(n.as_str()).copied()))
                 .collect();
             let conditional: Vec<u32> = profile
                 .rules
                 .iter()
                 .filter(|r| !r.conditions.is_empty() || r.action != Action::Allow)
-                .flat_map(|r| r.names.iter().filter_map(|n| (arch.number)(n)))
+                .flat_map(|r| r.names.iter().filter_map(|n| numbers.get(n.as_str()).copied()))
                 .collect();
             let numbers = (0..2000).chain([0x4000_0000, u32::MAX]);
             for number in numbers.filter(|n| !conditional.contains(n)) {
@@ -349,13 +361,24 @@ mod tests {
         }
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn every_call_that_has_a_number_is_found_by_its_name() {
+        use syscalls::x86_64::Sysno;
+        let numbers = x86_64();
+        for number in 0..1000 {
+            let name = Sysno::new(number).map(|call| call.name());
+            let found = numbers.iter().find(|(_, n)| **n as usize == number);
+            assert_eq!(found.map(|(name, _)| *name), name, "call {number}");
+        }
+    }
+
     #[test]
     fn capabilities_open_calls() {
         let program = compile(&runtime_default(Capabilities::all())).expect("short enough");
         for name in ["mount", "unshare", "setns", "bpf", "reboot", "clone3"] {
-            let number = (ARCHES[0].number)(name).unwrap_or_else(|| panic!("{name}"));
             assert_eq!(
-                run(&program, ARCHES[0].audit, number, [u64::MAX, 0, 0, 0, 0, 0]),
+                run(&program, ARCHES[0].audit, number(name), [u64::MAX, 0, 0, 0, 0, 0]),
                 ALLOW,
                 "{name}"
             );

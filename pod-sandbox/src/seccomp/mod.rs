@@ -24,25 +24,32 @@ pub(crate) struct Filters {
 }
 
 impl Filters {
+    /// Compiles the one that most containers have, ahead of the first of them.
+    pub fn anticipate(&mut self) {
+        // An error is told when the filter is asked for.
+        let _ = self.runtime_default(Capabilities::default());
+    }
+
     /// The filter for a process, `None` when it is unconfined.
     pub fn of(&mut self, process: &Process) -> Result<Option<Filter>, SeccompError> {
         let capabilities = process.capabilities;
-        let profile = match &process.seccomp {
-            Seccomp::Unconfined => return Ok(None),
+        match &process.seccomp {
+            Seccomp::Unconfined => Ok(None),
+            Seccomp::RuntimeDefault => self.runtime_default(capabilities).map(Some),
             // A file may be another one the next time.
-            Seccomp::Profile(path) => profile::read(path, capabilities)?,
-            Seccomp::RuntimeDefault => {
-                if let Some((_, filter)) = self.defaults.iter().find(|(c, _)| *c == capabilities) {
-                    return Ok(Some(Rc::clone(filter)));
-                }
-                profile::runtime_default(capabilities)
+            Seccomp::Profile(path) => {
+                Ok(Some(compile::compile(&profile::read(path, capabilities)?)?.into()))
             }
-        };
-        let filter = Filter::from(compile::compile(&profile)?);
-        if process.seccomp == Seccomp::RuntimeDefault {
-            self.defaults.push((capabilities, Rc::clone(&filter)));
         }
-        Ok(Some(filter))
+    }
+
+    fn runtime_default(&mut self, capabilities: Capabilities) -> Result<Filter, SeccompError> {
+        if let Some((_, filter)) = self.defaults.iter().find(|(c, _)| *c == capabilities) {
+            return Ok(Rc::clone(filter));
+        }
+        let filter = Filter::from(compile::compile(&profile::runtime_default(capabilities))?);
+        self.defaults.push((capabilities, Rc::clone(&filter)));
+        Ok(filter)
     }
 }
 

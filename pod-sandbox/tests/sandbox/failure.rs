@@ -1,4 +1,4 @@
-//! Deaths: of the pause process, the keeper, a creator, the companion.
+//! Deaths: of the pause process, the keeper, a container in the making, the companion.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +19,8 @@ tests![
     containers_die_with_the_keeper,
     containers_that_are_created_die_with_the_keeper,
     a_keeper_killed_at_any_moment_leaves_what_can_be_removed,
-    a_creator_that_is_killed_fails_its_container,
+    a_container_that_is_killed_before_its_start_has_failed,
+    a_container_that_is_killed_in_the_making_is_not_there,
     a_companion_is_started_again_and_the_old_one_is_fenced,
     a_companion_that_ends_well_is_not_started_again,
     a_companion_that_cannot_start_harms_nothing,
@@ -117,18 +118,51 @@ fn a_keeper_killed_at_any_moment_leaves_what_can_be_removed(w: &World) {
     }
 }
 
-fn a_creator_that_is_killed_fails_its_container(w: &World) {
+fn a_container_that_is_killed_before_its_start_has_failed(w: &World) {
+    for share_pid in [false, true] {
+        let s = w.sandbox_with(if share_pid { "b" } else { "a" }, |c| c.share_pid = share_pid);
+        s.create_container(&w.container(&s, "c1", sh("true"))).expect("creates");
+        let status = s.status().expect("there");
+        let ContainerState::Created { pid } = status.containers[0].state else {
+            panic!("{status:?}")
+        };
+        kill_hard(pid);
+        let exit = s.wait(&id("c1")).expect("ends");
+        assert_eq!((exit.code, exit.started_at), (137, None), "{exit:?}");
+        assert!(exit.start_error.is_some());
+        s.remove_container(&id("c1")).expect("goes");
+        assert_eq!(w.run(&s, "c1", "exit 2").exit.code, 2);
+    }
+}
+
+fn a_container_that_is_killed_in_the_making_is_not_there(w: &World) {
     let s = w.sandbox("a");
-    s.create_container(&w.container(&s, "c1", sh("true"))).expect("creates");
-    let status = s.status().expect("there");
-    let ContainerState::Created { pid } = status.containers[0].state else { panic!("{status:?}") };
-    let mut children = children_of(status.keeper).into_iter();
-    let creator = children.find(|(p, name)| *p != pid && name == "pod-creator").expect("a creator");
-    kill_hard(creator.0);
-    let exit = s.wait(&id("c1")).expect("ends");
-    assert_eq!((exit.code, exit.started_at), (137, None), "{exit:?}");
-    assert!(exit.start_error.is_some());
-    s.remove_container(&id("c1")).expect("goes");
+    let keeper = s.status().expect("there").keeper;
+    let (mut killed, mut made) = (0, 0);
+    while killed == 0 {
+        let creation = s.begin_create(&w.container(&s, "c1", sh("true"))).expect("begins");
+        let found = loop {
+            let mut children = children_of(keeper).into_iter();
+            if let Some((pid, _)) = children.find(|(_, name)| name == "pod-container") {
+                break pid;
+            }
+        };
+        kill_hard(found);
+        match creation.finish() {
+            Ok(()) => {
+                made += 1;
+                assert!(made < 1000, "never killed in time");
+                assert!(s.wait(&id("c1")).expect("ends").start_error.is_some());
+                s.remove_container(&id("c1")).expect("goes");
+            }
+            Err(SandboxError::Request(RequestError::Create { message, .. })) => {
+                killed += 1;
+                assert!(message.contains("killed"), "{message}");
+                assert_eq!(s.status().expect("there").containers, []);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
     assert_eq!(w.run(&s, "c1", "exit 2").exit.code, 2);
 }
 

@@ -21,6 +21,8 @@ tests![
     a_hundred_sandboxes_leave_nothing,
     a_sandbox_that_exists_is_not_made_again,
     a_sandbox_that_cannot_be_made_leaves_nothing,
+    a_sandbox_that_is_given_up_leaves_nothing,
+    a_sandbox_is_made_as_it_was_prepared,
     a_long_root_path_is_no_obstacle,
     a_helper_program_can_be_the_keeper,
     a_handle_is_found_again_by_name,
@@ -192,6 +194,27 @@ fn a_sandbox_that_exists_is_not_made_again(w: &World) {
     assert!(matches!(w.runtime.create(&w.config("a")), Err(SandboxError::Exists { .. })));
     assert!(matches!(s.status().expect("there").state, SandboxState::Ready { .. }));
     assert_eq!(w.runtime.list().expect("lists"), [s.id().clone()]);
+}
+
+fn a_sandbox_that_is_given_up_leaves_nothing(w: &World) {
+    let config = w.config("a");
+    let preparation = w.runtime.prepare(&config.id).expect("begins");
+    assert!(matches!(w.runtime.create(&config), Err(SandboxError::Exists { .. })));
+    drop(preparation);
+    assert_eq!(w.runtime.list().expect("lists"), []);
+    let other = w.runtime.prepare(&config.id).expect("begins again").create(&w.config("b"));
+    assert!(matches!(other, Err(SandboxError::Setup { .. })), "{other:?}");
+    assert_eq!(w.runtime.list().expect("lists"), []);
+    // The keepers come to this process; one that lived would be waited for in vain.
+    while nix::sys::wait::waitpid(None, None).is_ok() {}
+}
+
+fn a_sandbox_is_made_as_it_was_prepared(w: &World) {
+    let mut config = w.config("a");
+    let preparation = w.runtime.prepare(&config.id).expect("begins");
+    config.hostname = "prepared".to_owned();
+    let s = preparation.create(&config).expect("makes");
+    assert_eq!(w.run(&s, "c1", "uname -n").out, "prepared\n");
 }
 
 fn a_sandbox_that_cannot_be_made_leaves_nothing(w: &World) {

@@ -1,0 +1,312 @@
+//! The first process of a container: forked off the keeper, it makes the container around itself and waits to be started.
+//!
+//! It is the only place that calls libcontainer: of that, the code that a container's first process runs. What
+//! libcontainer does before it, two more forks and files by which it finds its containers again, a keeper that is the
+//! parent of its containers has no use for. Nor is anything else in the keeper touched by what libcontainer changes in
+//! its process, leaks into it, or blocks on: the process can be killed at any time, and the container with it
+//! (`docs/design/first.md`).
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use libcgroups::common::CgroupConfig;
+use libcontainer::notify_socket::{NOTIFY_FILE, NotifyListener, NotifySocket};
+use libcontainer::oci_spec::runtime::Spec;
+use libcontainer::process::args::{ContainerArgs, ContainerType};
+use libcontainer::process::channel::{init_channel, main_channel};
+use libcontainer::process::init::container_init_process;
+use libcontainer::syscall::syscall::SyscallType;
+use libcontainer::workload::{
+    Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError,
+};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use super::entry::{self, Entry, EntryError};
+use super::mounts::{self, Mounts};
+use super::rootfs;
+use super::spec::{Shared, spec};
+use super::tether::Tether;
+use super::trace;
+use crate::cgroup::Hierarchy;
+use crate::config::{ContainerConfig, RootFs};
+use crate::error::chain;
+use crate::sys::{self, Fork};
+
+/// Most bytes of a report.
+const LONGEST_REPORT: usize = 16 << 10;
+/// Most of what libcontainer said that is passed on.
+const LONGEST_DETAILS: usize = 4 << 10;
+
+/// What a first process tells the keeper, one packet each.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Report {
+    /// The container waits to be started.
+    Created,
+    /// The container could not be made, or its program not be executed. The process ends.
+    Failed(EntryError),
+    /// There is nobody left who could report: the program runs, or the process has ended.
+    Closed,
+}
+
+/// Everything a first process needs; it has its own copy after the fork.
+#[derive(Debug)]
+pub(super) struct Job<'a> {
+    pub config: &'a ContainerConfig,
+    pub entry: Entry,
+    pub shared: &'a Shared<'a>,
+    pub hierarchy: &'a Hierarchy,
+    /// The container's own cgroup, which exists.
+    pub cgroup: &'a Path,
+    /// The container's directory below the sandbox's; exists and is empty.
+    pub dir: &'a Path,
+    pub tether: &'a Tether,
+    pub stdin: OwnedFd,
+    pub stdout: OwnedFd,
+    pub stderr: OwnedFd,
+}
+
+/// The first process of a container, from the keeper's side.
+#[derive(Debug)]
+pub(super) struct First {
+    pub pid: Pid,
+    pub pidfd: OwnedFd,
+}
+
+impl First {
+    /// Forks it for a job.
+    pub fn spawn(job: Job<'_>) -> io::Result<(Self, Line)> {
+        let kind = SockType::SeqPacket;
+        let (ours, theirs) = socketpair(AddressFamily::Unix, kind, None, SockFlag::SOCK_CLOEXEC)?;
+        let target = job.hierarchy.clone_target(job.cgroup).map_err(io::Error::other)?;
+        match fork(job.shared, target.as_ref().map(AsFd::as_fd))? {
+            Fork::Parent { pid, pidfd } => Ok((Self { pid, pidfd }, Line(ours))),
+            Fork::Child => {
+                drop(ours);
+                let error = run(job, Rc::new(theirs));
+                sys::exit_now(error.code)
+            }
+        }
+    }
+
+    pub fn kill(&self) {
+        // It has ended already at worst.
+        let _ = sys::pidfd_signal(self.pidfd.as_fd(), nix::libc::SIGKILL);
+    }
+}
+
+/// Forks into a pid namespace: a new one, or the sandbox's.
+fn fork(shared: &Shared<'_>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
+    if !shared.pid {
+        return sys::fork(CloneFlags::CLONE_NEWPID, cgroup, false);
+    }
+    // A process stays in its pid namespace; only its children are in another one.
+    let own = fs::File::open("/proc/self/ns/pid")?;
+    let pods = fs::File::open(format!("/proc/{}/ns/pid", shared.pause))?;
+    setns(pods, CloneFlags::CLONE_NEWPID)?;
+    let forked = sys::fork(CloneFlags::empty(), cgroup, false);
+    if !matches!(forked, Ok(Fork::Child)) {
+        setns(own, CloneFlags::CLONE_NEWPID)?;
+    }
+    forked
+}
+
+/// What the keeper and a first process have to talk over until its program runs.
+#[derive(Debug)]
+pub(super) struct Line(OwnedFd);
+
+impl AsFd for Line {
+    /// Readable when there is a report.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Line {
+    /// The next report; `None` when there is none yet.
+    pub fn report(&self) -> Option<Report> {
+        let mut buffer = vec![0; LONGEST_REPORT];
+        match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
+            Ok(n) => Some(serde_json::from_slice(&buffer[..n]).unwrap_or(Report::Closed)),
+            Err(nix::errno::Errno::EAGAIN) => None,
+            Err(_) => Some(Report::Closed),
+        }
+    }
+
+    /// Has the container's program executed.
+    pub fn start(&self) -> io::Result<()> {
+        send(self.0.as_raw_fd(), b"start", MsgFlags::MSG_NOSIGNAL)?;
+        Ok(())
+    }
+}
+
+/// The other end of a [`Line`]. Closed by the execution of the program.
+fn tell(line: &OwnedFd, report: &Report) {
+    let mut text = serde_json::to_vec(report).unwrap_or_default();
+    text.truncate(LONGEST_REPORT);
+    // Not `send`: a container's own seccomp profile, which is loaded by now, may not know it.
+    // A keeper that has gone is told nothing, and this process ends with it.
+    let _ = nix::unistd::write(line, &text);
+}
+
+/// The process's whole life until its program; returns only when that does not come to run.
+fn run(job: Job<'_>, line: Rc<OwnedFd>) -> EntryError {
+    trace::collect();
+    let Err(error) = create(job, Rc::clone(&line));
+    let message = with_details(&chain(error.as_ref()), &trace::collected());
+    let error = EntryError { message, code: 128 };
+    tell(&line, &Report::Failed(error.clone()));
+    error
+}
+
+/// libcontainer's errors are short; what it traced on the way says which path and why.
+fn with_details(error: &str, details: &[String]) -> String {
+    let mut text = error.to_owned();
+    for line in details.iter().filter(|l| !l.is_empty()) {
+        if !text.contains(line.as_str()) && text.len() + line.len() < LONGEST_DETAILS {
+            text.push_str("; ");
+            text.push_str(line);
+        }
+    }
+    text
+}
+
+type Never = std::convert::Infallible;
+
+/// Makes the container, waits, and becomes its program.
+fn create(job: Job<'_>, line: Rc<OwnedFd>) -> Result<Never, Box<dyn std::error::Error>> {
+    sys::set_name(c"pod-container")?;
+    job.tether.tie()?;
+    entry::reset_signals()?;
+    nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+    job.hierarchy.join(job.cgroup)?;
+    set_oom_score(job.config.process.oom_score_adj)?;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let root = rootfs::assemble(&job.config.rootfs, &job.dir.join("rootfs"))?;
+    let mounts = Mounts::open(job.config, job.shared.shm, job.shared.thermal)?;
+    mounts::device_directory(&root)?;
+
+    let spec = Rc::new(spec(job.config, &root, job.shared)?);
+    let hierarchy = job.hierarchy.clone();
+    let executor = Entering {
+        entry: job.entry,
+        hierarchy,
+        tether: job.tether.clone(),
+        line,
+        mounts: Rc::new(mounts),
+    };
+    let args = ContainerArgs {
+        container_type: ContainerType::InitContainer,
+        syscall: SyscallType::Linux,
+        spec,
+        rootfs: fs::canonicalize(root)?,
+        console_socket: None,
+        notify_listener: notified(&job.dir.join(NOTIFY_FILE))?,
+        preserve_fds: 0,
+        container: None,
+        user_ns_config: None,
+        // Of no meaning here: the process is in its cgroup.
+        cgroup_config: CgroupConfig {
+            cgroup_path: PathBuf::new(),
+            systemd_cgroup: false,
+            container_name: job.config.id.to_string(),
+        },
+        detached: true,
+        executor: Box::new(executor),
+        no_pivot: false,
+        stdin: Some(job.stdin.into_raw_fd()),
+        stdout: Some(job.stdout.into_raw_fd()),
+        stderr: Some(job.stderr.into_raw_fd()),
+        as_sibling: false,
+        pid_file: None,
+    };
+    // libcontainer would have somebody at the other ends.
+    let (mut to_main, _main) = main_channel()?;
+    let (_init, mut from_main) = init_channel()?;
+    container_init_process(&args, &mut to_main, &mut from_main)?;
+    Err("libcontainer did not execute the program".into())
+}
+
+/// The socket on which libcontainer waits for the start. It has been told on it already, since the wait is ours.
+fn notified(path: &Path) -> Result<NotifyListener, Box<dyn std::error::Error>> {
+    let listener = NotifyListener::new(path)?;
+    NotifySocket::new(path).notify_container_start()?;
+    Ok(listener)
+}
+
+/// Ranks this process, and so the container, for the out-of-memory killer, as far as the kernel lets us.
+fn set_oom_score(score: i32) -> io::Result<()> {
+    let file = "/proc/self/oom_score_adj";
+    match fs::write(file, score.to_string()) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            // Only a privileged process may go below what it was given; that is then the best there is.
+            tracing::warn!(score, "not allowed to lower oom_score_adj");
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// Carries the process over the last steps, with our own code instead of libcontainer's.
+#[derive(Clone)]
+struct Entering {
+    entry: Entry,
+    hierarchy: Hierarchy,
+    tether: Tether,
+    line: Rc<OwnedFd>,
+    mounts: Rc<Mounts>,
+}
+
+impl Executor for Entering {
+    /// Runs in the container's root with all rights.
+    fn validate(&self, _: &Spec) -> Result<(), ExecutorValidationError> {
+        // libcontainer has set capabilities, which may have taken the tie back.
+        let tied = self.tether.tie().map_err(|e| e.to_string());
+        let attached = || self.mounts.attach(&self.hierarchy).map_err(|e| chain(&e));
+        tied.and_then(|()| attached()).map_err(|e| {
+            tracing::error!("{e}");
+            ExecutorValidationError::ArgValidationError(e)
+        })?;
+        self.entry.prepare();
+        Ok(())
+    }
+
+    /// The environment goes to the program alone; ours is not touched, so that nothing acts on it before.
+    fn setup_envs(
+        &self,
+        _: std::collections::HashMap<String, String>,
+    ) -> Result<(), ExecutorSetEnvsError> {
+        Ok(())
+    }
+
+    /// Waits for the start, and becomes the program.
+    fn exec(&self, _: &Spec) -> Result<(), ExecutorError> {
+        tell(&self.line, &Report::Created);
+        let mut word = [0; 16];
+        if !matches!(recv(self.line.as_raw_fd(), &mut word, MsgFlags::empty()), Ok(n) if n > 0) {
+            // The keeper has gone.
+            sys::exit_now(1);
+        }
+        let error = self.entry.enter(&self.tether);
+        tell(&self.line, &Report::Failed(error.clone()));
+        // Nothing of the runtime's error handling may run in here any more.
+        sys::exit_now(error.code)
+    }
+}
+
+/// Removes what a container left in files: its directory and its writable layer.
+pub(super) fn remove_files(dir: &Path, rootfs: &RootFs) -> Vec<(PathBuf, io::Error)> {
+    let mut errors = Vec::new();
+    for path in rootfs.layer().map(PathBuf::as_path).into_iter().chain([dir]) {
+        match fs::remove_dir_all(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => errors.push((path.to_owned(), e)),
+            _ => {}
+        }
+    }
+    errors
+}
