@@ -64,10 +64,7 @@ pub const DEFAULTS: &[DefaultValue] = &[
     set("spec.containers[].terminationMessagePolicy", "File"),
     set("spec.dnsPolicy", "ClusterFirst"),
     set("spec.enableServiceLinks", "true"),
-    set(
-        "spec.resources.limits",
-        "the limits of the containers taken together, with requests alone",
-    ),
+    set("spec.resources.limits", "of hugepages: the limits of the containers taken together"),
     set(
         "spec.resources.requests",
         "the requests of the containers taken together, else the limits",
@@ -276,34 +273,26 @@ fn requests(resources: &mut ResourceRequirements) {
 
 /// What the pod as a whole may use and is sure to get, from what it says in part and what its containers say.
 fn pod_resources(resources: &mut ResourceRequirements, spec: &PodSpec) {
-    let is_whole = |name: &str| matches!(name, "cpu" | "memory");
     let is_huge = |name: &str| name.starts_with("hugepages-");
-    let limits = aggregate::containers(spec, |resources| &resources.limits);
-    let had_limits = !resources.limits.is_empty();
-    if had_limits || !resources.requests.is_empty() {
-        for (name, limit) in limits.iter().filter(|(name, _)| is_huge(name)) {
-            if !resources.requests.contains_key(*name) {
-                resources.limits.entry((*name).to_owned()).or_insert(*limit);
-            }
+    if resources.limits.is_empty() && resources.requests.is_empty() {
+        return;
+    }
+    for (name, limit) in aggregate::containers(spec, |resources| &resources.limits) {
+        if is_huge(name) && !resources.requests.contains_key(name) {
+            resources.limits.entry(name.to_owned()).or_insert(limit);
         }
     }
-    if !resources.limits.is_empty() {
-        for (name, amount) in aggregate::containers(spec, |resources| &resources.requests) {
-            if is_whole(name) {
-                resources.requests.entry(name.to_owned()).or_insert(amount);
-            }
+    if resources.limits.is_empty() {
+        return;
+    }
+    for (name, amount) in aggregate::containers(spec, |resources| &resources.requests) {
+        if matches!(name, "cpu" | "memory") {
+            resources.requests.entry(name.to_owned()).or_insert(amount);
         }
-        for (name, limit) in resources.limits.clone() {
-            if is_whole(&name) || is_huge(&name) {
-                resources.requests.entry(name).or_insert(limit);
-            }
-        }
-    } else if !resources.requests.is_empty() {
-        let all = || spec.init_containers.iter().chain(&spec.containers);
-        for (name, limit) in limits.into_iter().filter(|(name, _)| is_whole(name)) {
-            if all().all(|c| c.resources.limits.contains_key(name)) {
-                resources.limits.entry(name.to_owned()).or_insert(limit);
-            }
+    }
+    for (name, limit) in &resources.limits {
+        if matches!(name.as_str(), "cpu" | "memory") || is_huge(name) {
+            resources.requests.entry(name.clone()).or_insert(*limit);
         }
     }
 }
@@ -492,7 +481,7 @@ mod tests {
         values(&serde_json::to_value(&pod).unwrap(), String::new(), &mut after);
         after.retain(|path, _| !before.contains_key(path) && !path.ends_with(".cpu"));
         let listed: Vec<_> = DEFAULTS.iter().map(|d| d.path).collect();
-        // A pod has either of the two from the other.
+        // Its containers have no huge pages.
         after.insert("spec.resources.limits".to_owned(), String::new());
         assert_eq!(after.keys().collect::<Vec<_>>(), listed);
         for default in DEFAULTS.iter().filter(|d| !d.value.contains(' ')) {
