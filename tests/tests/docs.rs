@@ -29,16 +29,18 @@ fn sources(dir: &Path, out: &mut Vec<String>) {
     }
 }
 
-/// The names of the tests in a source file, without those that are ignored.
+/// The names of the tests in a source file, without those that are ignored. Those of pod-sandbox have a world of their own
+/// in place of an attribute.
 fn tests(text: &str) -> Vec<&str> {
     let attributed = text.split("#[test]").skip(1).chain(text.split("#[tokio::test]").skip(1));
-    attributed
-        .filter_map(|rest| {
-            let (before, after) = rest.split_once("fn ")?;
-            let name = after.split_once('(')?.0;
-            (!before.contains("#[ignore")).then_some(name)
-        })
-        .collect()
+    let attributed = attributed.filter_map(|rest| {
+        let (before, after) = rest.split_once("fn ")?;
+        let name = after.split_once('(')?.0;
+        (!before.contains("#[ignore")).then_some(name)
+    });
+    let worlds =
+        text.lines().filter_map(|line| line.strip_prefix("fn ")?.strip_suffix("(w: &World) {"));
+    attributed.chain(worlds).collect()
 }
 
 #[test]

@@ -142,6 +142,10 @@ pub(crate) const POD: &[Rule] = &[
         "a_process_may_do_what_its_security_context_says",
     ),
     honoured(
+        "spec.securityContext.seccompProfile.localhostProfile",
+        "a_profile_from_a_file_is_applied",
+    ),
+    honoured(
         "spec.securityContext.supplementalGroups",
         "a_process_is_who_its_security_context_says",
     ),
@@ -255,6 +259,7 @@ pub(crate) const CONTAINER: &[Rule] = &[
     honoured("securityContext.runAsUser", "a_process_is_who_its_security_context_says"),
     refused("securityContext.seLinuxOptions", SELINUX),
     honoured("securityContext.seccompProfile", "a_process_may_do_what_its_security_context_says"),
+    honoured("securityContext.seccompProfile.localhostProfile", "a_profile_from_a_file_is_applied"),
     refused("securityContext.windowsOptions", WINDOWS),
     refused("startupProbe", PROBES),
     honoured("stdin", "standard_input_stays_open"),
