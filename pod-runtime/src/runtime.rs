@@ -91,8 +91,8 @@ impl Runtime {
     /// is dropped.
     ///
     /// # Errors
-    /// When a pod of this name exists, something in it is not supported, the process is not root, or a volume or the sandbox cannot be made. Nothing is
-    /// left then.
+    /// When a pod of this name exists, something in it is not supported, the process is not root, or a volume or the
+    /// sandbox cannot be made. Nothing is left then.
     pub async fn run(&self, pod: ValidPod) -> Result<PodHandle, RuntimeError> {
         let runtime = self.clone();
         let made = tokio::task::spawn_blocking(move || runtime.run_blocking(pod)).await;

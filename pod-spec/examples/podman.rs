@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use pod_spec::support::{self, FieldSupport, Support};
+use pod_spec::support::{FieldSupport, Support};
 
 /// What podman's own table (docs/kubernetes_support.md of podman 5) says of each field it lists: those of the Pod with
 /// their path, those of containers below `container.`.
@@ -191,10 +191,8 @@ pub fn page() -> String {
 /// What happens to a field of podman's table here.
 fn ours(field: &str) -> FieldSupport {
     let path = match field.strip_prefix("container.") {
-        Some(field) => format!("spec.containers[].{field}"),
+        Some(field) => format!("spec.containers.{field}"),
         None => format!("spec.{field}"),
     };
-    let plain = |path: &str| path.replace("[]", "");
-    let row = support::table().into_iter().find(|row| plain(&row.path) == plain(&path));
-    row.unwrap_or_else(|| panic!("{path} is no field"))
+    pod_spec::explain(&path).unwrap_or_else(|error| panic!("{path}: {error}")).field
 }

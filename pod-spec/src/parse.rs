@@ -70,8 +70,7 @@ macro_rules! kinds {
                 /// Every fault that can be told from the text: when there is one, also those that validation would find
                 /// in what could be read.
                 pub fn from_yaml(text: &str) -> Result<Self, Faults> {
-                    let root = root(text, Self::KIND)?;
-                    is_any_of(&root, &[(Self::API_VERSION, Self::KIND)])?;
+                    let root = root(text, Self::API_VERSION, Self::KIND)?;
                     let (object, faults) = decode::<Self>(&root, Source::new(text, 0, None));
                     Faults::or(faults, object)
                 }
@@ -283,8 +282,7 @@ impl Admitted {
     /// # Errors
     /// Every fault of all three.
     pub fn from_yaml(text: &str) -> Result<Self, Faults> {
-        let root = root(text, Pod::KIND)?;
-        is_any_of(&root, &[(Pod::API_VERSION, Pod::KIND)])?;
+        let root = root(text, Pod::API_VERSION, Pod::KIND)?;
         let (pod, mut faults) = decode::<Pod>(&root, Source::new(text, 0, None));
         if faults.is_empty() {
             return Self::new(pod);
@@ -319,8 +317,8 @@ fn no_json(error: &serde_json::Error, yaml: Faults) -> Faults {
     Faults::one(Some(at), FaultKind::TooMuch, message)
 }
 
-/// The one document of the text.
-fn root<'t>(text: &'t str, kind: &str) -> Result<Node<'t>, Faults> {
+/// The one document of the text, which is of this kind.
+fn root<'t>(text: &'t str, version: &'static str, kind: &'static str) -> Result<Node<'t>, Faults> {
     let mut documents = documents(text)?;
     if let Some(second) = documents.get(1) {
         let message = format!(
@@ -330,7 +328,9 @@ fn root<'t>(text: &'t str, kind: &str) -> Result<Node<'t>, Faults> {
         return Err(Faults::one(second.at, FaultKind::WrongKind, message));
     }
     let nothing = || Faults::one(None, FaultKind::WrongKind, "the text holds nothing");
-    documents.pop().ok_or_else(nothing)
+    let root = documents.pop().ok_or_else(nothing)?;
+    is_any_of(&root, &[(version, kind)])?;
+    Ok(root)
 }
 
 /// The text of a field.

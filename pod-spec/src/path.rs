@@ -78,10 +78,7 @@ impl<'a> Path<'a> {
 
     /// The place in this tree, else that of the nearest thing around it that is there.
     fn find(&self, root: &Node<'_>) -> Option<Position> {
-        match self.locate(root) {
-            Ok((_, at)) => at,
-            Err(around) => around,
-        }
+        self.locate(root).map_or_else(|around| around, |(_, at)| at)
     }
 
     /// The value with its place, else the place of the last thing on the way to it.

@@ -57,9 +57,7 @@ impl Report {
             }
         };
         for object in objects {
-            for notice in &object.notices {
-                output::message(&format!("note: {notice}"));
-            }
+            manifest::notice(&object.notices);
             match object.faults() {
                 Some(faults) => told(&faults),
                 None => {
@@ -73,22 +71,8 @@ impl Report {
 
     fn json(&self) -> Value {
         match &self.objects {
-            Ok(objects) => {
-                let objects: Vec<_> = objects.iter().map(object).collect();
-                json!({"file": self.file, "objects": objects, "faults": []})
-            }
+            Ok(objects) => json!({"file": self.file, "objects": objects, "faults": []}),
             Err(faults) => json!({"file": self.file, "objects": [], "faults": faults}),
         }
     }
-}
-
-fn object(object: &Checked) -> Value {
-    let notices = object.notices.iter();
-    json!({
-        "kind": object.kind,
-        "namespace": object.namespace,
-        "name": object.name,
-        "notices": notices.map(|n| json!({"path": n.path, "text": n.text})).collect::<Vec<_>>(),
-        "faults": object.faults,
-    })
 }

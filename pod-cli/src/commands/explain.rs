@@ -58,11 +58,7 @@ fn list(out: &mut String, field: &Explanation, recursive: bool, depth: usize) {
 }
 
 fn support(field: &FieldSupport) -> String {
-    let accepted: Vec<_> = field
-        .accepted
-        .iter()
-        .map(|value| if value.is_empty() { "empty".to_owned() } else { format!("`{value}`") })
-        .collect();
+    let accepted = field.accepted_words();
     let but = if accepted.is_empty() {
         String::new()
     } else {

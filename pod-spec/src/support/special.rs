@@ -72,9 +72,9 @@ pub(super) fn look(pod: &Pod, survey: &mut Survey<'_>) {
     if pod.spec.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
         survey.refuse(&spec.field("terminationGracePeriodSeconds"), "it must not be negative");
     }
+    let volumes = spec.field("volumes");
     for (i, volume) in pod.spec.volumes.iter().enumerate() {
-        let at = spec.field("volumes");
-        let at = at.index(i);
+        let at = volumes.index(i);
         match &volume.source {
             Some(VolumeSource::EmptyDir(dir)) => size_limit(dir, &at.field("emptyDir"), survey),
             Some(VolumeSource::HostPath(host)) => host_path(host, &at.field("hostPath"), survey),

@@ -24,6 +24,15 @@ pub struct FieldSupport {
     pub is_object: bool,
 }
 
+impl FieldSupport {
+    /// The accepted values as documents show them: in backquotes, and `empty` for the empty one.
+    pub fn accepted_words(&self) -> Vec<String> {
+        let word =
+            |text: &&str| if text.is_empty() { "empty".to_owned() } else { format!("`{text}`") };
+        self.accepted.iter().map(word).collect()
+    }
+}
+
 /// Every field of a v1.Pod, each object before its fields, in the order of the API's objects.
 pub fn table() -> Vec<FieldSupport> {
     let mut rows = Vec::new();
@@ -76,17 +85,18 @@ pub fn markdown() -> String {
          `mountPath` with a `:`; a capability that Linux does not have; and a grace period below zero.\n\n\
          | field | | notice, reason or test |\n|---|---|---|\n",
     );
-    let mut hidden: Option<String> = None;
+    let mut whole: Option<String> = None;
     for row in table() {
-        if hidden.as_ref().is_some_and(|within| row.path.starts_with(within)) {
+        let below = whole.as_ref().and_then(|whole| row.path.strip_prefix(whole));
+        if below.is_some_and(|rest| rest.starts_with(['.', '['])) {
             continue;
         }
-        hidden = match row.support {
-            Support::Honoured { .. } | Support::ByField => None,
-            _ => Some(format!("{}{}", row.path, if row.is_object { "" } else { "." })),
-        };
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{}", line(&row));
+        whole = match row.support {
+            Support::Honoured { .. } | Support::ByField => None,
+            Support::ClusterOnly(_) | Support::Refused(_) => Some(row.path),
+        };
     }
     out
 }
@@ -98,9 +108,7 @@ fn line(row: &FieldSupport) -> String {
         Support::ClusterOnly(text) => ("cluster only", text.to_owned()),
         Support::Refused(text) => ("refused", text.to_owned()),
     };
-    let quoted =
-        |text: &&str| if text.is_empty() { "empty".to_owned() } else { format!("`{text}`") };
-    let accepted: Vec<_> = row.accepted.iter().map(quoted).collect();
+    let accepted = row.accepted_words();
     let but = match (accepted.is_empty(), row.support) {
         (true, _) => String::new(),
         (false, Support::ClusterOnly(_)) => format!(" (no notice when {})", accepted.join(" or ")),
