@@ -17,6 +17,14 @@ pub enum NetworkError {
     /// No socket could be made inside the namespace.
     #[error("cannot make a socket in the network namespace")]
     Socket(#[source] Errno),
+    /// Something of the set-up could not be done.
+    #[error("cannot {action}")]
+    Step {
+        /// What, such as "make the bridge pod0".
+        action: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// The flags of an interface could not be read or written.
     #[error("cannot bring up interface {interface} in the network namespace")]
     Interface {

@@ -1,28 +1,47 @@
-//! What a pod's network is to consist of.
+//! The kinds of network that a pod can be given.
 
-use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 
-use crate::{NetworkError, bring_up_loopback};
+use ipnet::{Ipv4Net, Ipv6Net};
+use serde::{Deserialize, Serialize};
 
-/// What a network namespace is to hold once it is ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// What a pod is connected to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum Network {
     /// The loopback interface alone: the containers of the pod reach each other.
     #[default]
     Loopback,
+    /// A bridge of this machine's, with an address for each pod.
+    Bridge(Bridge),
+    /// What the plugins of a CNI configuration make.
+    Cni(Cni),
+    /// The process `pasta`, which carries connections for a user without privileges.
+    Pasta(Pasta),
 }
 
-impl Network {
-    /// Makes the namespace `netns` so. Doing it twice is the same as doing it once.
-    ///
-    /// # Errors
-    ///
-    /// [`NetworkError`] names the step that failed. What was already set up stays:
-    /// it ends with the namespace.
-    pub fn set_up(&self, netns: BorrowedFd<'_>) -> Result<(), NetworkError> {
-        match self {
-            Self::Loopback => bring_up_loopback(netns),
-        }
-    }
+/// A bridge of this machine's. Its ranges are kept from its first pod to its last.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Bridge {
+    /// The range of IPv4 addresses; `None` takes one that no route of the host leads to.
+    pub ipv4: Option<Ipv4Net>,
+    /// The range of IPv6 addresses; `None` makes one up where the host has an address of IPv6 beyond its own links.
+    pub ipv6: Option<Ipv6Net>,
+}
+
+/// A CNI configuration and its plugins (<https://www.cni.dev/docs/spec/>).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cni {
+    /// Where configurations lie, of which the first by name is used.
+    pub conf_dir: PathBuf,
+    /// Where plugins are looked for, in this order.
+    pub bin_dirs: Vec<PathBuf>,
+}
+
+/// The program `pasta` of passt (<https://passt.top>).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pasta {
+    /// The program.
+    pub program: PathBuf,
 }

@@ -9,7 +9,6 @@ use std::rc::Rc;
 
 use pod_images::Image;
 use pod_lifecycle::{Action, Event, EventKind, PodEvent};
-use pod_network::Network;
 use pod_sandbox::{Call, RequestError, Sandbox, SandboxError, SandboxStatus};
 use pod_spec::Container;
 use tokio::sync::{mpsc, oneshot};
@@ -116,12 +115,10 @@ impl Effects {
 
     /// The sandbox itself was made before the engine, by whoever made the pod.
     fn set_up_network(&self) {
-        let result = self
-            .shared
-            .sandbox
-            .network_namespace()
-            .map_err(|e| chain(&e))
-            .and_then(|netns| Network::default().set_up(netns.as_fd()).map_err(|e| chain(&e)));
+        let result =
+            self.shared.sandbox.network_namespace().map_err(|e| chain(&e)).and_then(|netns| {
+                pod_network::bring_up_loopback(netns.as_fd()).map_err(|e| chain(&e))
+            });
         self.tell(match result {
             Ok(()) => Event::SandboxReady { pod_ip: None, host_ip: None },
             Err(message) => {
