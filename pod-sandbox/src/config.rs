@@ -84,6 +84,13 @@ pub struct SandboxConfig {
     /// Whether its containers share one pid namespace, in which the pause program is pid 1.
     #[serde(default)]
     pub share_pid: bool,
+    /// Whether its containers use the host's network namespace instead of one of their own.
+    #[serde(default)]
+    pub host_network: bool,
+    /// Kernel parameters of its own namespaces, by name, such as `net.ipv4.tcp_syncookies`; the parts of a name may also
+    /// be separated by `/`. Set before any container is made.
+    #[serde(default)]
+    pub sysctls: BTreeMap<String, String>,
     /// Size of the shared `/dev/shm` in bytes.
     pub shm_size: u64,
     /// Memory file systems made before any container, for containers to mount by path.
@@ -103,6 +110,8 @@ impl SandboxConfig {
             id,
             resources: Resources::default(),
             share_pid: false,
+            host_network: false,
+            sysctls: BTreeMap::new(),
             shm_size: 64 << 20,
             tmpfs: Vec::new(),
             companion: None,

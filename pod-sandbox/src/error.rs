@@ -20,6 +20,12 @@ pub enum ConfigError {
         /// The text found.
         id: String,
     },
+    /// A kernel parameter that is not of the sandbox's own namespaces.
+    #[error("the kernel parameter `{name}` is the host's: it cannot be set for a sandbox")]
+    Sysctl {
+        /// Its name.
+        name: String,
+    },
     /// A capability that Linux does not have.
     #[error("`{name}` is not a Linux capability")]
     Capability {

@@ -43,6 +43,7 @@ mod sandbox;
 mod seccomp;
 mod status;
 mod sys;
+mod sysctl;
 
 pub use capability::{Capabilities, Capability};
 pub use config::{

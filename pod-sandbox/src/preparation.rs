@@ -19,6 +19,7 @@ use crate::protocol::read_to_end;
 use crate::runtime::KEEPER;
 use crate::sandbox::Sandbox;
 use crate::sys;
+use crate::sysctl;
 
 /// A sandbox that is about to be made: its name is taken, and its keeper starts up and waits for its configuration.
 ///
@@ -60,6 +61,7 @@ impl Preparation {
             let message = format!("the configuration is of sandbox `{}`", config.id);
             return Err(SandboxError::Setup { id: self.id.to_string(), message });
         }
+        sysctl::check(config)?;
         let text = serde_json::to_vec(config)
             .map_err(|e| SandboxError::io("write config.json")(e.into()))?;
         fs::write(self.dir.config(), text).map_err(SandboxError::io("write config.json"))?;

@@ -19,7 +19,7 @@ const MAX_MESSAGE: usize = (1 << 24) - 1;
 /// Most that a client reads at once.
 const READ: usize = 16 << 10;
 /// Most descriptors with one message.
-const MAX_FDS: usize = 4;
+pub(crate) const MAX_FDS: usize = 4;
 
 /// What a client asks for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,6 +33,8 @@ pub(crate) enum Request {
     Watch,
     /// Answered with the pause process's network namespace.
     NetworkNamespace,
+    /// Keeps the descriptors that come with it open as long as the keeper lives.
+    Hold,
     Create(Box<ContainerConfig>),
     Start {
         id: ContainerId,
@@ -137,9 +139,12 @@ impl Inbox {
         Ok(Some((message, fds)))
     }
 
-    /// Closes the descriptors that no message has claimed.
-    pub fn drop_fds(&mut self) {
-        self.fds.clear();
+    /// Closes the descriptors that no message can claim any more.
+    pub fn drop_unclaimed(&mut self) {
+        if self.bytes.is_empty() {
+            self.fds.clear();
+        }
+        self.fds.truncate(MAX_FDS);
     }
 }
 
@@ -159,9 +164,10 @@ impl Channel {
         &self.socket
     }
 
-    pub fn send(&self, request: &Request) -> io::Result<()> {
-        let bytes = encode(request, 0)?;
-        let mut sent = 0;
+    /// Sends a request with its descriptors, [`MAX_FDS`] at most.
+    pub fn send(&self, request: &Request, fds: &[OwnedFd]) -> io::Result<()> {
+        let bytes = encode(request, fds.len())?;
+        let mut sent = send_some(&self.socket, &bytes, fds)?;
         while sent < bytes.len() {
             sent += send_some(&self.socket, &bytes[sent..], &[])?;
         }

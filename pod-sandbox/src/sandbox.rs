@@ -9,7 +9,7 @@ use std::vec;
 use crate::config::{ContainerConfig, ContainerId, SandboxId};
 use crate::dirs::SandboxDir;
 use crate::error::{RequestError, SandboxError};
-use crate::protocol::{Channel, Reply, Request};
+use crate::protocol::{Channel, MAX_FDS, Reply, Request};
 use crate::status::{ContainerState, Exit, SandboxState, SandboxStatus};
 
 /// A sandbox whose keeper lives. Dropping the handle changes nothing.
@@ -52,11 +52,16 @@ impl Sandbox {
     }
 
     fn begin(&self, request: &Request) -> Result<Call, SandboxError> {
+        self.begin_with(request, &[])
+    }
+
+    fn begin_with(&self, request: &Request, fds: &[OwnedFd]) -> Result<Call, SandboxError> {
         let channel = self.connect()?;
         let greeting = self.generation.map(|generation| Request::Hello { generation });
-        for message in greeting.iter().chain([request]) {
-            channel.send(message).map_err(|e| self.broken(e))?;
+        if let Some(greeting) = &greeting {
+            channel.send(greeting, &[]).map_err(|e| self.broken(e))?;
         }
+        channel.send(request, fds).map_err(|e| self.broken(e))?;
         Ok(Call { sandbox: self.clone(), channel, greeted: greeting.is_none() })
     }
 
@@ -214,6 +219,14 @@ impl Sandbox {
     pub fn network_namespace(&self) -> Result<OwnedFd, SandboxError> {
         let (_, fds) = self.begin(&Request::NetworkNamespace)?.receive()?;
         fds.into_iter().next().ok_or_else(|| self.unexpected())
+    }
+
+    /// Gives the sandbox descriptors to keep open until its end, such as sockets that are bound to ports of the host.
+    ///
+    /// # Errors
+    /// When the keeper cannot be reached or keeps too many already.
+    pub fn hold(&self, fds: &[OwnedFd]) -> Result<(), SandboxError> {
+        fds.chunks(MAX_FDS).try_for_each(|some| self.begin_with(&Request::Hold, some)?.finish())
     }
 
     /// Kills everything in the sandbox and removes it: processes, cgroups, mounts, writable layers, sockets. Logs stay.

@@ -56,7 +56,7 @@ impl Clients {
     }
 
     /// What a client asks for, as far as it has been sent; one that has gone is forgotten.
-    pub fn receive(&mut self, n: Client) -> Vec<Request> {
+    pub fn receive(&mut self, n: Client) -> Vec<(Request, Vec<OwnedFd>)> {
         let Some(client) = self.connections.get_mut(&n) else { return Vec::new() };
         client.flush().and_then(|()| client.receive()).unwrap_or_else(|_| {
             self.connections.remove(&n);

@@ -56,7 +56,7 @@ impl Connection {
     }
 
     /// Reads some of what is there, so that others have their turn; `Err` when the client is gone.
-    pub fn receive(&mut self) -> io::Result<Vec<Request>> {
+    pub fn receive(&mut self) -> io::Result<Vec<(Request, Vec<OwnedFd>)>> {
         match self.inbox.fill::<READ>(&self.socket) {
             Ok(true) => {}
             Ok(false) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -68,11 +68,11 @@ impl Connection {
             Err(e) => return Err(e),
         }
         let mut requests = Vec::new();
-        while let Some((request, _)) = self.inbox.next()? {
+        while let Some(request) = self.inbox.next()? {
             requests.push(request);
         }
-        // No request carries descriptors: none may pile up here.
-        self.inbox.drop_fds();
+        // None may pile up here.
+        self.inbox.drop_unclaimed();
         Ok(requests)
     }
 

@@ -20,6 +20,7 @@ use super::tether::Tether;
 use crate::cgroup::Hierarchy;
 use crate::config::SandboxConfig;
 use crate::sys::{self, Fork};
+use crate::sysctl;
 
 /// The program that `build.rs` compiled from `pause/pause.rs`.
 const PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pause"));
@@ -72,10 +73,11 @@ impl Pause {
         File::from(program.try_clone()?).write_all(PROGRAM)?;
         fcntl(&program, FcntlArg::F_ADD_SEALS(SealFlag::all()))?;
 
-        let mut namespaces = CloneFlags::CLONE_NEWNET
-            | CloneFlags::CLONE_NEWIPC
-            | CloneFlags::CLONE_NEWUTS
-            | CloneFlags::CLONE_NEWNS;
+        let mut namespaces =
+            CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWNS;
+        if !config.host_network {
+            namespaces |= CloneFlags::CLONE_NEWNET;
+        }
         if config.share_pid {
             namespaces |= CloneFlags::CLONE_NEWPID;
         }
@@ -108,6 +110,9 @@ fn become_pause(
         entry::set_stdio(&null, &null, &null)?;
         hierarchy.join(cgroup).map_err(io::Error::other)?;
         sethostname(&config.hostname)?;
+        for (name, value) in &config.sysctls {
+            set_sysctl(name, value)?;
+        }
         // The kernel must not take the sandbox's holder first when the pod runs out of memory.
         let _ = std::fs::write("/proc/self/oom_score_adj", "-998");
         empty_root(root)?;
@@ -126,6 +131,15 @@ fn become_pause(
         Ok(()) => sys::exec_fd(program.as_fd(), &[sys::c_string("pause")], &[]),
         Err(error) => error,
     }
+}
+
+/// Sets a kernel parameter of this process's own namespaces.
+fn set_sysctl(name: &str, value: &str) -> io::Result<()> {
+    let path = Path::new("/proc/sys").join(sysctl::file(name));
+    std::fs::write(path, value).map_err(|e| {
+        let action = format!("cannot set the kernel parameter {name} to {value:?}: {e}");
+        io::Error::new(e.kind(), action)
+    })
 }
 
 /// Leaves nothing of the host's files in sight.

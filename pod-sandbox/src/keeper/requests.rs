@@ -1,7 +1,8 @@
 //! What clients may ask of the keeper.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
 use super::clients::Client;
 use super::container::{Container, Place, State};
@@ -16,8 +17,11 @@ use crate::protocol::{Reply, Request};
 use crate::status::SandboxState;
 use crate::sys;
 
+/// Most descriptors that are kept for clients; more would leave none for the containers.
+const MAX_KEPT: usize = 512;
+
 impl Keeper {
-    pub(super) fn request(&mut self, n: Client, request: Request) {
+    pub(super) fn request(&mut self, n: Client, request: Request, fds: Vec<OwnedFd>) {
         if let Some(fenced) = self.fenced(n, &request) {
             return self.clients.answer(n, Err(fenced));
         }
@@ -42,6 +46,14 @@ impl Keeper {
                         self.clients.answer(n, Err(keeper_error("open the network namespace", &e)))
                     }
                 }
+            }
+            Request::Hold if self.kept.len() + fds.len() > MAX_KEPT => {
+                let full = io::Error::other(format!("it keeps {MAX_KEPT} already"));
+                self.clients.answer(n, Err(keeper_error("keep the descriptors", &full)));
+            }
+            Request::Hold => {
+                self.kept.extend(fds);
+                self.clients.answer(n, Ok(Reply::Done));
             }
             Request::Create(config) => self.create(n, *config),
             Request::Start { id } => self.start(n, &id),

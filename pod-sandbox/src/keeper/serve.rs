@@ -86,6 +86,8 @@ pub(super) struct Keeper {
     /// Whether there is news for the journal and for those who watch.
     pub changed: bool,
     pub buffer: Vec<u8>,
+    /// What clients have given it to keep open.
+    pub kept: Vec<OwnedFd>,
     /// The exit code, once there is nothing left to keep.
     pub ended: Option<i32>,
     revision: u64,
@@ -113,6 +115,7 @@ impl Keeper {
             executions: 0,
             changed: true,
             buffer: vec![0; BUFFER],
+            kept: Vec::new(),
             ended: None,
             revision: 0,
             signals,
@@ -210,9 +213,9 @@ impl Keeper {
             Source::Pause => self.pause_ended(),
             Source::Companion => self.companion_ended(),
             Source::Client(n) => {
-                for request in self.clients.receive(n) {
+                for (request, fds) in self.clients.receive(n) {
                     if self.ended.is_none() {
-                        self.request(n, request);
+                        self.request(n, request, fds);
                     }
                 }
             }

@@ -1,7 +1,8 @@
 //! What containers of a sandbox share, and what they do not.
 
 use std::io::{BufRead, BufReader};
-use std::os::fd::AsRawFd;
+use std::net::TcpListener;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Command;
 
 use pod_sandbox::{Mount, Sandbox};
@@ -11,6 +12,10 @@ use crate::world::{PROBE, World, id, sh};
 
 tests![
     localhost_is_shared_in_a_sandbox_and_a_port_is_free_in_another,
+    b193_the_hosts_network_is_used_when_asked_for,
+    kernel_parameters_are_set_for_the_sandbox_alone,
+    a_kernel_parameter_that_cannot_be_set_is_told,
+    what_is_held_is_open_until_the_sandbox_ends,
     the_host_name_is_shared,
     sysv_ipc_is_shared_in_a_sandbox_only,
     posix_queues_are_shared_in_a_sandbox_only,
@@ -59,6 +64,67 @@ fn localhost_is_shared_in_a_sandbox_and_a_port_is_free_in_another(w: &World) {
     for server in servers {
         assert_eq!(server.wait().expect("ends").code, 0);
     }
+}
+
+fn b193_the_hosts_network_is_used_when_asked_for(w: &World) {
+    let own = std::fs::read_link("/proc/self/ns/net").expect("a namespace");
+    for (name, host_network) in [("a", true), ("b", false)] {
+        let s = w.sandbox_with(name, |c| c.host_network = host_network);
+        let seen = w.run(&s, "c1", "readlink /proc/self/ns/net").out;
+        assert_eq!(seen.trim_end() == own.to_str().expect("text"), host_network, "{seen}");
+        let namespace = s.network_namespace().expect("a namespace");
+        let held = std::fs::read_link(format!("/proc/self/fd/{}", namespace.as_raw_fd()));
+        assert_eq!(held.expect("a link") == own, host_network);
+    }
+}
+
+fn kernel_parameters_are_set_for_the_sandbox_alone(w: &World) {
+    let files = "/proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/shm_rmid_forced";
+    let host = || Command::new("sh").args(["-c", &format!("cat {files}")]).output().expect("runs");
+    let before = host().stdout;
+    let s = w.sandbox_with("a", |c| {
+        c.sysctls.insert("net/ipv4/ip_unprivileged_port_start".into(), "80".into());
+        c.sysctls.insert("kernel.shm_rmid_forced".into(), "1".into());
+    });
+    assert_eq!(w.run(&s, "c1", &format!("cat {files}")).out, "80\n1\n");
+    assert_eq!(host().stdout, before);
+    assert_ne!(before, b"80\n1\n");
+}
+
+fn a_kernel_parameter_that_cannot_be_set_is_told(w: &World) {
+    for (name, value, want) in [
+        ("net.ipv4.no_such_thing", "1", "net.ipv4.no_such_thing"),
+        ("net.ipv4.ip_unprivileged_port_start", "many", "ip_unprivileged_port_start to \"many\""),
+        ("kernel.core_pattern", "x", "the kernel parameter `kernel.core_pattern` is the host's"),
+    ] {
+        let mut config = w.config("a");
+        config.sysctls.insert(name.into(), value.into());
+        let error = w.runtime.create(&config).expect_err(name);
+        let text =
+            format!("{error}: {:?}", std::error::Error::source(&error).map(|e| e.to_string()));
+        assert!(text.contains(want), "{text}");
+    }
+}
+
+fn what_is_held_is_open_until_the_sandbox_ends(w: &World) {
+    let s = w.sandbox("a");
+    let _lo = Command::new("ip").args(["link", "set", "lo", "up"]).status().expect("runs");
+    // More than fit into one message.
+    let sockets: Vec<TcpListener> =
+        (0..9).map(|_| TcpListener::bind("127.0.0.1:0").expect("binds")).collect();
+    let at: Vec<_> = sockets.iter().map(|l| l.local_addr().expect("an address")).collect();
+    let fds: Vec<OwnedFd> = sockets.into_iter().map(OwnedFd::from).collect();
+    s.hold(&fds).expect("held");
+    drop(fds);
+    for address in &at {
+        let taken = TcpListener::bind(address).expect_err("taken").kind();
+        assert_eq!(taken, std::io::ErrorKind::AddrInUse);
+    }
+    // No container sees them.
+    let seen = w.exec(&s, w.idle(&s, "c1").as_str(), &[PROBE, "probe", "descriptors"]).out;
+    assert_eq!(seen, "[0, 1, 2]\n");
+    s.remove().expect("goes");
+    at.iter().for_each(|address| drop(TcpListener::bind(address).expect("free again")));
 }
 
 fn the_host_name_is_shared(w: &World) {
