@@ -8,7 +8,8 @@ INSTALL ?= tools/install-packages
 BUILD_PACKAGES := gcc libc6-dev ca-certificates
 # Programs that tests and examples run inside pods, or look at the machine with; and a registry to pull from.
 TEST_PACKAGES := $(BUILD_PACKAGES) iproute2 procps util-linux busybox-static python3 \
-	docker-registry skopeo apache2-utils openssl libcap2-bin
+	docker-registry skopeo apache2-utils openssl libcap2-bin \
+	nftables curl nginx-light iptables containernetworking-plugins passt
 # What pod is measured against, and a registry to pull from.
 BENCH_PACKAGES := $(BUILD_PACKAGES) podman crun busybox-static catatonit \
 	docker-registry skopeo
@@ -49,6 +50,7 @@ bench:
 	cargo build --release --locked -p pod-cli -p pod-bench
 	target/release/pod-bench --pod target/release/pod --floor target/release/floor $(BENCH_OPTIONS)
 	target/release/pod-bench pull --pod target/release/pod $(BENCH_OPTIONS)
+	cargo run --release --locked -p pod-network --example timing
 
 guest:
 	@tools/require-rust

@@ -39,6 +39,28 @@ pub struct PortMapping {
     pub container_port: u16,
 }
 
+/// The port of the host, such as `8001/TCP` or `8001/TCP of 127.0.0.1`.
+impl fmt::Display for PortMapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.host_port, self.protocol)?;
+        self.host_ip.map_or(Ok(()), |address| write!(f, " of {address}"))
+    }
+}
+
+impl PortMapping {
+    /// Whether no two pods can have these at once.
+    pub(crate) fn collides_with(&self, other: &Self) -> bool {
+        let covers = |one: Option<IpAddr>, two: Option<IpAddr>| match (one, two) {
+            (None, _) => true,
+            (Some(one), Some(two)) if one.is_unspecified() => one.is_ipv4() == two.is_ipv4(),
+            _ => one == two,
+        };
+        self.protocol == other.protocol
+            && self.host_port == other.host_port
+            && (covers(self.host_ip, other.host_ip) || covers(other.host_ip, self.host_ip))
+    }
+}
+
 /// What is spoken at a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -15,20 +15,44 @@
 //! let namespace = File::open("/proc/4711/ns/net")?;
 //! let attached = networks.attach(&Network::Bridge(Bridge::default()), &pod, namespace.as_fd())?;
 //! println!("{:?}", attached.addresses);
-//! networks.detach(&pod.id)?;
+//! networks.detach(&pod.id, Some(namespace.as_fd()))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod attachment;
+mod bridge;
+mod change;
+mod cni;
 mod error;
+mod execution;
+mod firewall;
+mod host;
+mod hosts;
+mod link;
 mod loopback;
+mod netlink;
 mod netns;
 mod network;
 mod networks;
+mod nft;
+mod pasta;
+mod ports;
+mod range;
+mod record;
+mod resolver;
+mod step;
 mod sys;
+mod sysctl;
 
 pub use attachment::{Attached, Attachment, HostsFile, PortMapping, Protocol};
+pub use cni::{CniError, ConfigurationFault, PluginFault};
 pub use error::NetworkError;
+pub use execution::ExecutionError;
+pub use ipnet::IpNet;
 pub use loopback::bring_up_loopback;
+pub use netns::tcp_socket;
 pub use network::{Bridge, Cni, Network, Pasta};
-pub use networks::Networks;
+pub use networks::{Networks, Repair};
+pub use pasta::PastaError;
+pub use ports::reserve;
+pub use resolver::Resolver;

@@ -1,4 +1,4 @@
-//! Sockets inside another network namespace.
+//! Work inside another network namespace.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -9,22 +9,43 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use crate::NetworkError;
 
-/// A datagram socket that lives in `netns`, to configure that namespace by.
+/// A TCP socket that lives in `netns`, non-blocking, of IPv6 when asked for.
 ///
-/// A socket stays in the namespace it was made in, so only its making has to happen
-/// inside. That is done on a thread of its own, which ends before this returns: a
-/// thread that is used again could be left stranded in the wrong namespace.
-pub(crate) fn control_socket(netns: BorrowedFd<'_>) -> Result<OwnedFd, NetworkError> {
+/// # Errors
+///
+/// [`NetworkError::Enter`] when it is no namespace, [`NetworkError::Socket`] when it does not know the protocol.
+pub fn tcp_socket(netns: BorrowedFd<'_>, ipv6: bool) -> Result<OwnedFd, NetworkError> {
+    let family = if ipv6 { AddressFamily::Inet6 } else { AddressFamily::Inet };
+    inside(netns, || {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        socket(family, SockType::Stream, flags, None).map_err(NetworkError::Socket)
+    })
+}
+
+/// Does `work` on a thread inside `netns`. The thread ends before this returns: one
+/// that is used again could be left stranded in the wrong namespace.
+pub(crate) fn inside<T: Send>(
+    netns: BorrowedFd<'_>,
+    work: impl FnOnce() -> Result<T, NetworkError> + Send,
+) -> Result<T, NetworkError> {
     thread::scope(|scope| {
         thread::Builder::new()
             .name("pod-netns".to_owned())
             .spawn_scoped(scope, || {
                 setns(netns, CloneFlags::CLONE_NEWNET).map_err(NetworkError::Enter)?;
-                socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)
-                    .map_err(NetworkError::Socket)
+                work()
             })
             .map_err(NetworkError::Thread)?
             .join()
             .unwrap_or_else(|_| Err(NetworkError::Thread(io::Error::other("it panicked"))))
+    })
+}
+
+/// A datagram socket that lives in `netns`, to configure that namespace by. A socket
+/// stays in the namespace it was made in.
+pub(crate) fn control_socket(netns: BorrowedFd<'_>) -> Result<OwnedFd, NetworkError> {
+    inside(netns, || {
+        socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)
+            .map_err(NetworkError::Socket)
     })
 }

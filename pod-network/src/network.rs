@@ -45,3 +45,12 @@ pub struct Pasta {
     /// The program.
     pub program: PathBuf,
 }
+
+impl Network {
+    /// What a pod of this machine is given when nobody says otherwise: what a CNI configuration in `/etc/cni/net.d` says,
+    /// or else a bridge.
+    pub fn of_this_machine() -> Self {
+        let cni = Cni::system();
+        if cni.is_configured() { Self::Cni(cni) } else { Self::Bridge(Bridge::default()) }
+    }
+}
