@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pod_runtime::{Runtime, SYSTEM};
+use pod_runtime::{Bridge, Cni, IpNet, Network, Runtime, SYSTEM};
 
 use crate::error::CliError;
 use crate::{exit, resource, span};
@@ -38,6 +38,15 @@ impl Globals {
     pub fn runtime(&self) -> Result<Runtime, CliError> {
         Ok(Runtime::open(&self.root)?)
     }
+
+    /// The runtime, for pods that are to be made.
+    pub fn runtime_with(&self, network: &NetworkArgs) -> Result<Runtime, CliError> {
+        let runtime = self.runtime()?;
+        Ok(match network.choice()? {
+            Some(network) => runtime.with_network(network),
+            None => runtime,
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,6 +72,11 @@ pub enum Command {
     /// file, give `</dev/null`. Ends with the program's exit code; 127 when it is not there, 126 when it cannot be executed.
     /// Ctrl-C ends this command (code 130), not the program.
     Exec(Exec),
+    /// Lead ports of this machine to ports of a pod
+    ///
+    /// Reaches anything that listens in the pod, also at its localhost only, whatever its image holds. Goes on until Ctrl-C,
+    /// or until the pod is over.
+    PortForward(PortForward),
     /// Stop pods and remove them
     Delete(Delete),
     /// Wait for a condition of pods
@@ -74,6 +88,9 @@ pub enum Command {
     /// Pull, load, show and remove images
     #[command(subcommand, visible_alias = "images")]
     Image(Image),
+    /// Look after what the pods of this machine share
+    #[command(subcommand)]
+    System(System),
     /// Print the version
     Version,
 }
@@ -86,6 +103,8 @@ pub struct Up {
     /// Keep the pod's status and logs when it has ended by itself
     #[arg(long)]
     pub keep: bool,
+    #[command(flatten)]
+    pub network: NetworkArgs,
 }
 
 #[derive(Debug, Args)]
@@ -93,6 +112,80 @@ pub struct Apply {
     /// The manifest; `-` reads standard input
     #[arg(short, long, value_name = "FILE")]
     pub filename: String,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+/// Which network a new pod gets.
+#[derive(Debug, Args)]
+pub struct NetworkArgs {
+    /// What the pod is connected to [default: `cni` when the machine has a configuration for it, else `bridge`]
+    #[arg(long, env = "POD_NETWORK", value_name = "KIND")]
+    pub network: Option<NetworkKind>,
+    /// Ranges of the bridge's addresses, one for each family [default: one that nothing else uses]
+    #[arg(long, env = "POD_CIDR", value_name = "CIDR", value_delimiter = ',')]
+    pub pod_cidr: Vec<IpNet>,
+    /// Where CNI configurations lie [default: /etc/cni/net.d]
+    #[arg(long, env = "POD_CNI_CONF_DIR", value_name = "DIR", conflicts_with = "pod_cidr")]
+    pub cni_conf_dir: Option<PathBuf>,
+    /// Where CNI plugins lie [default: /opt/cni/bin, /usr/lib/cni, /usr/libexec/cni]
+    #[arg(long, env = "POD_CNI_BIN_DIR", value_name = "DIR", value_delimiter = ':')]
+    pub cni_bin_dir: Vec<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NetworkKind {
+    /// A bridge of this machine's own, with an address for each pod
+    Bridge,
+    /// What the plugins of a CNI configuration make
+    Cni,
+    /// Localhost only
+    Loopback,
+}
+
+impl NetworkArgs {
+    /// The network, when the command line says anything about it.
+    pub fn choice(&self) -> Result<Option<Network>, CliError> {
+        let kind = match self.network {
+            Some(kind) => kind,
+            None if self.cni_conf_dir.is_some() => NetworkKind::Cni,
+            None if !self.pod_cidr.is_empty() => NetworkKind::Bridge,
+            None => return Ok(None),
+        };
+        Ok(Some(match kind {
+            NetworkKind::Bridge => Network::Bridge(self.bridge()?),
+            NetworkKind::Cni => Network::Cni(self.cni()),
+            NetworkKind::Loopback => Network::Loopback,
+        }))
+    }
+
+    fn bridge(&self) -> Result<Bridge, CliError> {
+        let mut bridge = Bridge::default();
+        for range in &self.pod_cidr {
+            let before = match range {
+                IpNet::V4(range) => bridge.ipv4.replace(*range).map(IpNet::V4),
+                IpNet::V6(range) => bridge.ipv6.replace(*range).map(IpNet::V6),
+            };
+            if let Some(before) = before {
+                let message = format!(
+                    "--pod-cidr: {before} and {range} are of the same family: give one of each"
+                );
+                return Err(CliError::Usage(message));
+            }
+        }
+        Ok(bridge)
+    }
+
+    fn cni(&self) -> Cni {
+        let mut cni = Cni::system();
+        if let Some(dir) = &self.cni_conf_dir {
+            cni.conf_dir.clone_from(dir);
+        }
+        if !self.cni_bin_dir.is_empty() {
+            cni.bin_dirs.clone_from(&self.cni_bin_dir);
+        }
+        cni
+    }
 }
 
 #[derive(Debug, Args)]
@@ -194,6 +287,48 @@ pub struct Exec {
 }
 
 #[derive(Debug, Args)]
+pub struct PortForward {
+    /// The pod
+    pub pod: String,
+    /// Ports: of both sides alike, one for each, or any one of this machine with `:REMOTE`
+    #[arg(required = true, value_name = "[LOCAL:]REMOTE", value_parser = ForwardedPort::parse)]
+    pub ports: Vec<ForwardedPort>,
+    /// Addresses of this machine to listen at
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', default_value = "localhost")]
+    pub address: Vec<String>,
+}
+
+/// A port of this machine and the pod's that it leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardedPort {
+    /// 0 is any that is free; without one it is the same as the pod's.
+    pub local: Option<u16>,
+    /// A number, or the name of a port in the manifest.
+    pub remote: String,
+}
+
+impl ForwardedPort {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (local, remote) = match text.split_once(':') {
+            None => (None, text),
+            Some(("", remote)) => (Some(0), remote),
+            Some((local, remote)) => {
+                let number =
+                    local.parse().map_err(|_| format!("`{local}` is no port: 0 to 65535"))?;
+                (Some(number), remote)
+            }
+        };
+        let wrong = || format!("`{remote}` is no port of a pod: 1 to 65535, or its name");
+        let named = remote.bytes().any(|b| b.is_ascii_alphabetic())
+            && remote.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if !named && !remote.parse::<u16>().is_ok_and(|port| port != 0) {
+            return Err(wrong());
+        }
+        Ok(Self { local, remote: remote.to_owned() })
+    }
+}
+
+#[derive(Debug, Args)]
 pub struct Delete {
     /// `NAME…`, `pods NAME…` or `pod/NAME…`
     #[arg(required_unless_present = "filename", value_name = "NAME")]
@@ -258,6 +393,15 @@ impl WaitFor {
             _ => Err(wrong()),
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum System {
+    /// Mend the network of pods and remove what is left of those that are no more
+    ///
+    /// Puts back the bridge, forwarding and the rules of the firewall when another program has removed them, and takes back
+    /// what pods had that were killed on their way. Says what it has done; nothing when all is well.
+    Repair,
 }
 
 #[derive(Debug, Subcommand)]
@@ -384,6 +528,8 @@ mod tests {
             "pod logs web -c app -f --tail 5 --timestamps",
             "pod logs web --tail=-1 -p",
             "pod exec web -c app -i -- sh -c ls",
+            "pod port-forward web 8080 8443:443 :http 0:9 --address 127.0.0.1,::1",
+            "pod port-forward pod/web 80",
             "pod delete pods web other --grace-period 0 --wait=false",
             "pod delete -f web.yaml --now",
             "pod wait --for=condition=Ready pod/web --timeout=30s",
@@ -391,6 +537,7 @@ mod tests {
             "pod check a.yaml b.yaml -o json",
             "pod check -f -",
             "pod explain pod.spec.containers --recursive",
+            "pod system repair",
             "pod version",
         ] {
             parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
@@ -405,6 +552,11 @@ mod tests {
             "pod up",
             "pod exec web",
             "pod exec web ls",
+            "pod port-forward web",
+            "pod port-forward web 0",
+            "pod port-forward web 1:65536",
+            "pod port-forward web x:80",
+            "pod port-forward web 80:a/b",
             "pod delete",
             "pod delete -f a.yaml web",
             "pod delete web --grace-period -1",

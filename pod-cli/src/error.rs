@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 
 use pod_images::{CatalogError, LeaseError, LoadError, PullError, RemoveError, SaveError};
 use pod_runtime::{RequestError, RuntimeError, SandboxError};
@@ -60,6 +61,15 @@ pub enum CliError {
     /// What is waited for cannot happen any more.
     #[error("pod `{name}` is over ({phase}), so {condition} cannot be reached any more")]
     NeverReached { name: String, condition: String, phase: String },
+    /// The pod has nothing that could be reached.
+    #[error("pod `{name}` is not running, it is {phase}")]
+    NotRunning { name: String, phase: String },
+    /// It ended while it was needed.
+    #[error("lost connection to pod `{name}`: it is over")]
+    LostPod { name: String },
+    /// A port of this machine cannot be listened at.
+    #[error("cannot listen at {at}")]
+    Listen { at: SocketAddr, source: io::Error },
     /// Standard output could not be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
@@ -142,6 +152,9 @@ impl CliError {
             | Self::ReadManifest { .. }
             | Self::TimedOut { .. }
             | Self::NeverReached { .. }
+            | Self::NotRunning { .. }
+            | Self::LostPod { .. }
+            | Self::Listen { .. }
             | Self::Output(_)
             | Self::Io { .. } => exit::FAILED,
         }

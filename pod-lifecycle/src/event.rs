@@ -3,7 +3,7 @@
 use pod_spec::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::GraceSeconds;
+use crate::{Addresses, GraceSeconds};
 
 /// Something that happened to the pod.
 ///
@@ -13,10 +13,8 @@ use crate::GraceSeconds;
 pub enum Event {
     /// The sandbox is up and has its network.
     SandboxReady {
-        /// The pod's own address.
-        pod_ip: Option<String>,
-        /// The machine's address.
-        host_ip: Option<String>,
+        /// Where it can be reached.
+        addresses: Addresses,
     },
     /// The sandbox could not be made. It is tried again after a pause.
     SandboxFailed {

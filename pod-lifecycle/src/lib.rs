@@ -44,7 +44,7 @@
 //! let (mut pod, actions) = PodMachine::new(table, now);
 //! assert_eq!(actions, [Action::CreateSandbox]);
 //!
-//! let actions = pod.handle(now, Event::SandboxReady { pod_ip: None, host_ip: None });
+//! let actions = pod.handle(now, Event::SandboxReady { addresses: Addresses::default() });
 //! assert_eq!(actions, [Action::StartContainer { container: "main".into(), attempt: 0 }]);
 //!
 //! let actions = pod.handle(now, Event::Exited {
@@ -82,7 +82,7 @@ pub use backoff::Backoff;
 pub use event::{Action, Event, EventKind, Exit, PodEvent};
 pub use machine::PodMachine;
 pub use resume::{Observed, ObservedContainer, ObservedSandbox, ObservedState};
-pub use state::MachineState;
+pub use state::{Addresses, MachineState};
 pub use table::{
     ContainerKind, ContainerRules, GraceSeconds, LifecycleTable, PodIdentity, RestartPolicy,
 };

@@ -103,9 +103,7 @@ impl PodMachine {
 
     fn apply(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
         match event {
-            Event::SandboxReady { pod_ip, host_ip } => {
-                self.sandbox_ready(Addresses { pod_ip, host_ip })
-            }
+            Event::SandboxReady { addresses } => self.sandbox_ready(addresses),
             Event::SandboxFailed { reason, message } => {
                 self.sandbox_failed(now, reason, message, actions)
             }

@@ -26,11 +26,11 @@ pub struct Observed {
 pub enum ObservedSandbox {
     /// It is up and has its network.
     Ready {
-        /// The pod's own address.
-        pod_ip: Option<String>,
-        /// The machine's address.
-        host_ip: Option<String>,
+        /// Where it can be reached.
+        addresses: Addresses,
     },
+    /// It is up, and its network is not made yet.
+    Unconnected,
     /// Nothing.
     Absent,
     /// Remains of one that has ended.
@@ -113,18 +113,22 @@ impl PodMachine {
         match (&self.state.pod, observed.sandbox) {
             (
                 PodState::StartingSandbox { .. } | PodState::SandboxBackOff { .. },
-                ObservedSandbox::Ready { pod_ip, host_ip },
-            ) => self.sandbox_ready(Addresses { pod_ip, host_ip }),
-            (PodState::StartingSandbox { .. }, ObservedSandbox::Absent) => {
-                actions.push(Action::CreateSandbox)
-            }
+                ObservedSandbox::Ready { addresses },
+            ) => self.sandbox_ready(addresses),
+            (
+                PodState::StartingSandbox { .. },
+                ObservedSandbox::Absent | ObservedSandbox::Unconnected,
+            ) => actions.push(Action::CreateSandbox),
             (PodState::StartingSandbox { .. }, ObservedSandbox::Lost) => {
                 self.sandbox_lost(now, "the sandbox ended before it was ready".to_owned(), actions);
             }
-            (PodState::SandboxBackOff { .. }, ObservedSandbox::Absent | ObservedSandbox::Lost) => {}
+            (
+                PodState::SandboxBackOff { .. },
+                ObservedSandbox::Absent | ObservedSandbox::Lost | ObservedSandbox::Unconnected,
+            ) => {}
             (
                 PodState::Initializing | PodState::Running | PodState::Terminating { .. },
-                ObservedSandbox::Ready { .. },
+                ObservedSandbox::Ready { .. } | ObservedSandbox::Unconnected,
             ) => self.compare_containers(&observed.containers, now, actions),
             (
                 PodState::Initializing | PodState::Running | PodState::Terminating { .. },

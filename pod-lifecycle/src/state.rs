@@ -11,6 +11,8 @@
 //!
 //! From every state before it a deletion leads to `Terminating`, which is left as soon as no container is alive.
 
+use std::net::IpAddr;
+
 use pod_spec::Time;
 use pod_spec::status::{PodCondition, PodPhase};
 use serde::{Deserialize, Serialize};
@@ -77,9 +79,12 @@ pub(crate) struct Outcome {
 
 /// Where the pod can be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(crate) struct Addresses {
-    pub pod_ip: Option<String>,
-    pub host_ip: Option<String>,
+pub struct Addresses {
+    /// The pod's own addresses, the primary one first. Those of the machine when it has its network; none when the pod
+    /// has loopback only.
+    pub pod: Vec<IpAddr>,
+    /// The machine's addresses, the primary one first.
+    pub host: Vec<IpAddr>,
 }
 
 impl MachineState {

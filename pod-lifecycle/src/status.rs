@@ -1,5 +1,7 @@
 //! The state as others see it: a `v1.PodStatus`.
 
+use std::net::IpAddr;
+
 use pod_spec::status::{
     ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
     ContainerStatus, HostIp, PodIp, PodPhase, PodStatus,
@@ -28,10 +30,10 @@ pub(crate) fn project(table: &LifecycleTable, state: &MachineState) -> PodStatus
         conditions: state.conditions.clone(),
         message,
         reason,
-        host_ip: addresses.host_ip.clone(),
-        host_ips: addresses.host_ip.iter().map(|ip| HostIp { ip: ip.clone() }).collect(),
-        pod_ip: addresses.pod_ip.clone(),
-        pod_ips: addresses.pod_ip.iter().map(|ip| PodIp { ip: ip.clone() }).collect(),
+        host_ip: addresses.host.first().map(IpAddr::to_string),
+        host_ips: addresses.host.iter().map(|ip| HostIp { ip: ip.to_string() }).collect(),
+        pod_ip: addresses.pod.first().map(IpAddr::to_string),
+        pod_ips: addresses.pod.iter().map(|ip| PodIp { ip: ip.to_string() }).collect(),
         start_time: Some(state.start_time),
         init_container_statuses,
         container_statuses,

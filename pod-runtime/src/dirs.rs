@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use pod_network::Networks;
+
 /// The run directory of the machine's own runtime.
 pub const SYSTEM: &str = "/run/pod";
 
@@ -53,6 +55,16 @@ impl Dirs {
         self.data.join("images")
     }
 
+    /// The networks of the pods.
+    pub fn networks(&self) -> Networks {
+        let bridge = if self.root == Path::new(SYSTEM) {
+            "pod0".to_owned()
+        } else {
+            format!("pod-{:08x}", fnv1a(self.root.as_os_str().as_encoded_bytes()))
+        };
+        Networks::new(self.run.join("network"), bridge)
+    }
+
     /// The namespaces, each a directory of pods.
     pub fn namespaces(&self) -> PathBuf {
         self.run.join("pods")
@@ -71,6 +83,7 @@ impl Dirs {
             data: self.data.join("pods").join(uid),
             logs: self.logs.join(format!("{namespace}_{name}_{uid}")),
             links: self.links.clone(),
+            networks: self.networks(),
         }
     }
 
@@ -87,6 +100,11 @@ impl Dirs {
         masked.dedup();
         masked
     }
+}
+
+/// A number for a text, the same everywhere and for good (Fowler, Noll and Vo's hash 1a of 32 bits).
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 /// The directory of a pod's state; gone after a reboot.
@@ -118,7 +136,12 @@ impl StateDir {
         self.0.join("status.json")
     }
 
-    /// Whoever removes a pod without an engine holds this.
+    /// The network it is to have.
+    pub fn network(&self) -> PathBuf {
+        self.0.join("network.json")
+    }
+
+    /// Whoever makes a pod, or removes one without an engine, holds this.
     pub fn lock(&self) -> PathBuf {
         self.0.join("lock")
     }
@@ -133,7 +156,7 @@ impl StateDir {
 }
 
 /// All directories of one pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct PodDirs {
     pub state: StateDir,
     /// The store of images, which all pods share.
@@ -142,6 +165,8 @@ pub(crate) struct PodDirs {
     pub data: PathBuf,
     /// One directory of logs for each container.
     pub logs: PathBuf,
+    /// The networks, which all pods share.
+    pub networks: Networks,
     links: PathBuf,
 }
 
@@ -192,6 +217,13 @@ mod tests {
         assert_eq!(pod.log("app", 2), Path::new("/var/log/pods/default_web_u1/app/2.log"));
         assert_eq!(pod.layer("app", 2), Path::new("/var/lib/pod/pods/u1/layers/app.2"));
         assert_eq!(pod.state.path(), Path::new("/run/pod/pods/default/web"));
+    }
+
+    #[test]
+    fn a_name_of_a_bridge_never_changes() {
+        for (text, want) in [("", 0x811c_9dc5), ("a", 0xe40c_292c), ("foobar", 0xbf9c_f968)] {
+            assert_eq!(fnv1a(text.as_bytes()), want, "{text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The environment of a container, by the kubelet's rules.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
+use pod_lifecycle::Addresses;
 use pod_spec::{Container, EnvVar, FieldPath, ValidPod};
 
 /// What a pod's fields come to at run time.
@@ -9,6 +11,8 @@ use pod_spec::{Container, EnvVar, FieldPath, ValidPod};
 pub(crate) struct Facts {
     /// The name of this machine (`spec.nodeName`).
     pub node: String,
+    /// Where the pod can be reached.
+    pub addresses: Addresses,
 }
 
 /// The variables of a container: the image's, then its own, in which `$(NAME)` stands for an earlier one of its own.
@@ -87,9 +91,20 @@ fn of_field(pod: &ValidPod, field: FieldPath<'_>, facts: &Facts) -> String {
         FieldPath::ServiceAccountName => {
             pod.spec().service_account_name.clone().unwrap_or_else(|| "default".to_owned())
         }
-        // Validation refuses the addresses until there is a pod network.
+        FieldPath::PodIp => first(&facts.addresses.pod),
+        FieldPath::PodIps => all(&facts.addresses.pod),
+        FieldPath::HostIp => first(&facts.addresses.host),
+        FieldPath::HostIps => all(&facts.addresses.host),
         _ => String::new(),
     }
+}
+
+fn first(addresses: &[IpAddr]) -> String {
+    addresses.first().map(IpAddr::to_string).unwrap_or_default()
+}
+
+fn all(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// Replaces `$(NAME)` by the variable's value; `$$` is `$`, and an unknown name stays as it is.
@@ -147,16 +162,33 @@ mod tests {
         let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: web}}\nspec:\n  containers:\n  \
                     - name: a\n    image: x\n    env:\n    - {name: ONE, value: 'a'}\n    - {name: TWO, value: '$(ONE)b$(PATH)'}\n    \
                     - {name: NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}\n    \
-                    - {name: APP, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['app']\"}}}\n    - {name: HOME, value: /h}\n";
+                    - {name: APP, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['app']\"}}}\n    - {name: HOME, value: /h}\n    \
+                    - {name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}\n    \
+                    - {name: IPS, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}\n    \
+                    - {name: HOST, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}\n";
         let pod = pod_spec::Pod::from_yaml(text).expect("parses").validate().expect("valid");
-        let facts = Facts { node: "n".into() };
+        let addresses = Addresses {
+            pod: vec!["10.0.0.2".parse().expect("valid"), "fd00::2".parse().expect("valid")],
+            host: vec!["192.0.2.1".parse().expect("valid")],
+        };
+        let facts = Facts { node: "n".into(), addresses };
         let env = variables(
             &pod,
             &pod.spec().containers[0],
             &["PATH=/bin".into(), "HOME=/root".into()],
             &facts,
         );
-        let want = ["PATH=/bin", "HOME=/h", "ONE=a", "TWO=ab$(PATH)", "NAME=p", "APP=web"];
+        let want = [
+            "PATH=/bin",
+            "HOME=/h",
+            "ONE=a",
+            "TWO=ab$(PATH)",
+            "NAME=p",
+            "APP=web",
+            "IP=10.0.0.2",
+            "IPS=10.0.0.2,fd00::2",
+            "HOST=192.0.2.1",
+        ];
         assert_eq!(env.list(), want);
         assert_eq!(env.expand_all(&["$(TWO)".into(), "$(PATH)".into()]), ["ab$(PATH)", "$(PATH)"]);
     }

@@ -144,6 +144,19 @@ pub enum RuntimeError {
     /// The sandbox cannot do what it is asked.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// Nothing answers at a port of the pod.
+    #[error("cannot connect to port {port} of pod `{pod}`")]
+    Unreachable {
+        /// The pod.
+        pod: String,
+        /// The port.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// The pod's network cannot be made.
+    #[error(transparent)]
+    Network(#[from] pod_network::NetworkError),
     /// The engine gave an answer that is not understood.
     #[error("the engine of pod `{pod}` answered {status}: {message}")]
     Engine {

@@ -1,5 +1,6 @@
 //! A handle on one pod.
 
+use std::os::fd::AsFd;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::logs::{LogOptions, LogStream};
 use crate::machine::this_machine;
 use crate::plan::{PodPlan, instance, sandbox_id};
 use crate::store::{RecordedEvent, Saved};
-use crate::{client, removal};
+use crate::{client, network, removal};
 
 /// How long an engine that is being started again is waited for, before its pod is removed without it.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
@@ -106,6 +107,18 @@ impl PodHandle {
         Ok(self.sandboxes.get_or_init(|| sandboxes))
     }
 
+    /// The sandbox, whose keeper lives.
+    pub(crate) fn sandbox(&self) -> Result<pod_sandbox::Sandbox, RuntimeError> {
+        Ok(self.sandboxes()?.sandbox(&sandbox_id(&self.pod)?)?)
+    }
+
+    /// Has the plugins of CNI that made its network look at it; a pod that is over has none.
+    pub(crate) fn check_network(&self) -> Result<(), RuntimeError> {
+        let Ok(sandbox) = self.sandbox() else { return Ok(()) };
+        let namespace = sandbox.network_namespace()?;
+        Ok(self.dirs.networks().check(self.uid(), namespace.as_fd())?)
+    }
+
     /// What the pod and its containers are doing. True also when its engine is away or everything of it was killed: what
     /// the keeper noted is added to what the engine knew.
     ///
@@ -134,7 +147,9 @@ impl PodHandle {
         }
         let plan = self.plan();
         let lost = Observed { sandbox: ObservedSandbox::Lost, containers: Vec::new() };
-        let observed = journal.map_or(lost, |journal| observe::observed(&plan, &journal));
+        let observed = journal.map_or(lost, |journal| {
+            observe::observed(&plan, &journal, network::addresses(&plan).unwrap_or_default())
+        });
         let observed =
             if alive { observed } else { Observed { sandbox: ObservedSandbox::Lost, ..observed } };
         let (machine, _) = PodMachine::resume(plan.lifecycle(), saved.machine, observed, now());

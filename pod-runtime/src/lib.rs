@@ -27,26 +27,30 @@
 //!
 //! It needs root, Linux 5.14 or later, and cgroup v1 or v2. Images come from registries, as podman and docker have been told
 //! to reach them, or from archives ([`Runtime::images`]); the name `pod.local/host` is this machine's own root file system.
-//! A pod has loopback only.
+//! A pod has an address on a bridge, or what a CNI configuration of the machine makes ([`Runtime::with_network`]).
 
 mod blocked;
 mod changes;
 mod client;
 mod clock;
 mod dirs;
+mod dns;
 mod engine;
 mod environment;
 mod error;
 mod exec;
+mod forward;
 mod handle;
 mod log;
 mod logs;
 mod machine;
+mod network;
 mod notify;
 mod plan;
 mod puller;
 mod readable;
 mod removal;
+mod repair;
 mod resources;
 mod runtime;
 mod store;
@@ -58,10 +62,13 @@ pub use dirs::SYSTEM;
 pub use engine::ENGINE;
 pub use error::{ConfigError, RuntimeError};
 pub use exec::{Exec, Output};
+pub use forward::Forwarded;
 pub use handle::PodHandle;
 pub use logs::{LogLine, LogOptions, LogStream, OutputStream};
+pub use pod_network::{Bridge, Cni, IpNet, Network, NetworkError, Repair as NetworkRepair};
 pub use pod_sandbox::{Exit, ExitCall, RequestError, SandboxError};
 pub use pod_spec::{Admitted, Faults, Notice, Pod, PodPhase, PodStatus, ValidPod};
+pub use repair::Repair;
 pub use runtime::Runtime;
 pub use store::RecordedEvent;
 

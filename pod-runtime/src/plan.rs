@@ -1,5 +1,6 @@
 //! From a checked pod to what the other crates are asked for. Only the users of an image are looked up in it.
 
+mod names;
 mod process;
 
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use pod_images::{Image, RootSource};
 use pod_lifecycle::{
-    Backoff, ContainerKind, ContainerRules, GraceSeconds, LifecycleTable, PodIdentity,
+    Addresses, Backoff, ContainerKind, ContainerRules, GraceSeconds, LifecycleTable, PodIdentity,
     RestartPolicy,
 };
 use pod_sandbox::{
@@ -21,6 +22,7 @@ use pod_volumes::{HostPathKind, Medium, MountSource, Prepared, Source, VolumeSpe
 
 use crate::dirs::{Dirs, PodDirs};
 use crate::error::ConfigError;
+use crate::network::{HOSTNAME, HOSTS, RESOLV_CONF};
 use crate::resources;
 
 /// Size of the `/dev/shm` that a pod's containers share, the same as with containerd.
@@ -96,6 +98,16 @@ impl PodPlan {
         self.pod.spec()
     }
 
+    /// What tells the pod from another one of its name.
+    pub fn uid(&self) -> &str {
+        uid(&self.pod)
+    }
+
+    /// Whether it has the machine's network instead of one of its own.
+    pub fn uses_host_network(&self) -> bool {
+        self.spec().host_network == Some(true)
+    }
+
     /// What the state machine has to know.
     pub fn lifecycle(&self) -> LifecycleTable {
         let spec = self.spec();
@@ -149,6 +161,8 @@ impl PodPlan {
         config.cgroup = self.cgroup();
         config.resources = resources::of_pod(self.spec());
         config.share_pid = self.spec().share_process_namespace == Some(true);
+        config.host_network = self.uses_host_network();
+        config.sysctls = self.sysctls();
         config.shm_size = SHM_SIZE;
         config.tmpfs = volumes
             .iter()
@@ -174,29 +188,19 @@ impl PodPlan {
         }
     }
 
-    /// The host name: as said, else the pod's name; 63 bytes at most, ending in a letter or digit.
-    pub fn hostname(&self) -> String {
-        let name =
-            self.spec().hostname.as_deref().filter(|h| !h.is_empty()).unwrap_or(self.pod.name());
-        let cut: String = name.chars().take(63).collect();
-        cut.trim_end_matches(['-', '.']).to_owned()
-    }
-
-    /// The text of `/etc/hosts`.
-    pub fn hosts(&self) -> String {
-        let mut text = String::from(
-            "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n\
-             fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n",
-        );
-        // Without a pod network its own name leads to itself all the same.
-        text.push_str(&format!("127.0.0.1\t{}\n", self.hostname()));
-        if !self.spec().host_aliases.is_empty() {
-            text.push_str("\n# Entries added by HostAliases.\n");
-            for alias in &self.spec().host_aliases {
-                text.push_str(&format!("{}\t{}\n", alias.ip, alias.hostnames.join("\t")));
-            }
-        }
-        text
+    /// The kernel parameters of the pod: those that container runtimes set for every pod with a network of its own, so
+    /// that any user may listen at any port and ping, then its own.
+    fn sysctls(&self) -> BTreeMap<String, String> {
+        let of_runtimes = [
+            ("net.ipv4.ip_unprivileged_port_start", "0"),
+            ("net.ipv4.ping_group_range", "0 2147483647"),
+        ];
+        let of_runtimes = of_runtimes.into_iter().filter(|_| !self.uses_host_network());
+        let own = self.spec().security_context.iter().flat_map(|context| &context.sysctls);
+        let mut all: BTreeMap<String, String> =
+            of_runtimes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        all.extend(own.map(|own| (own.name.clone(), own.value.clone())));
+        all
     }
 
     /// A container of this name.
@@ -216,6 +220,7 @@ impl PodPlan {
         attempt: u32,
         image: &Image,
         volumes: &VolumePaths,
+        addresses: &Addresses,
     ) -> Result<ContainerConfig, ConfigError> {
         let context = container.security_context.as_ref();
         let privileged = context.is_some_and(|c| c.privileged == Some(true));
@@ -230,7 +235,7 @@ impl PodPlan {
         let mut config = ContainerConfig::new(
             container_id(&container.name, attempt)?,
             rootfs,
-            self.process(container, image, privileged)?,
+            self.process(container, image, privileged, addresses)?,
         );
         config.readonly_rootfs = context.is_some_and(|c| c.read_only_root_filesystem == Some(true));
         config.mounts = self.mounts(container, attempt, volumes)?;
@@ -269,9 +274,9 @@ impl PodPlan {
             mounts.push(Mount { source, destination, readonly: mount.read_only == Some(true) });
         }
         let given = [
-            (self.dirs.file("hosts"), "/etc/hosts"),
-            (self.dirs.file("hostname"), "/etc/hostname"),
-            (self.dirs.file("resolv.conf"), "/etc/resolv.conf"),
+            (self.dirs.file(HOSTS), "/etc/hosts"),
+            (self.dirs.file(HOSTNAME), "/etc/hostname"),
+            (self.dirs.file(RESOLV_CONF), "/etc/resolv.conf"),
             (self.dirs.termination_log(&container.name, attempt), "/dev/termination-log"),
         ];
         for (source, at) in given {
@@ -346,7 +351,8 @@ mod tests {
             .iter()
             .map(|v| (v.name.clone(), format!("/v/{}", v.name).into()))
             .collect();
-        plan.instance(&plan.pod.spec().containers[0], 3, &image(), &volumes)
+        let container = &plan.pod.spec().containers[0];
+        plan.instance(container, 3, &image(), &volumes, &Addresses::default())
     }
 
     #[test]
@@ -400,9 +406,9 @@ mod tests {
             "  hostAliases: [{ip: 1.2.3.4, hostnames: [a, b]}]\n  containers: [{name: a, image: x}]",
         );
         assert!(
-            plan.hosts().starts_with("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n")
+            plan.hosts().0.starts_with("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n")
         );
-        assert!(plan.hosts().ends_with("\n# Entries added by HostAliases.\n1.2.3.4\ta\tb\n"));
+        assert!(plan.hosts().1.ends_with("\n# Entries added by HostAliases.\n1.2.3.4\ta\tb\n"));
     }
 
     #[test]

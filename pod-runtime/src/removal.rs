@@ -12,6 +12,7 @@ use pod_volumes::{Volumes, remove_tree};
 use crate::dirs::{Dirs, StateDir};
 use crate::error::{RuntimeError, chain};
 use crate::machine::this_machine;
+use crate::network;
 use crate::plan::{PodPlan, holder, sandbox_id};
 
 /// Everything of a pod whose sandbox is gone: data, logs, links, state.
@@ -28,9 +29,9 @@ pub(crate) fn remove_files(plan: &PodPlan) -> Vec<String> {
     errors
 }
 
-/// The volumes and layers: what a pod that is over needs no more.
+/// The network, volumes and layers: what a pod that is over needs no more.
 pub(crate) fn remove_data(plan: &PodPlan) -> Vec<String> {
-    let mut errors = Vec::new();
+    let mut errors = Vec::from_iter(network::disconnect(plan));
     if plan.dirs.volumes().exists() {
         match Volumes::new(plan.dirs.volumes()).map_err(|e| vec![e]).and_then(|v| v.tear_down()) {
             Ok(()) => {}
@@ -98,14 +99,21 @@ pub(crate) fn bury(dirs: &Dirs, pod: &ValidPod) -> Result<(), RuntimeError> {
     }
 }
 
-/// Waits for whoever else removes the pod; `None` when it is gone then.
-fn lock(state: &StateDir) -> Result<Option<Flock<File>>, RuntimeError> {
+/// Waits for whoever makes or removes the pod; `None` when it is gone then.
+pub(crate) fn lock(state: &StateDir) -> Result<Option<Flock<File>>, RuntimeError> {
+    try_lock(state, FlockArg::LockExclusive)
+}
+
+/// As [`lock`], in this way.
+pub(crate) fn try_lock(
+    state: &StateDir,
+    how: FlockArg,
+) -> Result<Option<Flock<File>>, RuntimeError> {
     let file = match File::create(state.lock()) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(RuntimeError::io("lock the pod")(e)),
     };
-    let lock = Flock::lock(file, FlockArg::LockExclusive)
-        .map_err(|(_, e)| RuntimeError::io("lock the pod")(e))?;
+    let lock = Flock::lock(file, how).map_err(|(_, e)| RuntimeError::io("lock the pod")(e))?;
     Ok(state.path().exists().then_some(lock))
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::Flock;
 use nix::unistd::geteuid;
 use pod_images::Images;
+use pod_network::Network;
 use pod_sandbox::Companion;
 use pod_spec::ValidPod;
 use pod_volumes::Volumes;
@@ -15,11 +16,11 @@ use pod_volumes::Volumes;
 use crate::clock::now;
 use crate::dirs::Dirs;
 use crate::engine;
-use crate::error::RuntimeError;
+use crate::error::{RuntimeError, chain};
 use crate::handle::PodHandle;
 use crate::machine::this_machine;
 use crate::plan::{PodPlan, sandbox_id, volume_paths};
-use crate::{removal, store};
+use crate::{network, removal};
 
 /// What of the environment an engine gets: where programs lie, and how registries are reached.
 const ENVIRONMENT: [&str; 18] = [
@@ -48,6 +49,7 @@ const ENVIRONMENT: [&str; 18] = [
 pub struct Runtime {
     dirs: Dirs,
     helper: Option<PathBuf>,
+    network: Option<Network>,
 }
 
 impl Runtime {
@@ -61,13 +63,20 @@ impl Runtime {
             .map_err(RuntimeError::io("find the working directory"))?;
         // A directory that exists is known by its one true name, so that two ways to it are one runtime.
         let root = fs::canonicalize(&root).unwrap_or(root);
-        Ok(Self { dirs: Dirs::new(&root), helper: None })
+        Ok(Self { dirs: Dirs::new(&root), helper: None, network: None })
     }
 
     /// Executes `helper`, a program that calls [`init`](crate::init), for the pods' processes, instead of the current
     /// program.
     pub fn with_helper(mut self, helper: impl Into<PathBuf>) -> Self {
         self.helper = Some(helper.into());
+        self
+    }
+
+    /// Gives this network to the pods that are made through this handle. Without it they have what the machine's CNI
+    /// configuration says, or else a bridge of this runtime's own: see [`Network::of_this_machine`].
+    pub fn with_network(mut self, network: Network) -> Self {
+        self.network = Some(network);
         self
     }
 
@@ -79,7 +88,11 @@ impl Runtime {
         }
     }
 
-    fn sandboxes(&self) -> Result<pod_sandbox::Runtime, RuntimeError> {
+    pub(crate) fn dirs(&self) -> &Dirs {
+        &self.dirs
+    }
+
+    pub(crate) fn sandboxes(&self) -> Result<pod_sandbox::Runtime, RuntimeError> {
         let sandboxes = pod_sandbox::Runtime::open(self.dirs.sandboxes())?;
         Ok(match &self.helper {
             Some(helper) => sandboxes.with_helper(helper),
@@ -127,6 +140,11 @@ impl Runtime {
     fn claim(&self, plan: &PodPlan) -> Result<Flock<File>, RuntimeError> {
         let state = &plan.dirs.state;
         let context = || RuntimeError::io(format!("make {}", state.path().display()));
+        if let Ok(pod) = self.pod(plan.pod.namespace(), plan.pod.name())
+            && pod.is_unfinished()
+        {
+            removal::bury(&self.dirs, pod.pod())?;
+        }
         match state.claim() {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(RuntimeError::Exists {
                 namespace: plan.pod.namespace().to_owned(),
@@ -139,15 +157,19 @@ impl Runtime {
     fn build(&self, plan: &PodPlan) -> Result<(), RuntimeError> {
         let dirs = &plan.dirs;
         let state = &dirs.state;
+        let reserved = network::reserve(plan)?;
+        // First of all: what is found of a pod later is known to be its own.
+        state.write_pod(&plan.pod).map_err(RuntimeError::io("write pod.json"))?;
         // The keeper starts up while the files are written.
         let sandbox = self.sandboxes()?.prepare(&sandbox_id(&plan.pod)?)?;
-        state.write_pod(&plan.pod).map_err(RuntimeError::io("write pod.json"))?;
         make(&dirs.data, 0o700)?;
         make(&dirs.data.join("layers"), 0o700)?;
         for name in plan.container_names() {
             make(&dirs.container_logs(name), 0o755)?;
         }
-        self.write_files(plan)?;
+        let network = self.network();
+        plan.write_files(&network)?;
+        state.write_network(&network).map_err(RuntimeError::io("write network.json"))?;
         let volumes = Volumes::new(dirs.volumes())?.prepare(&plan.volumes())?;
         state
             .write_volumes(&volume_paths(&volumes))
@@ -159,29 +181,23 @@ impl Runtime {
         let env = env.collect();
         let companion = Companion { program, argv, env, log: state.engine_log() };
         let config = plan.sandbox(&volumes, companion)?;
-        sandbox.create(&config)?;
+        let sandbox = sandbox.create(&config)?;
+        // The engine starts up meanwhile. It begins when the pod's lock is given back, and makes the network itself when
+        // this process was killed before it had.
+        let connected = sandbox.hold(&reserved).map_err(RuntimeError::from);
+        if let Err(error) = connected.and_then(|()| network::connect(plan, &sandbox)) {
+            network::disconnect(plan).iter().for_each(|left| tracing::warn!("{left}"));
+            if let Err(left) = sandbox.remove() {
+                tracing::warn!("{}", chain(&left));
+            }
+            return Err(error);
+        }
         Ok(())
     }
 
-    /// The files that every container of the pod is given.
-    fn write_files(&self, plan: &PodPlan) -> Result<(), RuntimeError> {
-        use std::os::unix::fs::PermissionsExt;
-        let resolver = fs::read("/etc/resolv.conf").unwrap_or_default();
-        let hostname = format!("{}\n", plan.hostname());
-        let files = [
-            ("hosts", plan.hosts().into_bytes()),
-            ("hostname", hostname.into_bytes()),
-            ("resolv.conf", resolver),
-        ];
-        for (name, text) in files {
-            let path = plan.dirs.file(name);
-            let write = || {
-                store::write(&path, &text)?;
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o644))
-            };
-            write().map_err(RuntimeError::io(format!("write {}", path.display())))?;
-        }
-        Ok(())
+    /// The network of the next pod.
+    fn network(&self) -> Network {
+        self.network.clone().unwrap_or_else(Network::of_this_machine)
     }
 
     /// The images of the machine, which all pods of this runtime share.
@@ -257,7 +273,7 @@ fn make(dir: &Path, mode: u32) -> Result<(), RuntimeError> {
 }
 
 /// The sorted names in a directory; none when it is missing.
-fn names(dir: &Path) -> Result<Vec<String>, RuntimeError> {
+pub(crate) fn names(dir: &Path) -> Result<Vec<String>, RuntimeError> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

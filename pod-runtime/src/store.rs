@@ -7,6 +7,7 @@ use std::path::Path;
 
 use nix::fcntl::{Flock, FlockArg};
 use pod_lifecycle::{MachineState, PodEvent};
+use pod_network::Network;
 use pod_spec::{PodStatus, Time, ValidPod};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -135,6 +136,14 @@ impl StateDir {
 
     pub fn read_volumes(&self) -> io::Result<VolumePaths> {
         Ok(read_json(&self.volumes())?.unwrap_or_default())
+    }
+
+    pub fn write_network(&self, network: &Network) -> io::Result<()> {
+        write_json(&self.network(), network)
+    }
+
+    pub fn read_network(&self) -> io::Result<Network> {
+        Ok(read_json(&self.network())?.unwrap_or_default())
     }
 
     pub fn write_saved(&self, saved: &Saved) -> io::Result<()> {

@@ -5,6 +5,7 @@
 //! test left behind is found whatever else runs on the machine.
 
 pub mod image;
+pub mod network;
 pub mod pace;
 
 use std::fs;
@@ -14,7 +15,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use pod_runtime::{LogOptions, Pod, PodHandle, Runtime, ValidPod};
+use pod_runtime::{Bridge, LogOptions, Network, Pod, PodHandle, Runtime, ValidPod};
 
 /// How long anything in a test may take: a minute, or as many seconds as `POD_TEST_DEADLINE` says, for a machine that is
 /// emulated.
@@ -23,7 +24,7 @@ fn deadline() -> Duration {
     Duration::from_secs(said.unwrap_or(60))
 }
 
-/// A runtime in a directory of its own. Dropping it fails the test when anything is left.
+/// A runtime in a directory of its own, in a network of the calling thread's own. Dropping it fails the test when anything is left.
 #[derive(Debug)]
 pub struct Host {
     root: PathBuf,
@@ -35,6 +36,7 @@ impl Host {
     /// `test` names the directory; `helper` is the program for the pods' processes.
     pub fn new(test: &str, helper: &str) -> Self {
         assert!(nix::unistd::geteuid().is_root(), "these tests need root: run them with sudo");
+        network::own_network();
         let root = std::env::temp_dir().join(format!("pod-{test}-{}", std::process::id()));
         fs::create_dir_all(&root).expect("the test's directory can be made");
         let root = fs::canonicalize(root).expect("it is there");
@@ -60,7 +62,8 @@ impl Host {
 
     /// The runtime.
     pub fn runtime(&self) -> Runtime {
-        Runtime::open(self.root.join("pods")).expect("opens").with_helper(&self.helper)
+        let runtime = Runtime::open(self.root.join("pods")).expect("opens");
+        runtime.with_helper(&self.helper).with_network(Network::Bridge(Bridge::default()))
     }
 
     /// Runs a manifest.
@@ -85,6 +88,7 @@ impl Host {
         let images = format!("file {}", self.root.join("pods/data/images").display());
         files.retain(|file| !file.starts_with(&images));
         found.extend(files);
+        found.extend(network::leftovers());
         found
     }
 }

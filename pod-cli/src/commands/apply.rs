@@ -11,7 +11,7 @@ use crate::{event_loop, exit, manifest, output};
 pub fn run(globals: &Globals, args: &Apply) -> Result<u8, CliError> {
     let Admitted { pod, notices } = manifest::load(&args.filename, globals)?;
     manifest::notice(&notices);
-    apply(&globals.runtime()?, pod)
+    apply(&globals.runtime_with(&args.network)?, pod)
 }
 
 fn apply(runtime: &Runtime, pod: ValidPod) -> Result<u8, CliError> {

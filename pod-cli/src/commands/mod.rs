@@ -8,6 +8,8 @@ mod explain;
 mod get;
 mod image;
 mod logs;
+mod port_forward;
+mod system;
 mod up;
 mod version;
 mod wait;
@@ -23,11 +25,13 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Get(args) => get::run(&globals, &args),
         Command::Logs(args) => logs::run(&globals, &args),
         Command::Exec(args) => exec::run(&globals, args),
+        Command::PortForward(args) => port_forward::run(&globals, &args),
         Command::Delete(args) => delete::run(&globals, &args),
         Command::Wait(args) => wait::run(&globals, &args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Image(args) => image::run(&globals, &args),
+        Command::System(args) => system::run(&globals, &args),
         Command::Version => version::run(),
     }
 }

@@ -1,6 +1,7 @@
 //! Pods in the background: apply, get, logs, wait, delete.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::host::{Host, end, eventually, read_until, script, server};
@@ -22,7 +23,10 @@ fn a_pod_is_made_once() {
     assert_eq!(lines[0], "NAME   READY   STATUS    RESTARTS   AGE");
     assert!(lines[1].starts_with("web    1/1     Running   0          "), "{}", table.out);
     assert_eq!(host.pod("get pod/web -o name").out, "pod/web\n");
-    assert!(host.pod("get po web -o wide").out.contains("IP       NODE"));
+    let wide = host.pod("get po web -o wide").out;
+    let words: Vec<&str> = wide.split_whitespace().collect();
+    assert_eq!(words[5..7], ["IP", "NODE"], "{wide}");
+    assert!(words[12].parse::<std::net::Ipv4Addr>().is_ok(), "{wide}");
 
     let gone = host.pod("delete web");
     assert_eq!((gone.code, gone.out.as_str()), (0, "pod \"web\" deleted\n"));
@@ -170,4 +174,52 @@ fn a_pod_on_its_way_out_says_so() {
     assert!(again.err.contains("is being deleted"), "{}", again.err);
     std::fs::write(dir.join("go"), "\n").expect("the pod reads it");
     assert_eq!(host.pod("wait --for=delete web").code, 0);
+}
+
+/// Whoever makes a pod is killed as soon as a further piece of it is seen.
+#[test]
+fn an_apply_that_is_killed_leaves_a_pod_or_what_repair_removes() {
+    let host = Host::new();
+    let file = host.manifest(&server());
+    let state = host.root().join("run/pods/default/web");
+    let run = host.root().join("run");
+    let moments = [
+        ("the name", state.clone()),
+        ("the manifest", state.join("pod.json")),
+        ("the sandbox", run.join("sandboxes")),
+        ("the volumes", state.join("volumes.json")),
+        ("the network's record", run.join("network/pods")),
+        ("the engine's word", state.join("state.json")),
+    ];
+    // A file, or a directory with something in it.
+    let is_there = |path: &Path| match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(_) => path.exists(),
+    };
+    for (what, path) in moments {
+        let mut apply = host.command(["apply", "-f", &file]).spawn().expect("it runs");
+        eventually(what, || is_there(&path));
+        apply.kill().expect("it can be killed");
+        apply.wait().expect("it ends");
+        // What it has just begun may still go on for a moment.
+        eventually(&format!("it is settled, killed after {what}"), || {
+            let repaired = host.pod("system repair");
+            assert_eq!(
+                (repaired.code, repaired.err.as_str()),
+                (0, ""),
+                "killed after {what}: {repaired:?}"
+            );
+            host.pod("get pod web").code != 0
+                || host.pod("wait pod/web --for=condition=Ready --timeout=1s").code == 0
+        });
+        // Either it runs, or there is nothing of it.
+        if host.pod("get pod web").code != 0 {
+            // A process that has found nothing to do takes a moment to end.
+            eventually(&format!("nothing is left, killed after {what}"), || {
+                host.leftovers().is_empty()
+            });
+            assert_eq!(host.pod_on("apply", &server()).code, 0, "killed after {what}");
+        }
+        assert_eq!(host.pod("delete web").code, 0, "killed after {what}");
+    }
 }

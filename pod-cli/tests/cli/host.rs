@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use pod_tests::network;
 
 /// How long one command may take, in milliseconds.
 const LIMIT_MS: u16 = 60_000;
@@ -34,6 +35,7 @@ pub struct Host {
 impl Host {
     pub fn new() -> Self {
         assert!(nix::unistd::geteuid().is_root(), "these tests need root: run them with sudo");
+        network::own_network();
         Self {
             dir: tempfile::Builder::new()
                 .prefix("pod-cli-")
@@ -64,7 +66,12 @@ impl Host {
 
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pod"));
-        command.args(args).env("POD_ROOT", self.root()).env_remove("NO_COLOR").stdin(Stdio::null());
+        command
+            .args(args)
+            .env("POD_ROOT", self.root())
+            .env("POD_NETWORK", "bridge")
+            .env_remove("NO_COLOR")
+            .stdin(Stdio::null());
         let registries = self.path("registries.conf");
         if registries.exists() {
             command.env("CONTAINERS_REGISTRIES_CONF", registries);
@@ -75,6 +82,11 @@ impl Host {
     /// Runs a command to its end. The arguments are those of the line, split at blanks.
     pub fn pod(&self, line: &str) -> Ran {
         run(&mut self.command(line.split_whitespace()), b"")
+    }
+
+    /// As [`pod`](Self::pod), with arguments that hold blanks.
+    pub fn pod_args(&self, args: &[&str]) -> Ran {
+        run(&mut self.command(args), b"")
     }
 
     /// As [`pod`](Self::pod), with something to read.
@@ -103,6 +115,7 @@ impl Host {
                 left.push(format!("process {:?}: {}", entry.file_name(), line.replace('\0', " ")));
             }
         }
+        left.extend(network::leftovers());
         left
     }
 }

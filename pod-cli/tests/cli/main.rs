@@ -9,3 +9,4 @@ mod exec;
 mod foreground;
 mod host;
 mod images;
+mod port_forward;

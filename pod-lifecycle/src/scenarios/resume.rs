@@ -8,11 +8,12 @@ use pod_spec::status::PodPhase;
 use crate::RestartPolicy::{Always, Never};
 use crate::sim::{OnTerm, Script, Sim, of, pod, reason, seconds};
 use crate::{
-    Action, Event, LifecycleTable, Observed, ObservedContainer, ObservedSandbox, ObservedState,
-    PodMachine,
+    Action, Addresses, Event, LifecycleTable, Observed, ObservedContainer, ObservedSandbox,
+    ObservedState, PodMachine,
 };
 
-const READY: ObservedSandbox = ObservedSandbox::Ready { pod_ip: None, host_ip: None };
+const READY: ObservedSandbox =
+    ObservedSandbox::Ready { addresses: Addresses { pod: Vec::new(), host: Vec::new() } };
 
 fn resumed(
     sim: &Sim,
@@ -46,7 +47,7 @@ fn b060_a_completed_init_container_is_not_repeated_when_its_record_is_gone() {
 fn b038_a_container_that_was_created_but_not_started_is_started() {
     let table = pod(Always, &["app"]);
     let (mut machine, _) = PodMachine::new(table.clone(), seconds(0));
-    machine.handle(seconds(0), Event::SandboxReady { pod_ip: None, host_ip: None });
+    machine.handle(seconds(0), Event::SandboxReady { addresses: Addresses::default() });
     for containers in [
         vec![],
         vec![ObservedContainer {
@@ -110,7 +111,7 @@ fn a_sandbox_that_was_not_made_is_asked_for_again() {
 fn a_start_that_was_being_abandoned_is_over_when_nothing_runs() {
     let table = pod(Never, &["app"]);
     let (mut machine, _) = PodMachine::new(table.clone(), seconds(0));
-    machine.handle(seconds(0), Event::SandboxReady { pod_ip: None, host_ip: None });
+    machine.handle(seconds(0), Event::SandboxReady { addresses: Addresses::default() });
     machine.handle(seconds(1), Event::Delete { grace: None });
     let created =
         ObservedContainer { name: "app".to_owned(), attempt: 0, state: ObservedState::Created };

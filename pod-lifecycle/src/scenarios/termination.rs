@@ -4,7 +4,7 @@ use pod_spec::status::PodPhase;
 
 use crate::RestartPolicy::{Always, Never, OnFailure};
 use crate::sim::{OnTerm, Play, Script, Sim, condition, ended, of, pod, reason, seconds};
-use crate::{Action, Event, Exit, GraceSeconds, PodMachine};
+use crate::{Action, Addresses, Event, Exit, GraceSeconds, PodMachine};
 
 fn exits(code: i32) -> Script {
     Script::forever().on_term(OnTerm::Exit { after: 1, code })
@@ -158,7 +158,7 @@ fn a_later_deletion_shortens_the_grace_and_never_lengthens_it() {
 /// A pod whose only container is just being started when the pod is deleted, and what was asked for then.
 fn deleted_during_a_start(at: u64, grace: u32) -> (PodMachine, Vec<Action>) {
     let (mut machine, _) = PodMachine::new(pod(Always, &["app"]), seconds(0));
-    machine.handle(seconds(0), Event::SandboxReady { pod_ip: None, host_ip: None });
+    machine.handle(seconds(0), Event::SandboxReady { addresses: Addresses::default() });
     let grace = Some(GraceSeconds::new(grace));
     let actions = machine.handle(seconds(at), Event::Delete { grace });
     (machine, actions)
@@ -217,7 +217,7 @@ fn b009_a_final_phase_stays() {
     let events = [
         Event::Delete { grace: Some(GraceSeconds::new(0)) },
         Event::SandboxLost { message: "late".to_owned() },
-        Event::SandboxReady { pod_ip: None, host_ip: None },
+        Event::SandboxReady { addresses: Addresses::default() },
         Event::SandboxRemoved,
         Event::Tick,
     ];

@@ -1,6 +1,7 @@
 //! The sandbox and the containers, as a keeper process would hold them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use pod_spec::Time;
@@ -8,7 +9,7 @@ use pod_spec::Time;
 use super::script::{Choices, OnTerm, Play, Script};
 use super::{MOMENT, seconds};
 use crate::{
-    Action, Event, Exit, LifecycleTable, Observed, ObservedContainer, ObservedSandbox,
+    Action, Addresses, Event, Exit, LifecycleTable, Observed, ObservedContainer, ObservedSandbox,
     ObservedState,
 };
 
@@ -24,7 +25,7 @@ pub(crate) struct World {
     pub ever_alive: BTreeSet<String>,
     agenda: Vec<(Time, Occurrence)>,
     mail: Vec<(Time, Event)>,
-    ready: (Option<String>, Option<String>),
+    ready: Addresses,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,7 +73,10 @@ impl World {
             ever_alive: BTreeSet::new(),
             agenda: Vec::new(),
             mail: Vec::new(),
-            ready: (Some("10.0.0.2".to_owned()), Some("192.0.2.1".to_owned())),
+            ready: Addresses {
+                pod: vec![Ipv4Addr::new(10, 0, 0, 2).into()],
+                host: vec![Ipv4Addr::new(192, 0, 2, 1).into()],
+            },
         }
     }
 
@@ -128,8 +132,8 @@ impl World {
             }
             Occurrence::SandboxUp => {
                 self.sandbox = Sandbox::Ready;
-                let (pod_ip, host_ip) = self.ready.clone();
-                self.tell(Event::SandboxReady { pod_ip, host_ip }, choices);
+                let addresses = self.ready.clone();
+                self.tell(Event::SandboxReady { addresses }, choices);
             }
             Occurrence::SandboxGone => {
                 self.sandbox = Sandbox::Absent;
@@ -287,10 +291,10 @@ impl World {
     }
 
     pub(crate) fn observe(&self) -> Observed {
-        let (pod_ip, host_ip) = self.ready.clone();
+        let addresses = self.ready.clone();
         let sandbox = match self.sandbox {
             Sandbox::Absent => ObservedSandbox::Absent,
-            Sandbox::Ready => ObservedSandbox::Ready { pod_ip, host_ip },
+            Sandbox::Ready => ObservedSandbox::Ready { addresses },
             Sandbox::Lost => ObservedSandbox::Lost,
         };
         let containers = self.instances.iter().map(|(key, instance)| {

@@ -4,11 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::fd::AsFd;
 use std::rc::Rc;
 
 use pod_images::Image;
-use pod_lifecycle::{Action, Event, EventKind, PodEvent};
+use pod_lifecycle::{Action, Addresses, Event, EventKind, PodEvent};
 use pod_sandbox::{Call, RequestError, Sandbox, SandboxError, SandboxStatus};
 use pod_spec::Container;
 use tokio::sync::{mpsc, oneshot};
@@ -16,11 +15,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::observe::full_id;
 use super::supply::{News, Supply};
 use crate::clock::now;
-use crate::error::chain;
+use crate::error::{RuntimeError, chain};
 use crate::plan::{PodPlan, VolumePaths, container_id, holder, instance};
 use crate::puller::PullFailure;
 use crate::readable::{ReadError, Readable};
-use crate::termination;
+use crate::{network, removal, termination};
 
 const SIGKILL: i32 = nix::libc::SIGKILL;
 
@@ -44,6 +43,8 @@ struct Shared {
     plan: Rc<PodPlan>,
     sandbox: Sandbox,
     volumes: VolumePaths,
+    /// Where the pod can be reached, once it has its network.
+    addresses: RefCell<Addresses>,
     supply: Supply,
     /// Whether another engine has looked after the pod before.
     resumed: bool,
@@ -92,9 +93,22 @@ impl Effects {
         done: mpsc::UnboundedSender<Done>,
     ) -> Self {
         let supply = Supply::new(plan.dirs.images.clone(), holder(&plan.pod));
-        let tried = RefCell::default();
-        let shared = Shared { plan, sandbox, volumes, supply, resumed, tried, done };
+        let shared = Shared {
+            plan,
+            sandbox,
+            volumes,
+            addresses: RefCell::default(),
+            supply,
+            resumed,
+            tried: RefCell::default(),
+            done,
+        };
         Self { shared: Rc::new(shared), starting: Rc::default(), previous: None }
+    }
+
+    /// Has containers know where the pod can be reached.
+    pub fn reached_at(&self, addresses: Addresses) {
+        *self.shared.addresses.borrow_mut() = addresses;
     }
 
     /// Puts an event into the machine's queue.
@@ -113,17 +127,21 @@ impl Effects {
         }
     }
 
-    /// The sandbox itself was made before the engine, by whoever made the pod.
+    /// The sandbox and its network were made before the engine by whoever made the pod, or are being made: they are done
+    /// when the pod's lock is free. What is missing then is made here.
     fn set_up_network(&self) {
-        let result =
-            self.shared.sandbox.network_namespace().map_err(|e| chain(&e)).and_then(|netns| {
-                pod_network::bring_up_loopback(netns.as_fd()).map_err(|e| chain(&e))
-            });
-        self.tell(match result {
-            Ok(()) => Event::SandboxReady { pod_ip: None, host_ip: None },
-            Err(message) => {
-                Event::SandboxFailed { reason: "FailedCreatePodSandBox".to_owned(), message }
-            }
+        let shared = Rc::clone(&self.shared);
+        tokio::task::spawn_local(async move {
+            shared.tell(Done::Event(match shared.connect().await {
+                Ok(addresses) => {
+                    *shared.addresses.borrow_mut() = addresses.clone();
+                    Event::SandboxReady { addresses }
+                }
+                Err(error) => Event::SandboxFailed {
+                    reason: "FailedCreatePodSandBox".to_owned(),
+                    message: chain(&error),
+                },
+            }));
         });
     }
 
@@ -211,6 +229,14 @@ impl Effects {
 }
 
 impl Shared {
+    async fn connect(&self) -> Result<Addresses, RuntimeError> {
+        let state = self.plan.dirs.state.clone();
+        let locked = tokio::task::spawn_blocking(move || removal::lock(&state)).await;
+        let _lock = locked
+            .map_err(|e| RuntimeError::io("wait for the pod's lock")(io::Error::other(e)))??;
+        network::connect(&self.plan, &self.sandbox)
+    }
+
     fn tell(&self, done: Done) {
         // The engine outlives its effects, so somebody listens.
         let _ = self.done.send(done);
@@ -232,7 +258,7 @@ impl Shared {
         let image = self.image(container).await?;
         let config = self
             .plan
-            .instance(container, attempt, &image, &self.volumes)
+            .instance(container, attempt, &image, &self.volumes, &self.addresses.borrow())
             .map_err(|e| fail("CreateContainerConfigError")(&e))?;
         if let Some(last) = attempt.checked_sub(1) {
             self.remove(name, last).await.map_err(|e| creating(&e))?;

@@ -31,8 +31,8 @@ use crate::error::{RuntimeError, chain};
 use crate::machine::this_machine;
 use crate::plan::{PodPlan, sandbox_id};
 use crate::readable::Readable;
-use crate::removal;
 use crate::store::Saved;
+use crate::{network, removal};
 use effects::{Done, Effects};
 pub(crate) use server::DeleteOptions;
 use server::Request;
@@ -43,6 +43,9 @@ pub const ENGINE: &str = "pod-supervise";
 
 /// How long an engine that is started with its sandbox waits for it to stand.
 const SANDBOX_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a network that no pod has is kept for the next one.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Becomes an engine when this process was executed to be one, and then never returns.
 pub(crate) fn init() {
@@ -123,8 +126,8 @@ impl Engine {
         let saved = state.read_saved().map_err(RuntimeError::io("read state.json"))?;
 
         let (sender, done) = mpsc::unbounded_channel();
-        let effects =
-            Effects::new(Rc::clone(&plan), sandbox.clone(), volumes, saved.is_some(), sender);
+        let resumed = saved.is_some();
+        let effects = Effects::new(Rc::clone(&plan), sandbox.clone(), volumes, resumed, sender);
         let mut watch = sandbox.watch()?;
         let first = tokio::time::timeout(SANDBOX_PATIENCE, async { watch.next() });
         let first = first
@@ -145,7 +148,9 @@ impl Engine {
             }
             Some(saved) => {
                 tracing::info!(generation, "taking the pod over");
-                let observed = observe::observed(&plan, &first);
+                let addresses = network::addresses(&plan)?;
+                effects.reached_at(addresses.clone().unwrap_or_default());
+                let observed = observe::observed(&plan, &first, addresses);
                 let (machine, actions) =
                     PodMachine::resume(plan.lifecycle(), saved.machine.clone(), observed, now);
                 (machine, actions, saved)
@@ -255,6 +260,10 @@ impl Engine {
     fn remove_sandbox(&mut self) -> Result<(), RuntimeError> {
         self.watch = None;
         self.effects.abandon_all();
+        // While its namespace is there: plugins may want to see it.
+        if let Some(error) = network::release(&self.plan, &self.sandbox) {
+            tracing::warn!("{error}");
+        }
         match self.sandbox.remove() {
             Ok(()) => {}
             Err(pod_sandbox::SandboxError::NotRunning { .. }) => {
@@ -310,6 +319,11 @@ impl Engine {
             removal::remove_data(&self.plan).iter().for_each(|error| tracing::warn!("{error}"));
         }
         self.watchers.end().await;
+        let networks = &self.plan.dirs.networks;
+        if networks.is_idle()? {
+            tokio::time::sleep(IDLE).await;
+            networks.tidy()?;
+        }
         Ok(())
     }
 }

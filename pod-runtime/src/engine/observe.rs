@@ -1,6 +1,8 @@
 //! What the sandbox shows, in the machine's words.
 
-use pod_lifecycle::{Event, Exit, Observed, ObservedContainer, ObservedSandbox, ObservedState};
+use pod_lifecycle::{
+    Addresses, Event, Exit, Observed, ObservedContainer, ObservedSandbox, ObservedState,
+};
 use pod_sandbox::{ContainerState, SandboxState, SandboxStatus};
 use pod_spec::{Time, ValidPod};
 
@@ -14,11 +16,18 @@ pub(crate) fn full_id(pod: &ValidPod, container: &str, attempt: u32) -> String {
     format!("{uid}-{container}-{attempt}")
 }
 
-/// Everything that is there, for a machine that goes on.
-pub(crate) fn observed(plan: &PodPlan, status: &SandboxStatus) -> Observed {
+/// Everything that is there, for a machine that goes on; `addresses` once the pod has its network.
+pub(crate) fn observed(
+    plan: &PodPlan,
+    status: &SandboxStatus,
+    addresses: Option<Addresses>,
+) -> Observed {
     let pod = &plan.pod;
     let sandbox = match &status.state {
-        SandboxState::Ready { .. } => ObservedSandbox::Ready { pod_ip: None, host_ip: None },
+        SandboxState::Ready { .. } => match addresses {
+            Some(addresses) => ObservedSandbox::Ready { addresses },
+            None => ObservedSandbox::Unconnected,
+        },
         SandboxState::Lost { .. } => ObservedSandbox::Lost,
     };
     let containers = status.containers.iter().filter_map(|c| {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
 use pod_images::Image;
+use pod_lifecycle::Addresses;
 use pod_sandbox::{Capabilities, Capability, Process, Seccomp};
 use pod_spec::{Container, SeccompProfile, SeccompProfileType};
 
@@ -22,8 +23,9 @@ impl PodPlan {
         container: &Container,
         image: &Image,
         privileged: bool,
+        addresses: &Addresses,
     ) -> Result<Process, ConfigError> {
-        let facts = Facts { node: self.machine.node.clone() };
+        let facts = Facts { node: self.machine.node.clone(), addresses: addresses.clone() };
         let environment = environment::variables(&self.pod, container, &image.config.env, &facts);
         let command = environment.expand_all(&container.command);
         let args = environment.expand_all(&container.args);

@@ -176,9 +176,7 @@ impl Survey<'_> {
         match rule.support {
             _ if scalar.as_deref().is_some_and(|text| rule.accepted.contains(&text)) => {}
             Support::Honoured { .. } | Support::ByField => value.survey(at, Rules(rule), self),
-            Support::ClusterOnly(text) => {
-                self.found.notices.push(Notice { path: at.to_string(), text: text.to_owned() });
-            }
+            Support::ClusterOnly(text) => self.notice(at, text),
             Support::Refused(why) => match scalar {
                 Some(text) if !rule.accepted.is_empty() => {
                     self.refuse(at, format!("{} is not supported yet: {why}", quoted(&text)));
@@ -186,6 +184,11 @@ impl Survey<'_> {
                 _ => self.refuse(at, format!("not supported yet: {why}")),
             },
         }
+    }
+
+    /// Notes something that has no effect here.
+    fn notice(&mut self, at: &Path<'_>, text: &str) {
+        self.found.notices.push(Notice { path: at.to_string(), text: text.to_owned() });
     }
 
     /// Notes something that is refused.

@@ -39,7 +39,6 @@ const SERVER: &str = "is set by an API server, and ignored here";
 const CONTROLLERS: &str = "needs the controllers of a cluster, and is ignored here";
 const SCHEDULING: &str = "there is nothing to schedule on one machine";
 const ACCOUNTS: &str = "there are no service accounts here: the name is kept, no token is mounted";
-const NETWORK: &str = "needs the pod network, which is not there yet";
 const CLAIMS: &str = "there is no dynamic resource allocation";
 const OWNERSHIP: &str = "the ownership of volumes is not changed yet";
 const SELINUX: &str = "SELinux labels are not set yet";
@@ -86,21 +85,17 @@ pub(crate) const POD: &[Rule] = &[
         "spec.containers[].restartPolicy",
         "it is honoured for init containers only, where `Always` makes a sidecar",
     ),
-    refused("spec.dnsConfig", "the resolver cannot be configured yet"),
-    refused(
-        "spec.dnsPolicy",
-        "`None` needs dnsConfig; `ClusterFirstWithHostNet` needs hostNetwork",
-    )
-    .except(&["ClusterFirst", "Default"]),
+    honoured("spec.dnsConfig", "names_are_looked_up_as_the_pod_says"),
+    honoured("spec.dnsPolicy", "names_are_looked_up_as_the_pod_says"),
     honoured("spec.enableServiceLinks", "variables_are_made_of_the_pods_own_fields"),
     refused("spec.ephemeralContainers", "ephemeral containers are not there yet"),
     honoured("spec.hostAliases", "a_pod_has_its_name_its_hosts_and_its_processes"),
     refused("spec.hostIPC", "the pod always has its own IPC namespace").except(&["false"]),
-    refused("spec.hostNetwork", "the pod always has its own network namespace").except(&["false"]),
+    honoured("spec.hostNetwork", "b156_b193_a_pod_may_have_the_machines_network"),
     refused("spec.hostPID", "the pod always has its own PID namespaces").except(&["false"]),
     refused("spec.hostUsers", "user namespaces are not there yet").except(&["true"]),
     honoured("spec.hostname", "a_pod_has_its_name_its_hosts_and_its_processes"),
-    refused("spec.hostnameOverride", "use `hostname`").except(&[""]),
+    honoured("spec.hostnameOverride", "b181_a_host_name_may_be_overridden"),
     refused("spec.imagePullSecrets", SECRETS),
     refused(
         "spec.initContainers[].restartPolicy",
@@ -151,13 +146,13 @@ pub(crate) const POD: &[Rule] = &[
     ),
     refused("spec.securityContext.supplementalGroupsPolicy", "only `Merge` is honoured yet")
         .except(&["Merge"]),
-    refused("spec.securityContext.sysctls", "kernel parameters are not set yet"),
+    honoured("spec.securityContext.sysctls", "kernel_parameters_are_those_of_the_pod"),
     refused("spec.securityContext.windowsOptions", WINDOWS),
     cluster_only("spec.serviceAccount", ACCOUNTS).except(&["", "default"]),
     cluster_only("spec.serviceAccountName", ACCOUNTS).except(&["", "default"]),
-    refused("spec.setHostnameAsFQDN", "the pod has no domain").except(&["false"]),
+    honoured("spec.setHostnameAsFQDN", "pods_of_a_namespace_find_each_other_by_name"),
     honoured("spec.shareProcessNamespace", "a_pod_has_its_name_its_hosts_and_its_processes"),
-    refused("spec.subdomain", "the pod has no domain").except(&[""]),
+    honoured("spec.subdomain", "pods_of_a_namespace_find_each_other_by_name"),
     honoured(
         "spec.terminationGracePeriodSeconds",
         "b135_a_container_that_ignores_sigterm_is_killed_after_the_grace_period",
@@ -230,8 +225,8 @@ pub(crate) const CONTAINER: &[Rule] = &[
         "ports[].containerPort",
         "b063_init_container_prepares_what_the_main_container_serves",
     ),
-    refused("ports[].hostIP", NETWORK).except(&[""]),
-    refused("ports[].hostPort", NETWORK).except(&["0"]),
+    honoured("ports[].hostIP", "a_host_port_leads_to_the_pod"),
+    honoured("ports[].hostPort", "a_host_port_leads_to_the_pod"),
     honoured("ports[].name", "a_proxy_speaks_tls_for_the_application_beside_it"),
     honoured("ports[].protocol", "a_web_application_serves"),
     refused("readinessProbe", PROBES),

@@ -4,13 +4,33 @@ use super::Survey;
 use crate::fault::quoted;
 use crate::path::Path;
 use crate::types::{
-    Capabilities, Container, EmptyDirMedium, EmptyDirVolumeSource, EnvVar, FieldPath,
-    HostPathVolumeSource, Pod, ResourceRequirements, VolumeSource,
+    Capabilities, Container, ContainerPort, EmptyDirMedium, EmptyDirVolumeSource,
+    HostPathVolumeSource, Pod, Protocol, ResourceRequirements, Sysctl, VolumeSource,
 };
 use crate::{Word, spelling};
 
 /// The resources that containers can have.
 const RESOURCES: [&str; 2] = ["cpu", "memory"];
+
+/// The kernel parameters that a pod may set anywhere: they cannot be used against other pods or the node, in the words of
+/// Kubernetes' documentation.
+const SAFE_SYSCTLS: [&str; 12] = [
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_wmem",
+];
+
+/// The annotations that limit a pod's bandwidth in a cluster whose network does so.
+const BANDWIDTH: [&str; 2] = ["kubernetes.io/egress-bandwidth", "kubernetes.io/ingress-bandwidth"];
 
 /// The capabilities of Linux, without `CAP_` (capabilities(7)).
 const CAPABILITIES: [&str; 42] = [
@@ -72,6 +92,15 @@ pub(super) fn look(pod: &Pod, survey: &mut Survey<'_>) {
     if pod.spec.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
         survey.refuse(&spec.field("terminationGracePeriodSeconds"), "it must not be negative");
     }
+    let annotations = Path::new("metadata");
+    let annotations = annotations.field("annotations");
+    for key in BANDWIDTH.iter().filter(|key| pod.metadata.annotations.contains_key(**key)) {
+        survey.notice(&annotations.key(key), "bandwidth is not limited here");
+    }
+    if let Some(context) = &pod.spec.security_context {
+        let context_at = spec.field("securityContext");
+        sysctls(&context.sysctls, &context_at.field("sysctls"), survey);
+    }
     let volumes = spec.field("volumes");
     for (i, volume) in pod.spec.volumes.iter().enumerate() {
         let at = volumes.index(i);
@@ -90,13 +119,33 @@ fn container(container: &Container, at: &Path<'_>, survey: &mut Survey<'_>) {
         let context = at.field("securityContext");
         capabilities(given, &context.field("capabilities"), survey);
     }
-    let env = at.field("env");
-    for (i, var) in container.env.iter().enumerate() {
-        variable(var, &env.index(i), survey);
+    let ports = at.field("ports");
+    for (i, one) in container.ports.iter().enumerate() {
+        port(one, &ports.index(i), survey);
     }
     let mounts = at.field("volumeMounts");
     for (i, mount) in container.volume_mounts.iter().enumerate() {
         mount_path(&mount.mount_path, &mounts.index(i), survey);
+    }
+}
+
+fn port(port: &ContainerPort, at: &Path<'_>, survey: &mut Survey<'_>) {
+    if port.protocol == Some(Protocol::Sctp) && port.host_port.is_some_and(|port| port != 0) {
+        survey
+            .refuse(&at.field("hostPort"), "not supported yet: ports of SCTP are not led to pods");
+    }
+}
+
+/// A kubelet fails the pod with the reason `SysctlForbidden`, unless it was told to allow the parameter.
+fn sysctls(sysctls: &[Sysctl], at: &Path<'_>, survey: &mut Survey<'_>) {
+    for (i, sysctl) in sysctls.iter().enumerate() {
+        let name = sysctl.name.replace('/', ".");
+        if !SAFE_SYSCTLS.contains(&name.as_str()) {
+            let message =
+                format!("{} is not one of the safe kernel parameters", quoted(&sysctl.name));
+            let suggestion = spelling::suggest(&name, SAFE_SYSCTLS);
+            survey.refuse_with(&at.index(i).field("name"), message, suggestion);
+        }
     }
 }
 
@@ -117,21 +166,6 @@ fn resources(resources: &ResourceRequirements, at: &Path<'_>, survey: &mut Surve
             );
             survey.refuse(&at.key(name), message);
         }
-    }
-}
-
-fn variable(var: &EnvVar, at: &Path<'_>, survey: &mut Survey<'_>) {
-    let Some(field) = var.value_from.as_ref().and_then(|source| source.field_ref.as_ref()) else {
-        return;
-    };
-    if let Some(FieldPath::HostIp | FieldPath::HostIps | FieldPath::PodIp | FieldPath::PodIps) =
-        field.field()
-    {
-        let message =
-            format!("{} is not supported yet: there is no pod network", quoted(&field.field_path));
-        let source = at.field("valueFrom");
-        let field = source.field("fieldRef");
-        survey.refuse(&field.field("fieldPath"), message);
     }
 }
 

@@ -170,7 +170,7 @@ mod tests {
             row("spec.containers[].livenessProbe.exec.command"),
             Some(Support::Refused(_))
         ));
-        assert!(matches!(row("spec.initContainers[].ports[].hostPort"), Some(Support::Refused(_))));
+        assert!(matches!(row("spec.initContainers[].envFrom"), Some(Support::Refused(_))));
         assert!(matches!(row("spec.nodeSelector"), Some(Support::ClusterOnly(_))));
         assert!(matches!(row("status"), Some(Support::ClusterOnly(_))));
         assert_eq!(row("spec"), Some(Support::ByField));

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use super::Recipe;
 use super::cache::Cache;
-use crate::wait_until;
+use crate::{network, wait_until};
 
 /// Whether images may be pushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Registry {
     /// directory of its own.
     pub fn with(images: &[Recipe], target: &str, dir: &Path) -> Self {
         let cache = Cache::new(Path::new(target));
-        cache.ensure(images);
+        network::outside(|| cache.ensure(images));
         Self::start(dir, &cache.storage(), Mode::ReadOnly)
     }
 

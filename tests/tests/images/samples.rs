@@ -1,10 +1,12 @@
 //! Manifests that people have written, as they are, with images of the names in them.
 
 use std::path::Path;
+use std::process::Command;
 
 use pod_runtime::PodHandle;
 use pod_tests::image::recipes;
-use pod_tests::{exec, log, soon};
+use pod_tests::{exec, log, run, soon};
+use tokio::net::TcpListener;
 
 use crate::{delete, host};
 
@@ -70,6 +72,26 @@ async fn a_proxy_speaks_tls_for_the_application_beside_it() {
     assert_eq!(page, "kiada 1.0 on kiada-ssl for https\n");
     let admin = fetch(&pod, "kiada", "http://localhost:9901/stats;csv").await;
     assert!(admin.contains("app,kiada,"), "{admin}");
+
+    // From outside too, by three forwarded ports.
+    let mut forwards = tokio::task::JoinSet::new();
+    let mut pages = Vec::new();
+    for (port, path) in [(8080, "/"), (8443, "/"), (9901, "/stats;csv")] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let at = listener.local_addr().expect("an address");
+        let scheme = if port == 8443 { "https" } else { "http" };
+        let pod = pod.clone();
+        forwards.spawn(async move { pod.forward(listener, port, |_| {}).await });
+        let mut curl = Command::new("curl");
+        curl.args(["-sSk", "--max-time", "20", &format!("{scheme}://{at}{path}")]);
+        let page = tokio::task::spawn_blocking(move || run(&mut curl)).await.expect("no panic");
+        pages.push(page);
+    }
+    assert_eq!(
+        pages[..2],
+        ["kiada 1.0 on kiada-ssl for http\n", "kiada 1.0 on kiada-ssl for https\n"]
+    );
+    assert!(pages[2].contains("app,kiada,"), "{pages:?}");
     delete(&pod).await;
 }
 

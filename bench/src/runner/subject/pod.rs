@@ -32,7 +32,9 @@ impl PodCommand {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg("--root").arg(&self.root).args(words);
+        // The machine may have a configuration of CNI, whose plugins are not what is measured.
+        let network = std::env::var_os("POD_NETWORK").unwrap_or_else(|| "bridge".into());
+        command.arg("--root").arg(&self.root).args(words).env("POD_NETWORK", network);
         command
     }
 }

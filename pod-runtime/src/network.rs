@@ -1,0 +1,165 @@
+//! A pod's network: what its manifest asks for, and the connection made of it.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+
+use pod_lifecycle::Addresses;
+use pod_network::{Attached, Attachment, HostsFile, Network, PortMapping, Protocol};
+use pod_sandbox::Sandbox;
+use pod_spec::{Container, ContainerPort};
+
+use crate::dns;
+use crate::error::{RuntimeError, chain};
+use crate::plan::PodPlan;
+use crate::store;
+
+/// The domain that the names of pods with a subdomain end with, as in a cluster that does not say otherwise.
+pub(crate) const CLUSTER_DOMAIN: &str = "cluster.local";
+
+/// The files that every container of a pod is given.
+pub(crate) const HOSTS: &str = "hosts";
+pub(crate) const HOSTNAME: &str = "hostname";
+pub(crate) const RESOLV_CONF: &str = "resolv.conf";
+
+/// Connects a pod's sandbox, unless that has been done, and writes the files that tell of it. Returns where the pod can
+/// be reached.
+pub(crate) fn connect(plan: &PodPlan, sandbox: &Sandbox) -> Result<Addresses, RuntimeError> {
+    if let Some(addresses) = addresses(plan)? {
+        return Ok(addresses);
+    }
+    let network = plan.dirs.state.read_network();
+    let network = network.map_err(RuntimeError::io("read network.json"))?;
+    let namespace = sandbox.network_namespace()?;
+    let attached =
+        plan.dirs.networks.attach(&network, &attachment(plan, &network), namespace.as_fd())?;
+    let resolver = dns::resolver(plan.pod.spec(), &attached).to_string();
+    plan.write_file(RESOLV_CONF, resolver.as_bytes())?;
+    Ok(Addresses { pod: attached.addresses, host: host_addresses() })
+}
+
+/// Where a pod can be reached; `None` when its network is not made yet.
+pub(crate) fn addresses(plan: &PodPlan) -> Result<Option<Addresses>, RuntimeError> {
+    let host = host_addresses();
+    if plan.uses_host_network() {
+        return Ok(Some(Addresses { pod: host.clone(), host }));
+    }
+    let attached = plan.dirs.networks.attached(plan.uid())?;
+    Ok(attached.map(|attached| Addresses { pod: attached.addresses, host }))
+}
+
+/// Takes back what the pod has of the machine's network.
+pub(crate) fn disconnect(plan: &PodPlan) -> Option<String> {
+    plan.dirs.networks.detach(plan.uid(), None).err().map(|e| chain(&e))
+}
+
+/// Takes back what the pod has of the machine's network, just before its sandbox is removed.
+pub(crate) fn release(plan: &PodPlan, sandbox: &Sandbox) -> Option<String> {
+    // One that is dead already has no namespace to show.
+    let namespace = sandbox.network_namespace().ok();
+    let namespace = namespace.as_ref().map(AsFd::as_fd);
+    plan.dirs.networks.release(plan.uid(), namespace).err().map(|e| chain(&e))
+}
+
+/// Takes the ports of the host that lead to the pod, so that nobody else does: they are its own as long as the
+/// descriptors are open.
+pub(crate) fn reserve(plan: &PodPlan) -> Result<Vec<OwnedFd>, RuntimeError> {
+    if plan.uses_host_network() {
+        return Ok(Vec::new());
+    }
+    Ok(plan.dirs.networks.reserve(&ports(plan))?)
+}
+
+fn attachment(plan: &PodPlan, network: &Network) -> Attachment {
+    let (head, tail) = plan.hosts();
+    let hosts = HostsFile { path: plan.dirs.file(HOSTS), head, tail };
+    Attachment {
+        id: plan.uid().to_owned(),
+        namespace: plan.pod.namespace().to_owned(),
+        name: plan.pod.name().to_owned(),
+        names: names(plan),
+        ports: ports(plan),
+        hosts: (*network != Network::Loopback).then_some(hosts),
+    }
+}
+
+/// The names of the pod, the longest first.
+fn names(plan: &PodPlan) -> Vec<String> {
+    let host = plan.short_hostname();
+    let spec = plan.pod.spec();
+    let subdomain = spec.subdomain.as_deref().filter(|s| !s.is_empty());
+    match (plan.domain(), subdomain) {
+        (Some(domain), Some(subdomain)) => {
+            vec![format!("{host}.{domain}"), format!("{host}.{subdomain}"), host]
+        }
+        _ => vec![host],
+    }
+}
+
+/// The ports of all containers that run while the pod does.
+fn ports(plan: &PodPlan) -> Vec<PortMapping> {
+    let spec = plan.pod.spec();
+    let sidecars = spec.init_containers.iter().filter(|c| c.is_sidecar());
+    let ports = |c: &Container| c.ports.iter().filter_map(mapping).collect::<Vec<_>>();
+    sidecars.chain(&spec.containers).flat_map(ports).collect()
+}
+
+fn mapping(port: &ContainerPort) -> Option<PortMapping> {
+    let number = |port: i32| u16::try_from(port).ok().filter(|port| *port != 0);
+    let protocol = match port.protocol {
+        Some(pod_spec::Protocol::Sctp) => return None,
+        Some(pod_spec::Protocol::Udp) => Protocol::Udp,
+        Some(pod_spec::Protocol::Tcp) | None => Protocol::Tcp,
+    };
+    // No address, and the one that stands for all.
+    let host_ip = port.host_ip.as_ref().and_then(|ip| ip.parse::<IpAddr>().ok());
+    Some(PortMapping {
+        protocol,
+        host_ip: host_ip.filter(|ip| *ip != IpAddr::from(Ipv4Addr::UNSPECIFIED)),
+        host_port: number(port.host_port?)?,
+        container_port: number(port.container_port)?,
+    })
+}
+
+/// The addresses that this machine speaks to the outside with, or its loopback when there is no outside.
+fn host_addresses() -> Vec<IpAddr> {
+    // Addresses of documentation: a datagram socket that is connected sends nothing.
+    let targets: [(IpAddr, IpAddr); 2] = [
+        (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into()),
+        (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()),
+    ];
+    let own = |(any, target): (IpAddr, IpAddr)| {
+        let socket = UdpSocket::bind(SocketAddr::from((any, 0))).ok()?;
+        socket.connect(SocketAddr::from((target, 9))).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    let found: Vec<IpAddr> = targets.into_iter().filter_map(own).collect();
+    if found.is_empty() { vec![Ipv4Addr::LOCALHOST.into()] } else { found }
+}
+
+impl PodPlan {
+    /// Writes the files that its containers are given, as far as they are known before it is connected.
+    pub(crate) fn write_files(&self, network: &Network) -> Result<(), RuntimeError> {
+        let (mut hosts, tail) = self.hosts();
+        if *network == Network::Loopback {
+            // Its own name leads to itself all the same.
+            hosts.push_str(&format!("127.0.0.1\t{}\n", names(self).join("\t")));
+        }
+        hosts.push_str(&tail);
+        self.write_file(HOSTS, hosts.as_bytes())?;
+        self.write_file(HOSTNAME, format!("{}\n", self.hostname()).as_bytes())?;
+        let resolver = dns::resolver(self.pod.spec(), &Attached::default());
+        self.write_file(RESOLV_CONF, resolver.to_string().as_bytes())
+    }
+
+    /// Writes a file that every container of the pod is given.
+    fn write_file(&self, name: &str, text: &[u8]) -> Result<(), RuntimeError> {
+        let path = self.dirs.file(name);
+        let write = || {
+            store::write(&path, text)?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644))
+        };
+        write().map_err(RuntimeError::io(format!("write {}", path.display())))
+    }
+}

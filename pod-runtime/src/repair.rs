@@ -1,0 +1,95 @@
+//! What crashes and other programs have left or taken away.
+
+use nix::fcntl::FlockArg;
+use pod_network::Repair as NetworkRepair;
+
+use crate::error::{RuntimeError, chain};
+use crate::handle::PodHandle;
+use crate::removal;
+use crate::runtime::{Runtime, names};
+
+/// What [`Runtime::repair`] has done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Repair {
+    /// The pods that were removed, since whoever made them was killed before they had a sandbox: `namespace/name`.
+    pub unfinished: Vec<String>,
+    /// The sandboxes that were removed, since no pod has them: their ids.
+    pub sandboxes: Vec<String>,
+    /// What was done to the network.
+    pub network: NetworkRepair,
+    /// What could not be mended.
+    pub errors: Vec<String>,
+}
+
+impl Runtime {
+    /// Removes what is left of pods that were never finished or are no more, lets go of their images, and makes whole what
+    /// pods share of the machine's network, where somebody else took it away.
+    ///
+    /// # Errors
+    /// When the pods cannot be read. What else goes wrong is in [`Repair::errors`].
+    pub fn repair(&self) -> Result<Repair, RuntimeError> {
+        let mut repair = Repair::default();
+        self.give_back_names()?;
+        let (unfinished, pods): (Vec<_>, Vec<_>) =
+            self.list(None)?.into_iter().partition(PodHandle::is_unfinished);
+        for pod in unfinished {
+            match removal::bury(self.dirs(), pod.pod()) {
+                Ok(()) => repair.unfinished.push(format!("{}/{}", pod.namespace(), pod.name())),
+                Err(error) => repair.errors.push(chain(&error)),
+            }
+        }
+        let alive = |id: &str| pods.iter().any(|pod| pod.uid() == id);
+        let sandboxes = self.sandboxes()?;
+        for id in sandboxes.list()? {
+            // A pod that is being made has written that it is there before it has a sandbox.
+            if alive(id.as_str()) || self.list(None)?.iter().any(|pod| pod.uid() == id.as_str()) {
+                continue;
+            }
+            match sandboxes.remove(&id) {
+                Ok(()) => repair.sandboxes.push(id.to_string()),
+                Err(error) => repair.errors.push(chain(&error)),
+            }
+        }
+        match self.dirs().networks().repair(&alive) {
+            Ok(network) => repair.network = network,
+            Err(error) => repair.errors.push(chain(&error)),
+        }
+        let broken = |pod: &&PodHandle| pod.check_network().is_err();
+        let broken = pods.iter().filter(broken).map(|pod| pod.uid().to_owned());
+        repair.network.lost.extend(broken);
+        repair.errors.extend(self.release_images().err().map(|error| chain(&error)));
+        Ok(repair)
+    }
+}
+
+impl Runtime {
+    /// Gives back the names that were taken by somebody who was killed before there was even a manifest.
+    fn give_back_names(&self) -> Result<(), RuntimeError> {
+        for namespace in names(&self.dirs().namespaces())? {
+            // What begins with a dot is on its way out.
+            let names = names(&self.dirs().namespace(&namespace))?;
+            for name in names.into_iter().filter(|name| !name.starts_with('.')) {
+                let state = self.dirs().state(&namespace, &name);
+                let lock = removal::try_lock(&state, FlockArg::LockExclusiveNonblock);
+                if lock.is_ok_and(|lock| lock.is_some()) && matches!(state.read_pod(), Ok(None)) {
+                    state
+                        .release()
+                        .map_err(RuntimeError::io(format!("give back the name `{name}`")))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PodHandle {
+    /// Whether whoever made it was killed before it had a sandbox: nobody makes it, and nobody ever looked after it.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        let state = self.state();
+        let begun =
+            || state.read_saved().is_ok_and(|saved| saved.is_some()) || self.sandbox().is_ok();
+        removal::try_lock(&state, FlockArg::LockExclusiveNonblock).is_ok_and(|lock| lock.is_some())
+            && !begun()
+    }
+}
