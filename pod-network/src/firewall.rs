@@ -77,7 +77,7 @@ impl Firewall {
     /// # Errors
     ///
     /// [`NetworkError::Unsupported`] when the kernel lacks a part of nftables; others name the step. The table is then
-    /// as it was.
+    /// as it was, or as `rules` say when only connections could not be forgotten.
     pub(crate) fn sync(&self, rules: &Rules) -> Result<bool, NetworkError> {
         let mut socket = open()?;
         for _ in 0..ATTEMPTS {

@@ -1,8 +1,8 @@
 //! Connections that the kernel remembers.
 //!
-//! The rules for addresses see the first packet of a connection only, and to the kernel all that comes from one UDP port
-//! of a client is one connection for as long as it keeps coming. So a client that sent before its port was published
-//! would go on sending to the host, and one that is used to a former pod to that.
+//! The rules for addresses see the first packet of a connection only, and to the kernel all that comes from one UDP
+//! port of a client is one connection for as long as it keeps coming. So a client that sent before its port was
+//! published would go on sending to the host, and one that is used to a former pod to that.
 
 use nix::errno::Errno;
 

@@ -10,7 +10,23 @@ use crate::nft::{Attributes, Expression, Family, Kind, Message, Register, attrib
 
 pub(super) const TABLE_NAME: u16 = 1;
 const TABLE_FLAGS: u16 = 2;
+const SET_TABLE: u16 = 1;
+const SET_NAME: u16 = 2;
+const SET_FLAGS: u16 = 3;
+const SET_KEY_TYPE: u16 = 4;
+const SET_KEY_LENGTH: u16 = 5;
+const SET_DATA_TYPE: u16 = 6;
+const SET_DATA_LENGTH: u16 = 7;
 const SET_ID: u16 = 10;
+const CHAIN_TABLE: u16 = 1;
+const CHAIN_NAME: u16 = 3;
+const CHAIN_HOOK: u16 = 4;
+const CHAIN_POLICY: u16 = 5;
+const CHAIN_TYPE: u16 = 7;
+const HOOK_NUMBER: u16 = 1;
+const HOOK_PRIORITY: u16 = 2;
+const RULE_TABLE: u16 = 1;
+const RULE_CHAIN: u16 = 2;
 const RULE_EXPRESSIONS: u16 = 4;
 const LIST_ELEMENT: u16 = 1;
 const EXPRESSION_NAME: u16 = 1;
@@ -95,13 +111,13 @@ fn new_map(table: &str, map: Map) -> Message {
     const IS_MAP: u32 = 8;
     let (key_type, data_type) = types(map);
     let attributes = Attributes::new()
-        .text(1, table)
-        .text(2, map.name())
-        .number(3, IS_MAP)
-        .number(4, key_type)
-        .number(5, map.key_length() as u32)
-        .number(6, data_type)
-        .number(7, map.data_length() as u32);
+        .text(SET_TABLE, table)
+        .text(SET_NAME, map.name())
+        .number(SET_FLAGS, IS_MAP)
+        .number(SET_KEY_TYPE, key_type)
+        .number(SET_KEY_LENGTH, map.key_length() as u32)
+        .number(SET_DATA_TYPE, data_type)
+        .number(SET_DATA_LENGTH, map.data_length() as u32);
     Message::inet(Kind::NEW_SET, attributes)
 }
 
@@ -155,14 +171,15 @@ impl Chain {
 
     fn message(self, table: &str) -> Message {
         let (hook, priority, kind) = self.place();
-        let hook =
-            Attributes::new().number(1, hook.cast_unsigned()).number(2, priority.cast_unsigned());
+        let hook = Attributes::new()
+            .number(HOOK_NUMBER, hook.cast_unsigned())
+            .number(HOOK_PRIORITY, priority.cast_unsigned());
         let attributes = Attributes::new()
-            .text(1, table)
-            .text(3, self.name())
-            .nested(4, &hook)
-            .number(5, libc::NF_ACCEPT.cast_unsigned())
-            .text(7, kind);
+            .text(CHAIN_TABLE, table)
+            .text(CHAIN_NAME, self.name())
+            .nested(CHAIN_HOOK, &hook)
+            .number(CHAIN_POLICY, libc::NF_ACCEPT.cast_unsigned())
+            .text(CHAIN_TYPE, kind);
         Message::inet(Kind::NEW_CHAIN, attributes)
     }
 
@@ -172,8 +189,10 @@ impl Chain {
             .0
             .iter()
             .fold(list, |list, expression| list.nested(LIST_ELEMENT, expression.attributes()));
-        let attributes =
-            Attributes::new().text(1, table).text(2, self.name()).nested(RULE_EXPRESSIONS, &list);
+        let attributes = Attributes::new()
+            .text(RULE_TABLE, table)
+            .text(RULE_CHAIN, self.name())
+            .nested(RULE_EXPRESSIONS, &list);
         Message::inet(Kind::NEW_RULE, attributes)
     }
 
@@ -218,30 +237,31 @@ impl Rule {
     }
 
     fn comes_from(self, range: IpNet) -> Self {
-        let family = family_of(range.addr());
-        self.with([
-            Expression::load_source(family, FIRST),
-            keep_network(range),
-            Expression::equal(FIRST, &network(range)),
-        ])
+        self.address(Expression::load_source, range, Expression::equal)
     }
 
     fn comes_from_outside(self, range: IpNet) -> Self {
-        let family = family_of(range.addr());
-        let outside = Expression::not_equal(FIRST, &network(range));
-        self.with([Expression::load_source(family, FIRST), keep_network(range), outside])
+        self.address(Expression::load_source, range, Expression::not_equal)
     }
 
     fn goes_to(self, range: IpNet) -> Self {
-        let family = family_of(range.addr());
-        let inside = Expression::equal(FIRST, &network(range));
-        self.with([Expression::load_destination(family, FIRST), keep_network(range), inside])
+        self.address(Expression::load_destination, range, Expression::equal)
     }
 
     fn goes_outside(self, range: IpNet) -> Self {
-        let family = family_of(range.addr());
-        let outside = Expression::not_equal(FIRST, &network(range));
-        self.with([Expression::load_destination(family, FIRST), keep_network(range), outside])
+        self.address(Expression::load_destination, range, Expression::not_equal)
+    }
+
+    /// Compares the network of an address. Which family the packet is of must have been asked before.
+    fn address(
+        self,
+        load: fn(Family, Register) -> Expression,
+        range: IpNet,
+        compare: fn(Register, &[u8]) -> Expression,
+    ) -> Self {
+        let load = load(family_of(range.addr()), FIRST);
+        let network = compare(FIRST, &octets(range.network()));
+        self.with([load, Expression::mask(FIRST, &octets(range.netmask())), network])
     }
 
     fn goes_to_this_host(self) -> Self {
@@ -265,14 +285,6 @@ fn link_name(link: &str) -> [u8; libc::IFNAMSIZ] {
         *to = from;
     }
     name
-}
-
-fn keep_network(range: IpNet) -> Expression {
-    Expression::mask(FIRST, &octets(range.netmask()))
-}
-
-fn network(range: IpNet) -> Vec<u8> {
-    octets(range.network())
 }
 
 /// The loopback addresses of IPv4.

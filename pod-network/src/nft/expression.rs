@@ -1,4 +1,6 @@
 //! The expressions that rules are made of. A rule ends at the first that does not hold.
+//!
+//! Bare numbers are the kinds of an expression's own attributes, as the kernel's header counts them.
 
 use super::Attributes;
 
