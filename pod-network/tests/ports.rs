@@ -8,6 +8,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use nix::sched::{CloneFlags, unshare};
@@ -22,7 +23,11 @@ const PORT: u16 = 8001;
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Runs `test` in a network namespace of its own, on a thread that ends with it.
+///
+/// One at a time: a program that another test is just starting has the sockets of this one for a moment.
 fn as_host(test: impl FnOnce() + Send) {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let host = || {
         unshare(CloneFlags::CLONE_NEWNET).expect("making a network namespace needs root");
         run("ip link set lo up");

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::process::{self, Command};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -111,7 +111,7 @@ impl Machine {
         to: impl Into<SocketAddr>,
     ) -> io::Result<IpAddr> {
         let to = to.into();
-        let listener = self.inside(|| TcpListener::bind(any(to, port)))?;
+        let listener = self.tcp(any(to, port));
         let _client = from.inside(|| TcpStream::connect_timeout(&to, PATIENCE))?;
         listener.set_nonblocking(true)?;
         // The connection is there before the client knows of it, if it is ours at all.
@@ -152,7 +152,11 @@ impl Machine {
     }
 
     pub(super) fn udp(&self, at: SocketAddr) -> UdpSocket {
-        self.inside(|| UdpSocket::bind(at)).unwrap()
+        self.inside(|| once_free(|| UdpSocket::bind(at)))
+    }
+
+    pub(super) fn tcp(&self, at: SocketAddr) -> TcpListener {
+        self.inside(|| once_free(|| TcpListener::bind(at)))
     }
 
     /// Whether a connection from here to `to` is answered, be it by a refusal.
@@ -161,6 +165,20 @@ impl Machine {
         match self.inside(|| TcpStream::connect_timeout(&to, DOUBT)) {
             Ok(_) => true,
             Err(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+        }
+    }
+}
+
+/// Binds as soon as the address is free: a socket that was closed is still open in a program that another test is just
+/// starting.
+fn once_free<T>(bind: impl Fn() -> io::Result<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match bind() {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < end => {
+                thread::yield_now()
+            }
+            bound => return bound.unwrap(),
         }
     }
 }

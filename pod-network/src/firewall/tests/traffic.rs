@@ -1,7 +1,7 @@
 //! What gets where.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -126,7 +126,7 @@ fn what_leaves_the_bridge_has_an_address_of_the_host() {
 #[test]
 fn a_pod_does_not_reach_the_loopback_of_the_host() {
     bridged_or_not(|lab| {
-        let _secret = TcpListener::bind((LOCALHOST, 7000)).unwrap();
+        let _secret = lab.host.tcp(SocketAddr::from((LOCALHOST, 7000)));
         lab.pod.inside(|| {
             // By the gateway, not by its own loopback.
             run("ip addr flush dev lo");
@@ -219,7 +219,7 @@ fn the_hosts_resolver_on_loopback_answers_pods_at_the_gateway() {
         resolver.send_to(b"address", peer).unwrap();
         assert_eq!(client.recv(&mut bytes).unwrap(), 7);
 
-        let listener = TcpListener::bind(at).unwrap();
+        let listener = lab.host.tcp(at);
         let mut client = lab
             .pod
             .inside(|| TcpStream::connect_timeout(&gateway, Duration::from_secs(5)))
@@ -235,7 +235,7 @@ fn removing_one_port_leaves_connections_of_others() {
         let one = Lab::publish(&lab.pod, Tcp, None, PORT);
         let other = Lab::publish(&lab.neighbour, Tcp, None, PORT + 1);
         sync(&lab.rules(vec![one, other.clone()]));
-        let listener = lab.neighbour.inside(|| TcpListener::bind(("0.0.0.0", 80))).unwrap();
+        let listener = lab.neighbour.tcp(SocketAddr::from(([0; 4], 80)));
         let to = SocketAddr::from((lab.host.v4, PORT + 1));
         let mut client =
             lab.client.inside(|| TcpStream::connect_timeout(&to, Duration::from_secs(5))).unwrap();
