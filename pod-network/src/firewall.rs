@@ -15,6 +15,7 @@
 
 mod conntrack;
 mod entry;
+mod rule;
 mod rules;
 mod ruleset;
 #[cfg(test)]
