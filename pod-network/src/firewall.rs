@@ -106,10 +106,10 @@ impl Firewall {
         // What was not there before may have been missed by connections that came meanwhile.
         let new: Vec<_> =
             if mended { entries.iter().collect() } else { entries.difference(before).collect() };
-        let first = if mended {
-            wanted.replace(&self.table)
-        } else {
-            entry::remove(&self.table, gone.iter().copied())
+        let first = match &found {
+            None => wanted.make(),
+            Some(_) if mended => wanted.replace(&self.table),
+            Some(_) => entry::remove(&self.table, gone.iter().copied()),
         };
         let changes = [first, entry::add(&self.table, new.iter().copied())].concat();
         if !changes.is_empty() {
