@@ -164,7 +164,7 @@ fn a_batch_that_was_overtaken_is_not_done() {
         let mut socket = Socket::open().unwrap();
         let before = generation(&mut socket).unwrap();
         run("nft add table ip others");
-        let ours = Ruleset::new(BRIDGE, &some(lab)).replace(BRIDGE);
+        let ours = Ruleset::new(BRIDGE, &some(lab)).make();
         let refused = socket.commit(Some(before), &ours).unwrap_err();
         assert!(
             matches!(Firewall::new(BRIDGE).failure(refused, &ours), Failure::Overtaken),
@@ -180,7 +180,7 @@ fn a_batch_that_was_overtaken_is_not_done() {
 #[test]
 fn a_batch_is_done_whole_or_not_at_all() {
     with_lab(|lab| {
-        let mut ours = Ruleset::new(BRIDGE, &some(lab)).replace(BRIDGE);
+        let mut ours = Ruleset::new(BRIDGE, &some(lab)).make();
         let last = ours.len() - 1;
         ours[last].kind = Kind::GET_TABLE;
         let refused = Socket::open().unwrap().commit(None, &ours).unwrap_err();
@@ -192,7 +192,7 @@ fn a_batch_is_done_whole_or_not_at_all() {
 #[test]
 fn what_the_kernel_lacks_is_named() {
     with_lab(|lab| {
-        let changes = Ruleset::new(BRIDGE, &some(lab)).replace(BRIDGE);
+        let changes = Ruleset::new(BRIDGE, &some(lab)).make();
         let of = |kind| changes.iter().position(|change| change.kind == kind);
         let last = Some(changes.len() - 1);
         for (message, errno, expected) in [
