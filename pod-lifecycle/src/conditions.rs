@@ -73,7 +73,7 @@ fn initialized(table: &LifecycleTable, state: &MachineState) -> Verdict {
     }
     let incomplete = names(table, state, |kind, record| match kind {
         ContainerKind::Init => !record.init_is_done(),
-        ContainerKind::Sidecar => !record.health().started,
+        ContainerKind::Sidecar => !record.is_started(),
         ContainerKind::Main => false,
     });
     let a_main_has_run = !names(table, state, |kind, record| match kind {
@@ -95,10 +95,7 @@ fn containers_ready(table: &LifecycleTable, state: &MachineState) -> Verdict {
     }
     let unready = names(table, state, |kind, record| match kind {
         ContainerKind::Init => false,
-        ContainerKind::Sidecar | ContainerKind::Main => {
-            let health = record.health();
-            !(health.started && health.ready)
-        }
+        ContainerKind::Sidecar | ContainerKind::Main => !record.is_ready(),
     });
     Verdict::unless(&unready, "ContainersNotReady", "containers with unready status")
 }

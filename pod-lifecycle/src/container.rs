@@ -20,6 +20,7 @@ use pod_spec::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::backoff::BackoffEntry;
+use crate::health::Health;
 use crate::{ContainerKind, Exit, RestartPolicy};
 
 /// What is remembered of one container.
@@ -90,27 +91,45 @@ pub(crate) struct Instance {
     pub started_at: Time,
 }
 
-/// What the probes say of a running container. Without probes it is started and ready as soon as it runs; a start-up
-/// or readiness probe would begin with `false` and change it by an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Health {
-    /// Lets the next container start.
-    pub started: bool,
-    /// Counts for the pod's readiness.
-    pub ready: bool,
+/// How a container is being stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stop {
+    pub cause: StopCause,
+    /// When its grace period is over.
+    pub deadline: Time,
+    pub step: StopStep,
 }
 
-impl Health {
-    const WITHOUT_PROBES: Self = Self { started: true, ready: true };
+/// Why a container is being stopped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum StopCause {
+    /// The pod comes to its end.
+    Pod,
+    /// It failed a probe.
+    Probe,
+    /// Its `postStart` hook failed.
+    PostStart { message: String },
 }
 
 /// How far the stopping of a container has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Stop {
-    /// It has been asked to, at this time.
+pub(crate) enum StopStep {
+    /// Nothing has been done yet.
+    Begun,
+    /// Its `preStop` hook runs.
+    Hook,
+    /// It waits until it is its turn.
+    Waiting,
+    /// It has been asked to end, at this time.
     Asked { since: Time },
     /// It has been killed.
     Killed,
+}
+
+impl Stop {
+    pub(crate) fn new(cause: StopCause, deadline: Time) -> Self {
+        Self { cause, deadline, step: StopStep::Begun }
+    }
 }
 
 /// A run that is over.
@@ -124,6 +143,8 @@ pub(crate) struct Run {
     pub finished_at: Time,
     pub end: RunEnd,
     pub message: Option<String>,
+    /// Why it was stopped, if it was.
+    pub stopped: Option<StopCause>,
 }
 
 /// How a run ended.
@@ -177,6 +198,9 @@ impl Run {
 
 /// Whether a container that ended so is started again while its pod lives.
 pub(crate) fn restarts_after(run: &Run, kind: ContainerKind, policy: RestartPolicy) -> bool {
+    if run.stopped == Some(StopCause::Probe) && policy != RestartPolicy::Never {
+        return true;
+    }
     match (kind, policy) {
         (ContainerKind::Sidecar, _) | (ContainerKind::Main, RestartPolicy::Always) => true,
         (ContainerKind::Init, RestartPolicy::Always | RestartPolicy::OnFailure) => {
@@ -236,25 +260,77 @@ impl ContainerRecord {
         }
     }
 
-    /// What the probes say, or that nothing runs.
-    pub(crate) fn health(&self) -> Health {
+    /// The program that runs, and what is known of its health.
+    pub(crate) fn running(&self) -> Option<(&Instance, &Health)> {
         match &self.life {
-            ContainerLife::Running { health, .. } | ContainerLife::Stopping { health, .. } => {
-                *health
-            }
+            ContainerLife::Running { instance, health }
+            | ContainerLife::Stopping { instance, health, .. } => Some((instance, health)),
             ContainerLife::NotStarted
             | ContainerLife::Starting { .. }
             | ContainerLife::Retrying { .. }
             | ContainerLife::Aborting { .. }
             | ContainerLife::BackOff { .. }
-            | ContainerLife::Exited { .. } => Health { started: false, ready: false },
+            | ContainerLife::Exited { .. } => None,
+        }
+    }
+
+    /// As [`running`](Self::running), to note what was found.
+    pub(crate) fn running_mut(&mut self) -> Option<(&Instance, &mut Health)> {
+        match &mut self.life {
+            ContainerLife::Running { instance, health }
+            | ContainerLife::Stopping { instance, health, .. } => Some((instance, health)),
+            ContainerLife::NotStarted
+            | ContainerLife::Starting { .. }
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::Aborting { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. } => None,
+        }
+    }
+
+    /// Whether it runs and lets the next container start.
+    pub(crate) fn is_started(&self) -> bool {
+        self.running().is_some_and(|(_, health)| health.is_started())
+    }
+
+    /// Whether it runs and counts for the pod's readiness.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.running().is_some_and(|(_, health)| health.is_ready())
+    }
+
+    /// How it is being stopped.
+    pub(crate) fn stop(&self) -> Option<&Stop> {
+        match &self.life {
+            ContainerLife::Stopping { stop, .. } | ContainerLife::Aborting { stop, .. } => {
+                Some(stop)
+            }
+            ContainerLife::NotStarted
+            | ContainerLife::Starting { .. }
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::Running { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. } => None,
+        }
+    }
+
+    /// As [`stop`](Self::stop), to go on with it.
+    pub(crate) fn stop_mut(&mut self) -> Option<&mut Stop> {
+        match &mut self.life {
+            ContainerLife::Stopping { stop, .. } | ContainerLife::Aborting { stop, .. } => {
+                Some(stop)
+            }
+            ContainerLife::NotStarted
+            | ContainerLife::Starting { .. }
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::Running { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. } => None,
         }
     }
 
     /// Whether a program of this container runs or ever ran.
     pub(crate) fn has_run(&self) -> bool {
-        self.ended_run().is_some()
-            || matches!(self.life, ContainerLife::Running { .. } | ContainerLife::Stopping { .. })
+        self.ended_run().is_some() || self.running().is_some()
     }
 
     /// Whether this is an init container's life that has done its work.
@@ -263,19 +339,17 @@ impl ContainerRecord {
     }
 
     /// The program runs. Returns whether that is news.
-    pub(crate) fn started(&mut self, instance: Instance) -> bool {
-        let health = Health::WITHOUT_PROBES;
+    pub(crate) fn started(&mut self, instance: Instance, health: Health) -> bool {
         let attempt = instance.attempt;
         let (from, life) = match self.take_life() {
             ContainerLife::Starting { from, .. } => {
                 (from, ContainerLife::Running { instance, health })
             }
-            ContainerLife::Aborting { from, stop, .. } => {
+            ContainerLife::Aborting { from, mut stop, .. } => {
                 // It may have come to life only after the signal: it gets its time to react from here.
-                let stop = match stop {
-                    Stop::Asked { since } => Stop::Asked { since: since.max(instance.started_at) },
-                    Stop::Killed => Stop::Killed,
-                };
+                if let StopStep::Asked { since } = &mut stop.step {
+                    *since = instance.started_at.max(*since);
+                }
                 (from, ContainerLife::Stopping { instance, health, stop })
             }
             known @ (ContainerLife::NotStarted
@@ -313,9 +387,11 @@ impl ContainerRecord {
 
     /// The running program is gone and nobody saw how.
     pub(crate) fn lost(&mut self, now: Time) {
+        let stopped = self.stop().map(|stop| stop.cause.clone());
         match self.take_life() {
             ContainerLife::Running { instance, .. } | ContainerLife::Stopping { instance, .. } => {
                 self.ended(Run {
+                    stopped,
                     attempt: instance.attempt,
                     id: Some(instance.id),
                     image_id: instance.image_id,

@@ -3,7 +3,7 @@
 use pod_spec::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::{Addresses, GraceSeconds};
+use crate::{Addresses, GraceSeconds, HookKind, ProbeKind};
 
 /// Something that happened to the pod.
 ///
@@ -74,6 +74,28 @@ pub enum Event {
         /// Its termination message.
         message: Option<String>,
     },
+    /// A probe that was asked for has been made.
+    Probed {
+        /// The container's name.
+        container: String,
+        /// Which attempt.
+        attempt: u32,
+        /// Which of its probes.
+        probe: ProbeKind,
+        /// What it found.
+        result: ProbeResult,
+    },
+    /// A hook that was asked for is over.
+    HookEnded {
+        /// The container's name.
+        container: String,
+        /// Which attempt.
+        attempt: u32,
+        /// Which of its hooks.
+        hook: HookKind,
+        /// Why it failed, if it did; for people.
+        result: Result<(), String>,
+    },
     /// Somebody wants the pod to go.
     Delete {
         /// Instead of the pod's own grace period. A later, shorter one counts; a longer one does not.
@@ -83,6 +105,19 @@ pub enum Event {
     SandboxRemoved,
     /// Time has passed; expected at [`PodMachine::next_deadline`](crate::PodMachine::next_deadline).
     Tick,
+}
+
+/// What a probe found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProbeResult {
+    /// All is well.
+    Success,
+    /// All is well, but people should know something.
+    Warning(String),
+    /// It is not, for this reason.
+    Failure(String),
+    /// It could not be made, for this reason. That says nothing about the container.
+    Unknown(String),
 }
 
 /// How a program ended.
@@ -132,6 +167,24 @@ pub enum Action {
         container: String,
         /// Which attempt.
         attempt: u32,
+    },
+    /// Make a probe; answered by [`Event::Probed`].
+    Probe {
+        /// The container's name.
+        container: String,
+        /// Which attempt.
+        attempt: u32,
+        /// Which of its probes.
+        probe: ProbeKind,
+    },
+    /// Run a hook to its end, however long it takes; answered by [`Event::HookEnded`].
+    RunHook {
+        /// The container's name.
+        container: String,
+        /// Which attempt.
+        attempt: u32,
+        /// Which of its hooks.
+        hook: HookKind,
     },
     /// Take down the sandbox and whatever is left in it, also one that is half made, half removed or dead; answered
     /// by [`Event::SandboxRemoved`]. The last action of a pod's life.

@@ -2,8 +2,8 @@
 //!
 //! [`PodMachine`] takes the events of one pod and the time they happened, and answers with what is to be done: make
 //! the sandbox, start a container, send a signal, take the sandbox down. It knows the order of init containers,
-//! sidecars and main containers, the restart policy with its crash-loop back-off, the order and the deadlines of
-//! termination, and how all of it looks as a `v1.PodStatus`. In each of these it follows the kubelet.
+//! sidecars and main containers, the restart policy with its crash-loop back-off, when probes are due and what they lead
+//! to, where hooks belong, the order and the deadlines of termination, and how all of it looks as a `v1.PodStatus`. In each of these it follows the kubelet.
 //!
 //! It performs nothing: no I/O, no clock, no thread, no timer. The caller hands in the time, wakes it at
 //! [`PodMachine::next_deadline`], saves [`PodMachine::state`] before it carries out the actions, and after a crash
@@ -17,8 +17,9 @@
 //!                 └────────────────────────────────────┘
 //! ```
 //!
-//! It does not know manifests (the caller fills in a [`LifecycleTable`]), images, volumes or processes. Probes, hooks,
-//! readiness gates, `activeDeadlineSeconds` and restart rules are not part of it yet.
+//! It does not know manifests (the caller fills in a [`LifecycleTable`]), images, volumes or processes. It says when a
+//! probe is to be made and what its result means, not how it is made; the same goes for hooks. Readiness gates and
+//! restart rules are not part of it yet.
 //!
 //! # Example
 //!
@@ -32,9 +33,12 @@
 //!         name: "main".into(),
 //!         kind: ContainerKind::Main,
 //!         image: "busybox".into(),
+//!         probes: Probes::default(),
+//!         hooks: Hooks::default(),
 //!     }],
 //!     restart_policy: RestartPolicy::Never,
 //!     grace: GraceSeconds::DEFAULT,
+//!     active_deadline: None,
 //!     backoff: Backoff::default(),
 //!     qos_class: QosClass::BestEffort,
 //!     observed_generation: None,
@@ -66,7 +70,9 @@ mod backoff;
 mod conditions;
 mod container;
 mod event;
+mod health;
 mod machine;
+mod probing;
 mod progress;
 mod resume;
 #[cfg(test)]
@@ -79,10 +85,11 @@ mod table;
 mod termination;
 
 pub use backoff::Backoff;
-pub use event::{Action, Event, EventKind, Exit, PodEvent};
+pub use event::{Action, Event, EventKind, Exit, PodEvent, ProbeResult};
 pub use machine::PodMachine;
 pub use resume::{Observed, ObservedContainer, ObservedSandbox, ObservedState};
 pub use state::{Addresses, MachineState};
 pub use table::{
-    ContainerKind, ContainerRules, GraceSeconds, LifecycleTable, PodIdentity, RestartPolicy,
+    ContainerKind, ContainerRules, GraceSeconds, HookKind, Hooks, LifecycleTable, PodIdentity,
+    ProbeKind, ProbeRules, Probes, RestartPolicy,
 };

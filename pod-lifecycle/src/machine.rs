@@ -11,8 +11,9 @@ use pod_spec::status::PodStatus;
 
 use crate::container::{ContainerLife, Instance, Run, RunEnd, restarts_after};
 use crate::event::EventKind;
+use crate::health::Health;
 use crate::state::{Addresses, FailedSandbox, MachineState, PodState, TerminationCause};
-use crate::{Action, ContainerKind, Event, Exit, LifecycleTable, conditions, status};
+use crate::{Action, ContainerKind, Event, Exit, HookKind, LifecycleTable, conditions, status};
 
 /// The life of one pod: events and the time go in, actions come out.
 ///
@@ -49,14 +50,22 @@ impl PodMachine {
 
     /// When the machine wants an [`Event::Tick`] if nothing else happens before.
     pub fn next_deadline(&self) -> Option<Time> {
-        match &self.state.pod {
-            PodState::SandboxBackOff { until, .. } => Some(*until),
-            PodState::Initializing | PodState::Running => self.next_restart(),
-            PodState::Terminating { deadline, .. } => self.next_stop(*deadline),
-            PodState::StartingSandbox { .. }
-            | PodState::RemovingSandbox { .. }
-            | PodState::Finished { .. } => None,
-        }
+        let end = self.active_deadline();
+        let times = match &self.state.pod {
+            PodState::SandboxBackOff { until, .. } => [Some(*until), end, None, None],
+            PodState::StartingSandbox { .. } => [end, None, None, None],
+            PodState::Initializing | PodState::Running => {
+                [self.next_restart(), self.next_stop(), self.next_probe(), end]
+            }
+            PodState::Terminating { .. } => [self.next_stop(), self.next_probe(), None, None],
+            PodState::RemovingSandbox { .. } | PodState::Finished { .. } => [None; 4],
+        };
+        times.into_iter().flatten().min()
+    }
+
+    /// When the pod has been active for as long as it may.
+    fn active_deadline(&self) -> Option<Time> {
+        Some(self.state.start_time + self.table.active_deadline?)
     }
 
     /// The pod's status, in the shape of the Kubernetes API.
@@ -80,12 +89,19 @@ impl PodMachine {
 
     /// Decides what follows from the state at this time.
     pub(crate) fn advance(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if self.state.pod.is_active() && self.active_deadline().is_some_and(|at| at <= now) {
+            self.terminate(
+                TerminationCause::DeadlineExceeded,
+                now + self.table.grace.as_duration(),
+            );
+        }
         match &self.state.pod {
             PodState::SandboxBackOff { until, failed } if *until <= now => {
                 self.state.pod = PodState::StartingSandbox { failed: Some(failed.clone()) };
                 actions.push(Action::CreateSandbox);
             }
             PodState::Initializing | PodState::Running => {
+                self.carry_on_stops(now, actions);
                 self.restart_ended(now, actions);
                 self.go_on(now, actions);
             }
@@ -99,6 +115,7 @@ impl PodMachine {
         if let PodState::Terminating { cause, deadline } = self.state.pod.clone() {
             self.stop_containers(cause, deadline, now, actions);
         }
+        self.begin_probes(now, actions);
     }
 
     fn apply(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
@@ -121,6 +138,19 @@ impl PodMachine {
             }
             Event::Exited { container, attempt, exit, started_at, finished_at, message } => {
                 self.exited(&container, attempt, exit, Span { started_at, finished_at }, message);
+            }
+            Event::Probed { container, attempt, probe, result } => {
+                if let Some(index) = self.live(&container, attempt) {
+                    self.probed(index, probe, result, now, actions);
+                }
+            }
+            Event::HookEnded { container, attempt, hook, result } => {
+                if let Some(index) = self.live(&container, attempt) {
+                    match hook {
+                        HookKind::PostStart => self.post_start_ended(index, result, now, actions),
+                        HookKind::PreStop => self.pre_stop_ended(index, result, actions),
+                    }
+                }
             }
             Event::Delete { grace } => {
                 let grace = grace.unwrap_or(self.table.grace);
@@ -209,10 +239,12 @@ impl PodMachine {
     }
 
     pub(crate) fn started(&mut self, index: usize, instance: Instance, actions: &mut Vec<Action>) {
+        let health = Health::new(&self.table.containers[index]);
         let record = &mut self.state.containers[index];
-        if record.started(instance) {
+        if record.started(instance, health) {
             actions.push(Action::normal("Created", &record.name, "Container created".to_owned()));
             actions.push(Action::normal("Started", &record.name, "Container started".to_owned()));
+            self.begin_post_start(index, actions);
             self.signal_again(index, actions);
         }
     }
@@ -256,6 +288,7 @@ impl PodMachine {
                 finished_at: at,
                 end: RunEnd::NoProgram { reason },
                 message: Some(message),
+                stopped: None,
             });
         } else if matches!(record.life, ContainerLife::Starting { .. }) {
             record.start_failed(reason, message, |failures| at + backoff.pause(failures));
@@ -288,7 +321,8 @@ impl PodMachine {
         };
         let Span { started_at, finished_at } = span;
         let end = RunEnd::Exit(exit);
-        record.ended(Run { attempt, id, image_id, started_at, finished_at, end, message });
+        let stopped = record.stop().map(|stop| stop.cause.clone());
+        record.ended(Run { attempt, id, image_id, started_at, finished_at, end, message, stopped });
     }
 
     /// The exit code of a container that was given up as lost; the outcome of its pod stays.

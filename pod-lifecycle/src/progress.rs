@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pod_spec::Time;
 
-use crate::container::{Beginning, ContainerLife, Run, restarts_after};
+use crate::container::{Beginning, ContainerLife, Run, StopCause, restarts_after};
 use crate::state::{PodState, TerminationCause};
 use crate::{Action, ContainerKind, PodMachine, backoff};
 
@@ -29,9 +29,6 @@ impl PodMachine {
                 (Gate::Open, None) => {
                     self.state.pod = PodState::Running;
                     self.state.initialized = true;
-                    for index in self.of_kind(ContainerKind::Main) {
-                        self.start_first(index, actions);
-                    }
                 }
                 (Gate::Closed, _) => {}
                 (Gate::Broken, _) => {
@@ -42,12 +39,40 @@ impl PodMachine {
                 }
             }
         }
+        if self.state.pod == PodState::Running {
+            self.start_mains(actions);
+        }
         let ended =
             |i: &usize| matches!(self.state.containers[*i].life, ContainerLife::Exited { .. });
         if self.state.pod == PodState::Running
             && self.of_kind(ContainerKind::Main).iter().all(ended)
         {
             self.terminate(TerminationCause::Ended, now + self.table.grace.as_duration());
+        }
+    }
+
+    /// Starts the main containers in their order; one whose `postStart` hook is not over keeps the next from its first
+    /// start.
+    fn start_mains(&mut self, actions: &mut Vec<Action>) {
+        for index in self.of_kind(ContainerKind::Main) {
+            self.start_first(index, actions);
+            if self.table.containers[index].hooks.post_start && self.is_coming_up(index) {
+                break;
+            }
+        }
+    }
+
+    /// Whether a container is being started, its `postStart` hook included.
+    fn is_coming_up(&self, index: usize) -> bool {
+        match &self.state.containers[index].life {
+            ContainerLife::Starting { .. } => true,
+            ContainerLife::Running { health, .. } => !health.is_hooked(),
+            ContainerLife::NotStarted
+            | ContainerLife::Retrying { .. }
+            | ContainerLife::Stopping { .. }
+            | ContainerLife::Aborting { .. }
+            | ContainerLife::BackOff { .. }
+            | ContainerLife::Exited { .. } => false,
         }
     }
 
@@ -68,7 +93,7 @@ impl PodMachine {
         let record = &self.state.containers[index];
         let ended = matches!(record.life, ContainerLife::Exited { .. });
         let open = match self.table.containers[index].kind {
-            ContainerKind::Sidecar => record.health().started,
+            ContainerKind::Sidecar => record.is_started(),
             ContainerKind::Init => record.init_is_done(),
             ContainerKind::Main => true,
         };
@@ -132,8 +157,14 @@ impl PodMachine {
     fn restart_or_wait(&mut self, index: usize, run: Run, now: Time, actions: &mut Vec<Action>) {
         let record = &mut self.state.containers[index];
         let finished = run.finished_at;
-        match self.table.backoff.window(record.backoff, finished) {
-            Some(delay) if finished + delay > now => {
+        // Who is stopped to be restarted has to wait only when the run before has ended too short a time ago.
+        let since = match run.stopped {
+            Some(StopCause::Probe) => record.previous.as_ref().map(|run| run.finished_at),
+            Some(StopCause::Pod | StopCause::PostStart { .. }) | None => Some(finished),
+        };
+        let window = |since| self.table.backoff.window(record.backoff, since).map(|w| (since, w));
+        match since.and_then(window) {
+            Some((since, delay)) if since + delay > now => {
                 let pod = self.table.pod.display();
                 let said =
                     format!("Back-off restarting failed container {} in pod {pod}", record.name);

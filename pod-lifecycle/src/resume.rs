@@ -8,6 +8,7 @@ use pod_spec::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::container::{ContainerLife, Instance};
+use crate::health::Health;
 use crate::machine::Span;
 use crate::state::{Addresses, MachineState, PodState};
 use crate::{Action, Exit, LifecycleTable, PodMachine};
@@ -186,7 +187,8 @@ impl PodMachine {
                     let (id, image_id, started_at) = (id.clone(), image_id.clone(), *started_at);
                     if let Some(index) = self.live(name, *attempt) {
                         let instance = Instance { attempt: *attempt, id, image_id, started_at };
-                        self.state.containers[index].started(instance);
+                        let health = Health::new(&self.table.containers[index]);
+                        self.state.containers[index].started(instance, health);
                     }
                     let span = Span { started_at, finished_at: *finished_at };
                     self.exited(name, *attempt, *exit, span, message.clone());
@@ -208,8 +210,8 @@ impl PodMachine {
             ContainerLife::Starting { .. } | ContainerLife::Aborting { .. } => {
                 self.started(index, instance, actions);
             }
-            ContainerLife::Running { .. }
-            | ContainerLife::Stopping { .. }
+            ContainerLife::Running { .. } => self.begin_post_start(index, actions),
+            ContainerLife::Stopping { .. }
             | ContainerLife::NotStarted
             | ContainerLife::Retrying { .. }
             | ContainerLife::BackOff { .. }

@@ -2,7 +2,9 @@
 
 mod anything;
 mod conditions;
+mod hook;
 mod init;
+mod probe;
 mod restart;
 mod resume;
 mod sidecar;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use pod_spec::Time;
 use pod_spec::status::{ContainerStatus, PodPhase, PodStatus};
 
-pub(crate) use script::{Choices, OnTerm, Play, Script, pod, seconds};
+pub(crate) use script::{Choices, HookPlay, OnTerm, Play, Script, Vitals, pod, probe, seconds};
 use world::World;
 
 use crate::{Action, Event, GraceSeconds, LifecycleTable, PodMachine};

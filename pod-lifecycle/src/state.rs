@@ -65,6 +65,8 @@ pub(crate) enum TerminationCause {
     InitFailed,
     /// Somebody deleted it.
     Deleted,
+    /// It took longer than it may.
+    DeadlineExceeded,
     /// Its sandbox died.
     SandboxLost { message: String },
 }
@@ -85,6 +87,21 @@ pub struct Addresses {
     pub pod: Vec<IpAddr>,
     /// The machine's addresses, the primary one first.
     pub host: Vec<IpAddr>,
+}
+
+impl PodState {
+    /// Whether the pod is neither over nor on its way to it.
+    pub(crate) fn is_active(&self) -> bool {
+        match self {
+            Self::StartingSandbox { .. }
+            | Self::SandboxBackOff { .. }
+            | Self::Initializing
+            | Self::Running => true,
+            Self::Terminating { .. } | Self::RemovingSandbox { .. } | Self::Finished { .. } => {
+                false
+            }
+        }
+    }
 }
 
 impl MachineState {

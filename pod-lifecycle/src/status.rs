@@ -7,7 +7,7 @@ use pod_spec::status::{
     ContainerStatus, HostIp, PodIp, PodPhase, PodStatus,
 };
 
-use crate::container::{Beginning, ContainerLife, ContainerRecord, FailedStart, Run};
+use crate::container::{Beginning, ContainerLife, ContainerRecord, FailedStart, Run, StopCause};
 use crate::progress::crash_loop_words;
 use crate::state::{MachineState, PodState};
 use crate::{ContainerKind, ContainerRules, LifecycleTable};
@@ -82,10 +82,9 @@ fn container(
     record: &ContainerRecord,
 ) -> ContainerStatus {
     let (now, last) = states(table, state, rules, record);
-    let health = record.health();
     let ready = match rules.kind {
         ContainerKind::Init => record.init_is_done(),
-        ContainerKind::Sidecar | ContainerKind::Main => health.started && health.ready,
+        ContainerKind::Sidecar | ContainerKind::Main => record.is_ready(),
     };
     let (id, image_id) = match &record.life {
         ContainerLife::Running { instance, .. } | ContainerLife::Stopping { instance, .. } => {
@@ -109,7 +108,7 @@ fn container(
         image: rules.image.clone(),
         image_id: image_id.to_owned(),
         container_id: id.map(uri),
-        started: Some(health.started),
+        started: Some(record.is_started()),
         ..ContainerStatus::default()
     }
 }
@@ -144,7 +143,14 @@ fn states(
         ContainerLife::NotStarted => (never_ran(), ContainerState::default()),
         ContainerLife::Starting { from, .. } | ContainerLife::Aborting { from, .. } => match from {
             Beginning::First => (never_ran(), ContainerState::default()),
-            Beginning::Restart { run } => (terminated(run), ended(&record.previous)),
+            Beginning::Restart { run } => match &run.stopped {
+                Some(StopCause::PostStart { message }) => {
+                    (waiting("PostStartHookError", Some(message.clone())), terminated(run))
+                }
+                Some(StopCause::Pod | StopCause::Probe) | None => {
+                    (terminated(run), ended(&record.previous))
+                }
+            },
             Beginning::CrashLoop { run, delay } => (crash_loop(*delay), terminated(run)),
             Beginning::Retry { run, failed } => (failed_start(failed), ended(run)),
         },

@@ -18,6 +18,8 @@ pub struct LifecycleTable {
     pub restart_policy: RestartPolicy,
     /// `spec.terminationGracePeriodSeconds`.
     pub grace: GraceSeconds,
+    /// `spec.activeDeadlineSeconds`: how long after its beginning a pod that is not over fails.
+    pub active_deadline: Option<Duration>,
     /// How long to wait before something that failed is tried again.
     pub backoff: Backoff,
     /// `status.qosClass`.
@@ -53,6 +55,90 @@ pub struct ContainerRules {
     pub kind: ContainerKind,
     /// The image as asked for; only shown.
     pub image: String,
+    /// Its probes.
+    pub probes: Probes,
+    /// Its hooks.
+    pub hooks: Hooks,
+}
+
+/// The probes that a container has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Probes {
+    /// `startupProbe`.
+    pub startup: Option<ProbeRules>,
+    /// `livenessProbe`.
+    pub liveness: Option<ProbeRules>,
+    /// `readinessProbe`.
+    pub readiness: Option<ProbeRules>,
+}
+
+impl Probes {
+    /// The probe of this kind.
+    pub fn of(&self, probe: ProbeKind) -> Option<ProbeRules> {
+        match probe {
+            ProbeKind::Startup => self.startup,
+            ProbeKind::Liveness => self.liveness,
+            ProbeKind::Readiness => self.readiness,
+        }
+    }
+}
+
+/// What a probe is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ProbeKind {
+    /// Tells that the container has come up. The others wait for it, and a failure ends the container.
+    Startup,
+    /// Tells that it is alive. A failure ends it.
+    Liveness,
+    /// Tells that it can do its work, which the pod's readiness depends on.
+    Readiness,
+}
+
+impl ProbeKind {
+    /// All of them, in the order in which they are made.
+    pub(crate) const ALL: [Self; 3] = [Self::Startup, Self::Liveness, Self::Readiness];
+
+    /// The word at the beginning of the kubelet's messages.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Startup => "Startup",
+            Self::Liveness => "Liveness",
+            Self::Readiness => "Readiness",
+        }
+    }
+}
+
+/// When a probe is made, and what its results mean. How long one may take is the prober's to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeRules {
+    /// `initialDelaySeconds`, from the start of the container.
+    pub initial_delay: Duration,
+    /// `periodSeconds`, from the beginning of one to the beginning of the next.
+    pub period: Duration,
+    /// `successThreshold`: how often in a row it has to succeed to count.
+    pub success_threshold: u32,
+    /// `failureThreshold`: how often in a row it has to fail to count.
+    pub failure_threshold: u32,
+    /// `terminationGracePeriodSeconds`, in place of the pod's, for a container that it ends.
+    pub grace: Option<GraceSeconds>,
+}
+
+/// The hooks that a container has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Hooks {
+    /// Whether there is a `lifecycle.postStart`.
+    pub post_start: bool,
+    /// Whether there is a `lifecycle.preStop`.
+    pub pre_stop: bool,
+}
+
+/// Something that is done at one of the two ends of a container's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum HookKind {
+    /// Right after the start.
+    PostStart,
+    /// Before the stop signal.
+    PreStop,
 }
 
 /// The part a container plays in its pod.

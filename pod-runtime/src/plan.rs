@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use pod_images::{Image, RootSource};
 use pod_lifecycle::{
-    Addresses, Backoff, ContainerKind, ContainerRules, GraceSeconds, LifecycleTable, PodIdentity,
-    RestartPolicy,
+    Addresses, Backoff, ContainerKind, ContainerRules, GraceSeconds, Hooks, LifecycleTable,
+    PodIdentity, Probes, RestartPolicy,
 };
 use pod_sandbox::{
     CGROUP_ROOT, Companion, ContainerConfig, ContainerId, Mount, RootFs, SandboxConfig, SandboxId,
@@ -115,6 +115,8 @@ impl PodPlan {
             name: c.name.clone(),
             kind,
             image: c.image.clone(),
+            probes: Probes::default(),
+            hooks: Hooks::default(),
         };
         let init = spec.init_containers.iter().map(|c| {
             rules(c, if c.is_sidecar() { ContainerKind::Sidecar } else { ContainerKind::Init })
@@ -135,6 +137,7 @@ impl PodPlan {
             grace: spec
                 .termination_grace_period_seconds
                 .map_or(GraceSeconds::DEFAULT, GraceSeconds::from_spec),
+            active_deadline: None,
             backoff: Backoff::default(),
             qos_class: self.pod.qos_class(),
             observed_generation: None,

@@ -1,14 +1,18 @@
 //! Any pod, any order of events, a crash between any two steps. The simulated world checks at each step that:
 //! no container starts before its predecessors in the init list have done their part, there are never two instances
-//! of one container, sidecars are stopped in their turn, nobody is killed early, restart counts never fall, a final
+//! of one container, probes and hooks have their time and their order, sidecars are stopped in their turn, nobody is killed early, restart counts never fall, a final
 //! phase stays, conditions keep their moments, and every deadline leads somewhere.
+
+use std::time::Duration;
 
 use pod_spec::status::{PodPhase, PodStatus};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::sim::{Choices, OnTerm, Play, Script, Sim, ended, pod};
-use crate::{LifecycleTable, RestartPolicy};
+use crate::sim::{Choices, HookPlay, OnTerm, Play, Script, Sim, Vitals, ended, pod, probe};
+use crate::{
+    ContainerKind, GraceSeconds, Hooks, LifecycleTable, ProbeRules, Probes, RestartPolicy,
+};
 
 fn play() -> impl Strategy<Value = Play> {
     prop_oneof![
@@ -64,6 +68,52 @@ fn any_pod() -> impl Strategy<Value = (LifecycleTable, Vec<Script>)> {
     })
 }
 
+fn timing() -> impl Strategy<Value = ProbeRules> {
+    (0..20_u64, 5..20_u64, 1..3_u32, 1..4_u32, proptest::option::of(1..40_u32)).prop_map(
+        |(delay, period, success_threshold, failures, grace)| ProbeRules {
+            success_threshold,
+            grace: grace.map(GraceSeconds::new),
+            ..probe(delay, period, failures)
+        },
+    )
+}
+
+fn vitals() -> impl Strategy<Value = Vitals> {
+    let some_time = || prop_oneof![Just(u64::MAX), 0..90_u64];
+    (0..40_u64, some_time(), 0..40_u64, some_time()).prop_map(|(up, dead, from, until)| Vitals {
+        up,
+        dead,
+        fit: (from, until),
+    })
+}
+
+/// What probes and hooks a container has, and what comes of them.
+fn care() -> impl Strategy<Value = (Probes, Hooks, Vitals, HookPlay, HookPlay)> {
+    let maybe = || proptest::option::of(timing());
+    let probes = (maybe(), maybe(), maybe()).prop_map(|(startup, liveness, readiness)| {
+        let once = |rules| ProbeRules { success_threshold: 1, ..rules };
+        Probes { startup: startup.map(once), liveness: liveness.map(once), readiness }
+    });
+    let hooks = (any::<bool>(), any::<bool>())
+        .prop_map(|(post_start, pre_stop)| Hooks { post_start, pre_stop });
+    let play =
+        || (0..50_u64, any::<bool>()).prop_map(|(takes, succeeds)| HookPlay { takes, succeeds });
+    (probes, hooks, vitals(), play(), play())
+}
+
+/// A pod whose containers, but for the init containers, may have probes and hooks.
+fn cared_for_pod() -> impl Strategy<Value = (LifecycleTable, Vec<Script>)> {
+    (any_pod(), vec(care(), 6)).prop_map(|((mut table, mut scripts), care)| {
+        for ((rules, script), care) in table.containers.iter_mut().zip(&mut scripts).zip(care) {
+            if rules.kind != ContainerKind::Init {
+                (rules.probes, rules.hooks, script.vitals, script.post_start, script.pre_stop) =
+                    care;
+            }
+        }
+        (table, scripts)
+    })
+}
+
 fn choices(crashes: bool) -> impl Strategy<Value = Choices> {
     vec(any::<u8>(), 0..400).prop_map(move |numbers| Choices { numbers, used: 0, crashes })
 }
@@ -94,6 +144,35 @@ proptest! {
         for (at, grace) in deletions {
             sim.delete(at, grace);
         }
+        prop_assert!(ended(&mut sim).is_terminal());
+    }
+
+    #[test]
+    fn a_pod_with_probes_and_hooks_comes_to_its_end(
+        (mut table, scripts) in cared_for_pod(),
+        chance in choices(true),
+        deletions in vec((0..300_u64, proptest::option::of(0..60_u32)), 1..3),
+        active_deadline in proptest::option::of(0..300_u64),
+        failures in 0..3_u32,
+    ) {
+        table.active_deadline = active_deadline.map(Duration::from_secs);
+        let mut sim = Sim::with_choices(table, scripts, chance);
+        sim.world.sandbox_failures = failures;
+        for (at, grace) in deletions {
+            sim.delete(at, grace);
+        }
+        prop_assert!(ended(&mut sim).is_terminal());
+    }
+
+    #[test]
+    fn a_lost_sandbox_ends_a_pod_with_probes_and_hooks(
+        (table, scripts) in cared_for_pod(),
+        chance in choices(true),
+        at in 0..100_u64,
+    ) {
+        let mut sim = Sim::with_choices(table, scripts, chance);
+        sim.world.lose_sandbox(at);
+        sim.delete(500, None);
         prop_assert!(ended(&mut sim).is_terminal());
     }
 

@@ -1,13 +1,17 @@
 //! What has to hold at every step of every pod.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pod_spec::Time;
 use pod_spec::status::{PodCondition, PodStatus};
 
 use super::world::{Instance, Sandbox, World};
+use crate::container::StopCause;
+use crate::machine::MINIMUM_GRACE;
 use crate::state::PodState;
-use crate::{Action, ContainerKind, LifecycleTable, PodMachine};
+use crate::{
+    Action, ContainerKind, ContainerRules, HookKind, LifecycleTable, PodMachine, ProbeKind,
+};
 
 /// The last status, to compare the next one with.
 #[derive(Default)]
@@ -73,10 +77,7 @@ pub(crate) fn action(machine: &PodMachine, table: &LifecycleTable, world: &World
                         assert!(is_done(world, name), "{container} before {name} was done");
                     }
                     ContainerKind::Sidecar if matters && name != container => {
-                        assert!(
-                            world.ever_alive.contains(name),
-                            "{container} before {name} was started"
-                        );
+                        assert!(was_started(world, rules), "{container} before {name} was started");
                     }
                     ContainerKind::Init | ContainerKind::Sidecar | ContainerKind::Main => {}
                 }
@@ -89,10 +90,17 @@ pub(crate) fn action(machine: &PodMachine, table: &LifecycleTable, world: &World
                 );
             }
         }
-        Action::Terminate { container, .. } => {
+        Action::Terminate { container, attempt } => {
+            let hook = (container.clone(), *attempt, HookKind::PreStop);
+            assert!(
+                world.done.hooks.get(&hook) != Some(&false)
+                    || grace_is_over(machine, container, world.now),
+                "{container} is asked to end although its hook runs"
+            );
+            let is_terminating = matches!(machine.state().pod, PodState::Terminating { .. });
             let index = index(table, container);
-            if table.containers[index].kind == ContainerKind::Sidecar {
-                let blocks = |(later, rules): (usize, &crate::ContainerRules)| {
+            if table.containers[index].kind == ContainerKind::Sidecar && is_terminating {
+                let blocks = |(later, rules): (usize, &ContainerRules)| {
                     is_live(world, &rules.name)
                         && match rules.kind {
                             ContainerKind::Main => true,
@@ -101,14 +109,31 @@ pub(crate) fn action(machine: &PodMachine, table: &LifecycleTable, world: &World
                         }
                 };
                 let in_turn = !table.containers.iter().enumerate().any(blocks);
+                // What was asked of it before the pod came to its end is asked again after a crash.
+                let again = world.done.resumed && is_stopped_alone(machine, container);
                 assert!(
-                    in_turn || grace_is_over(machine, world.now),
+                    in_turn || again || grace_is_over(machine, container, world.now),
                     "{container} was not at its turn"
                 );
             }
         }
-        Action::Kill { container, .. } => {
-            assert!(grace_is_over(machine, world.now), "{container} had time left");
+        Action::Kill { container, attempt } => {
+            assert!(grace_is_over(machine, container, world.now), "{container} had time left");
+            let asked = world.done.signals.get(&(container.clone(), *attempt));
+            assert!(
+                world.done.resumed || asked.is_none_or(|at| world.now.since(*at) >= MINIMUM_GRACE),
+                "{container} had no time"
+            );
+        }
+        Action::Probe { container, attempt, probe } => {
+            let rules = &table.containers[index(table, container)];
+            check_probe(machine, rules, world, *attempt, *probe);
+        }
+        Action::RunHook { container, attempt, hook } => {
+            let known = world.done.hooks.contains_key(&(container.clone(), *attempt, *hook));
+            assert!(!known, "{hook:?} of {container} a second time");
+            let signalled = world.done.signals.contains_key(&(container.clone(), *attempt));
+            assert!(!signalled, "{hook:?} of {container} although it was asked to end");
         }
         Action::RemoveSandbox => {
             let alive = world.instances.iter().find(|(_, i)| matches!(i, Instance::Alive { .. }));
@@ -117,6 +142,42 @@ pub(crate) fn action(machine: &PodMachine, table: &LifecycleTable, world: &World
         Action::CreateSandbox => assert_ne!(world.sandbox, Sandbox::Ready),
         Action::Record(_) => {}
     }
+}
+
+fn was_started(world: &World, rules: &ContainerRules) -> bool {
+    let has = |all: &BTreeSet<(String, u32)>| all.iter().any(|(name, _)| *name == rules.name);
+    world.ever_alive.contains(&rules.name)
+        && (rules.probes.startup.is_none() || has(&world.ever_up))
+        && (!rules.hooks.post_start || has(&world.ever_hooked))
+}
+
+fn check_probe(
+    machine: &PodMachine,
+    rules: &ContainerRules,
+    world: &World,
+    attempt: u32,
+    probe: ProbeKind,
+) {
+    let (name, key) = (&rules.name, (rules.name.clone(), attempt));
+    let timing = rules.probes.of(probe).expect("the container has this probe");
+    let what = format!("{probe:?} probe of {name}");
+    if let Some(Instance::Alive { since }) = world.instances.get(&key) {
+        assert!(world.now.since(*since) >= timing.initial_delay, "{what} before its time");
+    }
+    if let Some((last, answered)) = world.done.probes.get(&(key.0.clone(), key.1, probe)) {
+        assert!(answered, "a second {what} beside the first");
+        assert!(world.now.since(*last) >= timing.period, "{what} too early after the last");
+    }
+    assert!(!rules.hooks.post_start || world.ever_hooked.contains(&key), "{what} before the hook");
+    let up = world.ever_up.contains(&key);
+    match probe {
+        ProbeKind::Startup => {}
+        ProbeKind::Liveness | ProbeKind::Readiness => {
+            assert!(rules.probes.startup.is_none() || up, "{what} before it was up");
+        }
+    }
+    let terminating = matches!(machine.state().pod, PodState::Terminating { .. });
+    assert!(!terminating || probe == ProbeKind::Readiness, "{what} although the pod goes");
 }
 
 fn index(table: &LifecycleTable, container: &str) -> usize {
@@ -135,6 +196,16 @@ fn is_done(world: &World, name: &str) -> bool {
     world.instances.iter().any(|((n, _), instance)| n == name && done(instance))
 }
 
-fn grace_is_over(machine: &PodMachine, now: Time) -> bool {
-    matches!(machine.state().pod, PodState::Terminating { deadline, .. } if deadline <= now)
+/// Whether a container is being stopped for a reason of its own.
+fn is_stopped_alone(machine: &PodMachine, container: &str) -> bool {
+    let record = machine.state().containers.iter().find(|record| record.name == container);
+    record.and_then(|record| record.stop()).is_some_and(|stop| stop.cause != StopCause::Pod)
+}
+
+/// Whether the grace period of the pod, or that of this container alone, is over.
+fn grace_is_over(machine: &PodMachine, container: &str, now: Time) -> bool {
+    let state = machine.state();
+    let record = state.containers.iter().find(|record| record.name == container).unwrap();
+    matches!(state.pod, PodState::Terminating { deadline, .. } if deadline <= now)
+        || record.stop().is_some_and(|stop| stop.deadline <= now)
 }

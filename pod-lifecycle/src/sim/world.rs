@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use pod_spec::Time;
 
-use super::script::{Choices, OnTerm, Play, Script};
+use super::script::{Choices, HookPlay, OnTerm, Play, Script};
 use super::{MOMENT, seconds};
 use crate::{
-    Action, Addresses, Event, Exit, LifecycleTable, Observed, ObservedContainer, ObservedSandbox,
-    ObservedState,
+    Action, Addresses, Event, Exit, HookKind, LifecycleTable, Observed, ObservedContainer,
+    ObservedSandbox, ObservedState, ProbeKind, ProbeResult,
 };
 
 /// Everything outside the machine.
@@ -23,9 +23,28 @@ pub(crate) struct World {
     pub instances: BTreeMap<(String, u32), Instance>,
     /// Who ever ran.
     pub ever_alive: BTreeSet<String>,
+    /// Whose startup probe ever succeeded.
+    pub ever_up: BTreeSet<(String, u32)>,
+    /// Whose `postStart` hook ever did.
+    pub ever_hooked: BTreeSet<(String, u32)>,
+    /// What this engine has done.
+    pub done: Done,
     agenda: Vec<(Time, Occurrence)>,
     mail: Vec<(Time, Event)>,
     ready: Addresses,
+}
+
+/// What one engine has done, and when.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// Probes, by when the last one of each began, and whether it is answered.
+    pub probes: BTreeMap<(String, u32, ProbeKind), (Time, bool)>,
+    /// Hooks, and whether they are over.
+    pub hooks: BTreeMap<(String, u32, HookKind), bool>,
+    /// Stop signals.
+    pub signals: BTreeMap<(String, u32), Time>,
+    /// Whether another engine was there before.
+    pub resumed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,6 +76,8 @@ enum Occurrence {
     SandboxDies,
     Arrives { key: (String, u32) },
     Ends { key: (String, u32), exit: Exit },
+    Probed { key: (String, u32), probe: ProbeKind },
+    HookEnds { key: (String, u32), hook: HookKind },
 }
 
 const KILLED: Exit = Exit { code: 137, signal: Some(9), oom_killed: false };
@@ -71,6 +92,9 @@ impl World {
             sandbox_failures: 0,
             instances: BTreeMap::new(),
             ever_alive: BTreeSet::new(),
+            ever_up: BTreeSet::new(),
+            ever_hooked: BTreeSet::new(),
+            done: Done::default(),
             agenda: Vec::new(),
             mail: Vec::new(),
             ready: Addresses {
@@ -152,6 +176,49 @@ impl World {
             Occurrence::SandboxDies => {}
             Occurrence::Arrives { key } => self.arrive(key, choices, log),
             Occurrence::Ends { key, exit } => self.end(key, exit, choices, log),
+            Occurrence::Probed { key, probe } => self.probed(key, probe, choices),
+            Occurrence::HookEnds { key, hook } => self.hook_ends(key, hook, choices),
+        }
+    }
+
+    fn probed(&mut self, key: (String, u32), probe: ProbeKind, choices: &mut Choices) {
+        let vitals = self.scripts[&key.0].vitals;
+        let result = match self.instances.get(&key) {
+            Some(Instance::Alive { since }) if vitals.passes(probe, self.now.since(*since)) => {
+                ProbeResult::Success
+            }
+            Some(_) => ProbeResult::Failure("ill".to_owned()),
+            None => ProbeResult::Unknown("gone".to_owned()),
+        };
+        if probe == ProbeKind::Startup && result == ProbeResult::Success {
+            self.ever_up.insert(key.clone());
+        }
+        let (container, attempt) = key;
+        if let Some((_, answered)) = self.done.probes.get_mut(&(container.clone(), attempt, probe))
+        {
+            *answered = true;
+        }
+        self.tell(Event::Probed { container, attempt, probe, result }, choices);
+    }
+
+    fn hook_ends(&mut self, key: (String, u32), hook: HookKind, choices: &mut Choices) {
+        let play = self.hook(&key.0, hook);
+        let alive = matches!(self.instances.get(&key), Some(Instance::Alive { .. }));
+        let result =
+            if alive && play.succeeds { Ok(()) } else { Err("it does not work".to_owned()) };
+        if hook == HookKind::PostStart && result.is_ok() {
+            self.ever_hooked.insert(key.clone());
+        }
+        let (container, attempt) = key;
+        self.done.hooks.insert((container.clone(), attempt, hook), true);
+        self.tell(Event::HookEnded { container, attempt, hook, result }, choices);
+    }
+
+    fn hook(&self, container: &str, hook: HookKind) -> HookPlay {
+        let script = &self.scripts[container];
+        match hook {
+            HookKind::PostStart => script.post_start,
+            HookKind::PreStop => script.pre_stop,
         }
     }
 
@@ -234,6 +301,7 @@ impl World {
             Action::Terminate { container, attempt } => {
                 log.push(format!("{} term {container}#{attempt}", self.clock()));
                 let key = (container.clone(), *attempt);
+                self.done.signals.entry(key.clone()).or_insert(self.now);
                 match (self.instances.get(&key), self.scripts[container].on_term) {
                     // The signal may come too early for a container that is just coming to life.
                     (Some(Instance::Coming), _) if choices.below(2) == 0 => {
@@ -256,6 +324,20 @@ impl World {
                     self.end(key, KILLED, choices, log);
                 }
             }
+            Action::Probe { container, attempt, probe } => {
+                log.push(format!("{} probe {probe:?} {container}#{attempt}", self.clock()));
+                let key = (container.clone(), *attempt);
+                self.done.probes.insert((key.0.clone(), key.1, *probe), (self.now, false));
+                let latency = MOMENT * u32::try_from(choices.below(80)).unwrap();
+                self.agenda.push((self.now + latency, Occurrence::Probed { key, probe: *probe }));
+            }
+            Action::RunHook { container, attempt, hook } => {
+                log.push(format!("{} hook {hook:?} {container}#{attempt}", self.clock()));
+                let key = (container.clone(), *attempt);
+                self.done.hooks.insert((key.0.clone(), key.1, *hook), false);
+                let takes = Duration::from_secs(self.hook(container, *hook).takes);
+                self.agenda.push((self.now + takes, Occurrence::HookEnds { key, hook: *hook }));
+            }
             Action::RemoveSandbox => {
                 log.push(format!("{} remove sandbox", self.clock()));
                 self.agenda.push((self.now, Occurrence::SandboxGone));
@@ -277,6 +359,10 @@ impl World {
         let (rest, later) =
             std::mem::take(&mut self.agenda).into_iter().partition(|(_, o)| under_way(o));
         self.agenda = later;
+        let of_engine =
+            |o: &Occurrence| matches!(o, Occurrence::Probed { .. } | Occurrence::HookEnds { .. });
+        self.agenda.retain(|(_, occurrence)| !of_engine(occurrence));
+        self.done = Done { resumed: true, ..Done::default() };
         let rest: Vec<(Time, Occurrence)> = rest;
         rest.into_iter().for_each(|(_, occurrence)| self.occur(occurrence, choices, log));
         let coming: Vec<(String, u32)> = self.instances.keys().cloned().collect();

@@ -123,6 +123,8 @@ impl Effects {
             Action::StartContainer { container, attempt } => self.start(container, attempt),
             Action::Terminate { container, attempt } => self.end(container, attempt, Ending::Asked),
             Action::Kill { container, attempt } => self.end(container, attempt, Ending::Killed),
+            // No container has them yet.
+            Action::Probe { .. } | Action::RunHook { .. } => {}
             Action::RemoveSandbox | Action::Record(_) => {}
         }
     }
