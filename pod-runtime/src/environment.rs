@@ -107,6 +107,13 @@ fn all(addresses: &[IpAddr]) -> String {
     addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(",")
 }
 
+/// Replaces `$(NAME)` in the command of a probe by what the manifest itself gives that variable, as the kubelet does.
+pub(crate) fn expand_given(variables: &[EnvVar], words: &[String]) -> Vec<String> {
+    let given = variables.iter().filter(|v| v.value_from.is_none());
+    let known = given.map(|v| (v.name.clone(), v.value.clone().unwrap_or_default())).collect();
+    words.iter().map(|word| expand(word, &known)).collect()
+}
+
 /// Replaces `$(NAME)` by the variable's value; `$$` is `$`, and an unknown name stays as it is.
 fn expand(text: &str, known: &BTreeMap<String, String>) -> String {
     let mut out = String::with_capacity(text.len());
@@ -191,5 +198,7 @@ mod tests {
         ];
         assert_eq!(env.list(), want);
         assert_eq!(env.expand_all(&["$(TWO)".into(), "$(PATH)".into()]), ["ab$(PATH)", "$(PATH)"]);
+        let probe = expand_given(&pod.spec().containers[0].env, &["$(ONE) $(NAME)".into()]);
+        assert_eq!(probe, ["a $(NAME)"]);
     }
 }

@@ -47,6 +47,7 @@ mod machine;
 mod network;
 mod notify;
 mod plan;
+mod probe;
 mod puller;
 mod readable;
 mod removal;

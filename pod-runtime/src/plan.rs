@@ -1,5 +1,6 @@
 //! From a checked pod to what the other crates are asked for. Only the users of an image are looked up in it.
 
+mod lifecycle;
 mod names;
 mod process;
 
@@ -7,10 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pod_images::{Image, RootSource};
-use pod_lifecycle::{
-    Addresses, Backoff, ContainerKind, ContainerRules, GraceSeconds, Hooks, LifecycleTable,
-    PodIdentity, Probes, RestartPolicy,
-};
+use pod_lifecycle::Addresses;
 use pod_sandbox::{
     CGROUP_ROOT, Companion, ContainerConfig, ContainerId, Mount, RootFs, SandboxConfig, SandboxId,
     Tmpfs,
@@ -106,42 +104,6 @@ impl PodPlan {
     /// Whether it has the machine's network instead of one of its own.
     pub fn uses_host_network(&self) -> bool {
         self.spec().host_network == Some(true)
-    }
-
-    /// What the state machine has to know.
-    pub fn lifecycle(&self) -> LifecycleTable {
-        let spec = self.spec();
-        let rules = |c: &Container, kind| ContainerRules {
-            name: c.name.clone(),
-            kind,
-            image: c.image.clone(),
-            probes: Probes::default(),
-            hooks: Hooks::default(),
-        };
-        let init = spec.init_containers.iter().map(|c| {
-            rules(c, if c.is_sidecar() { ContainerKind::Sidecar } else { ContainerKind::Init })
-        });
-        let mains = spec.containers.iter().map(|c| rules(c, ContainerKind::Main));
-        LifecycleTable {
-            pod: PodIdentity {
-                name: self.pod.name().to_owned(),
-                namespace: self.pod.namespace().to_owned(),
-                uid: uid(&self.pod).to_owned(),
-            },
-            containers: init.chain(mains).collect(),
-            restart_policy: match spec.restart_policy {
-                Some(pod_spec::RestartPolicy::OnFailure) => RestartPolicy::OnFailure,
-                Some(pod_spec::RestartPolicy::Never) => RestartPolicy::Never,
-                Some(pod_spec::RestartPolicy::Always) | None => RestartPolicy::Always,
-            },
-            grace: spec
-                .termination_grace_period_seconds
-                .map_or(GraceSeconds::DEFAULT, GraceSeconds::from_spec),
-            active_deadline: None,
-            backoff: Backoff::default(),
-            qos_class: self.pod.qos_class(),
-            observed_generation: None,
-        }
     }
 
     /// The volumes to prepare.

@@ -44,6 +44,11 @@ pub struct RecordedEvent {
 }
 
 impl Saved {
+    /// As it is written.
+    pub fn to_text(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
     /// Adds an event, counting one that is there already.
     pub fn record(&mut self, now: Time, event: PodEvent) {
         match self.events.iter_mut().find(|e| e.event == event) {
@@ -146,8 +151,9 @@ impl StateDir {
         Ok(read_json(&self.network())?.unwrap_or_default())
     }
 
-    pub fn write_saved(&self, saved: &Saved) -> io::Result<()> {
-        write_json(&self.saved(), saved)
+    /// Writes [the text](Saved::to_text) of a saved state.
+    pub fn write_saved(&self, text: &[u8]) -> io::Result<()> {
+        write(&self.saved(), text)
     }
 
     pub fn read_saved(&self) -> io::Result<Option<Saved>> {

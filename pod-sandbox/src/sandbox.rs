@@ -382,6 +382,18 @@ impl AsFd for ExitCall {
 }
 
 impl ExitCall {
+    /// How the program ended, once it has: call it when the descriptor is readable.
+    ///
+    /// # Errors
+    /// When the keeper ends first.
+    pub fn try_wait(&mut self) -> Result<Option<Exit>, SandboxError> {
+        match self.0.try_receive()? {
+            None => Ok(None),
+            Some((Reply::Exited(exit), _)) => Ok(Some(exit)),
+            Some(_) => Err(self.0.sandbox.unexpected()),
+        }
+    }
+
     /// Waits until the program has ended.
     ///
     /// # Errors

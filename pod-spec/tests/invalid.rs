@@ -105,7 +105,7 @@ spec:
     name: web
   - image: 5
     name: web
-    livenessProbe: {httpGet: {port: 80}}
+    envFrom: [{configMapRef: {name: x}}]
     volumeMounts:
     - name: data
       mountPath: /a:b
@@ -132,7 +132,7 @@ spec:
         "line 17: spec.containers[0].name: the key `name` stands here a second time",
         "line 18: spec.containers[1].image: found the number `5`, but a text is needed, write it in quotes: \"5\"",
         "line 19: spec.containers[1].name: `web` is taken already",
-        "line 20: spec.containers[1].livenessProbe: not supported yet: probes are not honoured yet",
+        "line 20: spec.containers[1].envFrom: not supported yet: there are no ConfigMaps and Secrets yet",
         "line 23: spec.containers[1].volumeMounts[0].mountPath: `/a:b` must not contain `:`",
         "line 26: spec.volumes[0].configMap: not supported yet: there are no ConfigMaps yet",
         "line 27: spec.volumes[1].hostPath: it is already of the kind `emptyDir`",

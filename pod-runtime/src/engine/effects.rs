@@ -7,7 +7,7 @@ use std::io;
 use std::rc::Rc;
 
 use pod_images::Image;
-use pod_lifecycle::{Action, Addresses, Event, EventKind, PodEvent};
+use pod_lifecycle::{Action, Addresses, Event, EventKind, PodEvent, ProbeKind};
 use pod_sandbox::{Call, RequestError, Sandbox, SandboxError, SandboxStatus};
 use pod_spec::Container;
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +17,7 @@ use super::supply::{News, Supply};
 use crate::clock::now;
 use crate::error::{RuntimeError, chain};
 use crate::plan::{PodPlan, VolumePaths, container_id, holder, instance};
+use crate::probe::Prober;
 use crate::puller::PullFailure;
 use crate::readable::{ReadError, Readable};
 use crate::{network, removal, termination};
@@ -123,8 +124,9 @@ impl Effects {
             Action::StartContainer { container, attempt } => self.start(container, attempt),
             Action::Terminate { container, attempt } => self.end(container, attempt, Ending::Asked),
             Action::Kill { container, attempt } => self.end(container, attempt, Ending::Killed),
+            Action::Probe { container, attempt, probe } => self.probe(container, attempt, probe),
             // No container has them yet.
-            Action::Probe { .. } | Action::RunHook { .. } => {}
+            Action::RunHook { .. } => {}
             Action::RemoveSandbox | Action::Record(_) => {}
         }
     }
@@ -163,6 +165,14 @@ impl Effects {
         self.starting
             .borrow_mut()
             .insert(container, Starting { attempt, task: task.abort_handle(), requested });
+    }
+
+    fn probe(&self, container: String, attempt: u32, probe: ProbeKind) {
+        let shared = Rc::clone(&self.shared);
+        tokio::task::spawn_local(async move {
+            let result = shared.prober().probe(&container, attempt, probe).await;
+            shared.tell(Done::Event(Event::Probed { container, attempt, probe, result }));
+        });
     }
 
     fn end(&self, container: String, attempt: u32, ending: Ending) {
@@ -237,6 +247,11 @@ impl Shared {
         let _lock = locked
             .map_err(|e| RuntimeError::io("wait for the pod's lock")(io::Error::other(e)))??;
         network::connect(&self.plan, &self.sandbox)
+    }
+
+    fn prober(&self) -> Prober<'_> {
+        let addresses = self.addresses.borrow().clone();
+        Prober { plan: &self.plan, sandbox: &self.sandbox, addresses }
     }
 
     fn tell(&self, done: Done) {

@@ -95,6 +95,8 @@ struct Engine {
     watch: Option<Readable<pod_sandbox::Watch>>,
     machine: PodMachine,
     saved: Saved,
+    /// The text of `state.json`, as far as this engine has written it.
+    written: Vec<u8>,
     effects: Effects,
     watchers: Watchers,
     done: mpsc::UnboundedReceiver<Done>,
@@ -164,6 +166,7 @@ impl Engine {
             watch: Some(watch),
             machine,
             saved,
+            written: Vec::new(),
             effects,
             watchers: Watchers::default(),
             done,
@@ -219,7 +222,7 @@ impl Engine {
         self.carry_out(now, actions)
     }
 
-    /// Saves what the machine decided, then does it.
+    /// Saves what the machine decided, then does it. Most probes find what they found before: then nothing is written.
     fn carry_out(&mut self, now: Time, actions: Vec<Action>) -> Result<(), RuntimeError> {
         for action in &actions {
             if let Action::Record(event) = action {
@@ -227,12 +230,16 @@ impl Engine {
             }
         }
         self.saved.machine = self.machine.state().clone();
-        let state = &self.plan.dirs.state;
-        // The status first: whoever reads between the two finds it no older than what is saved.
-        let status = self.machine.status();
-        state.write_status(&status).map_err(RuntimeError::io("write status.json"))?;
-        state.write_saved(&self.saved).map_err(RuntimeError::io("write state.json"))?;
-        self.watchers.tell(&status);
+        let text = self.saved.to_text().map_err(RuntimeError::io("write state.json"))?;
+        if text != self.written {
+            let state = &self.plan.dirs.state;
+            // The status first: whoever reads between the two finds it no older than what is saved.
+            let status = self.machine.status();
+            state.write_status(&status).map_err(RuntimeError::io("write status.json"))?;
+            state.write_saved(&text).map_err(RuntimeError::io("write state.json"))?;
+            self.written = text;
+            self.watchers.tell(&status);
+        }
         for action in actions {
             tracing::debug!(?action);
             match action {
@@ -247,7 +254,8 @@ impl Engine {
     /// Keeps an event that the machine has no part in.
     fn note(&mut self, event: PodEvent) -> Result<(), RuntimeError> {
         self.record(now(), event);
-        let saved = self.plan.dirs.state.write_saved(&self.saved);
+        self.written = self.saved.to_text().map_err(RuntimeError::io("write state.json"))?;
+        let saved = self.plan.dirs.state.write_saved(&self.written);
         saved.map_err(RuntimeError::io("write state.json"))
     }
 

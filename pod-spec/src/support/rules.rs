@@ -44,7 +44,8 @@ const OWNERSHIP: &str = "the ownership of volumes is not changed yet";
 const SELINUX: &str = "SELinux labels are not set yet";
 const WINDOWS: &str = "there is only Linux here";
 const APPARMOR: &str = "AppArmor profiles are not applied yet";
-const PROBES: &str = "probes are not honoured yet";
+const GRPC: &str = "gRPC is not spoken yet";
+const TLS: &str = "probes do not speak TLS yet";
 const SUBPATHS: &str = "parts of volumes cannot be mounted yet";
 const CONFIG_MAPS: &str = "there are no ConfigMaps yet";
 const SECRETS: &str = "there are no Secrets yet";
@@ -219,7 +220,12 @@ pub(crate) const CONTAINER: &[Rule] = &[
     honoured("image", "init_containers_of_other_images_come_first"),
     honoured("imagePullPolicy", "b206_an_image_that_is_absent_and_never_pulled_is_told"),
     refused("lifecycle", "hooks are not honoured yet"),
-    refused("livenessProbe", PROBES),
+    honoured(
+        "livenessProbe",
+        "b104_b118_a_container_that_fails_its_liveness_probe_is_started_again",
+    ),
+    refused("livenessProbe.grpc", GRPC),
+    refused("livenessProbe.httpGet.scheme", TLS).except(&["HTTP"]),
     honoured("name", "containers_of_a_pod_share_network_names_and_ipc_and_nothing_else"),
     honoured(
         "ports[].containerPort",
@@ -229,7 +235,9 @@ pub(crate) const CONTAINER: &[Rule] = &[
     honoured("ports[].hostPort", "a_host_port_leads_to_the_pod"),
     honoured("ports[].name", "a_proxy_speaks_tls_for_the_application_beside_it"),
     honoured("ports[].protocol", "a_web_application_serves"),
-    refused("readinessProbe", PROBES),
+    honoured("readinessProbe", "b103_b117_a_pod_is_ready_while_its_readiness_probe_says_so"),
+    refused("readinessProbe.grpc", GRPC),
+    refused("readinessProbe.httpGet.scheme", TLS).except(&["HTTP"]),
     refused("resizePolicy", "a running pod cannot be resized yet"),
     refused("resources.claims", CLAIMS),
     honoured("resources.limits", "a_container_is_limited_to_its_resources"),
@@ -256,7 +264,12 @@ pub(crate) const CONTAINER: &[Rule] = &[
     honoured("securityContext.seccompProfile", "a_process_may_do_what_its_security_context_says"),
     honoured("securityContext.seccompProfile.localhostProfile", "a_profile_from_a_file_is_applied"),
     refused("securityContext.windowsOptions", WINDOWS),
-    refused("startupProbe", PROBES),
+    honoured(
+        "startupProbe",
+        "b080_b106_b111_what_follows_waits_for_the_startup_probe_of_a_sidecar",
+    ),
+    refused("startupProbe.grpc", GRPC),
+    refused("startupProbe.httpGet.scheme", TLS).except(&["HTTP"]),
     honoured("stdin", "standard_input_stays_open"),
     refused("stdinOnce", "nothing can be attached to a container yet").except(&["false"]),
     refused("targetContainerName", "ephemeral containers are not there yet"),

@@ -1,0 +1,69 @@
+//! What the state machine has to know of a pod.
+
+use std::time::Duration;
+
+use pod_lifecycle::{
+    Backoff, ContainerKind, ContainerRules, GraceSeconds, Hooks, LifecycleTable, PodIdentity,
+    ProbeRules, Probes, RestartPolicy,
+};
+use pod_spec::{Container, Probe};
+
+use super::{PodPlan, uid};
+
+impl PodPlan {
+    /// The rules that the pod lives by.
+    pub fn lifecycle(&self) -> LifecycleTable {
+        let spec = self.spec();
+        let init = spec.init_containers.iter().map(|c| {
+            rules(c, if c.is_sidecar() { ContainerKind::Sidecar } else { ContainerKind::Init })
+        });
+        let mains = spec.containers.iter().map(|c| rules(c, ContainerKind::Main));
+        LifecycleTable {
+            pod: PodIdentity {
+                name: self.pod.name().to_owned(),
+                namespace: self.pod.namespace().to_owned(),
+                uid: uid(&self.pod).to_owned(),
+            },
+            containers: init.chain(mains).collect(),
+            restart_policy: match spec.restart_policy {
+                Some(pod_spec::RestartPolicy::OnFailure) => RestartPolicy::OnFailure,
+                Some(pod_spec::RestartPolicy::Never) => RestartPolicy::Never,
+                Some(pod_spec::RestartPolicy::Always) | None => RestartPolicy::Always,
+            },
+            grace: spec
+                .termination_grace_period_seconds
+                .map_or(GraceSeconds::DEFAULT, GraceSeconds::from_spec),
+            active_deadline: None,
+            backoff: Backoff::default(),
+            qos_class: self.pod.qos_class(),
+            observed_generation: None,
+        }
+    }
+}
+
+fn rules(container: &Container, kind: ContainerKind) -> ContainerRules {
+    ContainerRules {
+        name: container.name.clone(),
+        kind,
+        image: container.image.clone(),
+        probes: Probes {
+            startup: container.startup_probe.as_ref().map(probe_rules),
+            liveness: container.liveness_probe.as_ref().map(probe_rules),
+            readiness: container.readiness_probe.as_ref().map(probe_rules),
+        },
+        hooks: Hooks::default(),
+    }
+}
+
+fn probe_rules(probe: &Probe) -> ProbeRules {
+    let number =
+        |given: Option<i32>, default| given.and_then(|n| u32::try_from(n).ok()).unwrap_or(default);
+    let seconds = |given, default| Duration::from_secs(u64::from(number(given, default)));
+    ProbeRules {
+        initial_delay: seconds(probe.initial_delay_seconds, 0),
+        period: seconds(probe.period_seconds, 10),
+        success_threshold: number(probe.success_threshold, 1),
+        failure_threshold: number(probe.failure_threshold, 3),
+        grace: probe.termination_grace_period_seconds.map(GraceSeconds::from_spec),
+    }
+}

@@ -1,0 +1,251 @@
+//! Probes that ask by HTTP.
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Request, Response, Uri};
+use hyper_util::rt::TokioIo;
+use pod_spec::HttpGetAction;
+
+use super::endpoint::Endpoint;
+
+/// The kubelet whose ways these are.
+const USER_AGENT: HeaderValue = HeaderValue::from_static("kube-probe/1.36");
+
+/// Most of an answer's body that is read, in bytes.
+const MAX_BODY: usize = 10 << 10;
+
+/// Most redirects that are followed.
+const MAX_REDIRECTS: usize = 10;
+
+/// The last answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+/// The URL that is asked for first.
+pub(super) fn url(endpoint: &Endpoint<'_>, get: &HttpGetAction, port: u16) -> String {
+    format!("http://{}{}", endpoint.name(port), path(get.path.as_deref().unwrap_or("/")))
+}
+
+/// Asks, and follows redirects as long as they stay on the host. The error is one of words.
+pub(super) async fn get(
+    endpoint: &Endpoint<'_>,
+    get: &HttpGetAction,
+    mut port: u16,
+) -> Result<Answer, String> {
+    let headers = headers(get);
+    let mut path = path(get.path.as_deref().unwrap_or("/"));
+    for _ in 0..=MAX_REDIRECTS {
+        let url = format!("http://{}{path}", endpoint.name(port));
+        let failed = |why: String| format!("Get \"{url}\": {why}");
+        let (status, location, body) =
+            ask(endpoint, port, &path, &headers).await.map_err(failed)?;
+        let next = location.filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308));
+        let Some(next) = next.map(|location| follow(&path, &location)) else {
+            return Ok(Answer { status, body });
+        };
+        match next.map_err(failed)? {
+            Next::Here(next) => path = next,
+            Next::At { host, port: next_port, path: next } if host == endpoint.host() => {
+                (port, path) = (next_port, next);
+            }
+            Next::At { .. } => return Ok(Answer { status, body }),
+        }
+    }
+    Err(format!("Get \"{path}\": stopped after {MAX_REDIRECTS} redirects"))
+}
+
+/// One request: the status, where it leads to, and the beginning of the body.
+async fn ask(
+    endpoint: &Endpoint<'_>,
+    port: u16,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<(u16, Option<String>, String), String> {
+    let stream = endpoint.connect(port).await?;
+    let words = |e: hyper::Error| e.to_string();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
+    let mut request =
+        Request::builder().uri(path).body(Empty::<Bytes>::new()).map_err(|e| e.to_string())?;
+    *request.headers_mut() = headers.clone();
+    if !headers.contains_key(header::HOST) {
+        let host = HeaderValue::from_str(&endpoint.name(port)).map_err(|e| e.to_string())?;
+        request.headers_mut().insert(header::HOST, host);
+    }
+    let exchange = async {
+        let response = sender.send_request(request).await.map_err(words)?;
+        let location = response.headers().get(header::LOCATION);
+        let location = location.and_then(|l| l.to_str().ok()).map(str::to_owned);
+        Ok((response.status().as_u16(), location, beginning(response).await))
+    };
+    tokio::pin!(connection);
+    tokio::pin!(exchange);
+    tokio::select! {
+        answer = &mut exchange => answer,
+        ended = &mut connection => {
+            ended.map_err(words)?;
+            exchange.await
+        }
+    }
+}
+
+/// As much of the body as is wanted; what is missing of a broken one is not.
+async fn beginning(response: Response<Incoming>) -> String {
+    let mut body = response.into_body();
+    let mut bytes = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        bytes.extend(frame.into_data().unwrap_or_default());
+        if bytes.len() >= MAX_BODY {
+            bytes.truncate(MAX_BODY);
+            break;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The headers of a request: those that are given, and the kubelet's own.
+fn headers(get: &HttpGetAction) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for given in &get.http_headers {
+        let name = HeaderName::from_bytes(given.name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&given.value)) {
+            headers.append(name, value);
+        }
+    }
+    headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
+    match headers.entry(header::ACCEPT) {
+        header::Entry::Vacant(entry) => {
+            entry.insert(HeaderValue::from_static("*/*"));
+        }
+        // Whoever gives an empty one wants none.
+        header::Entry::Occupied(entry) if entry.get().is_empty() => {
+            entry.remove();
+        }
+        header::Entry::Occupied(_) => {}
+    }
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers
+}
+
+/// A path as it can be sent: from the root, and with what has no place in one encoded.
+fn path(given: &str) -> String {
+    let given = given.split('#').next().unwrap_or_default();
+    let mut path = if given.starts_with('/') { String::new() } else { "/".to_owned() };
+    for byte in given.bytes() {
+        match byte {
+            b'!'..=b'~'
+                if !matches!(
+                    byte,
+                    b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+                ) =>
+            {
+                path.push(char::from(byte));
+            }
+            _ => path.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    path
+}
+
+/// Where a redirect leads to.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// On the same host and port.
+    Here(String),
+    At {
+        host: String,
+        port: u16,
+        path: String,
+    },
+}
+
+fn follow(from: &str, location: &str) -> Result<Next, String> {
+    let location = match location.strip_prefix("//") {
+        Some(rest) => format!("http://{rest}"),
+        None => location.to_owned(),
+    };
+    if location.contains("://") {
+        let uri: Uri = location.parse().map_err(|e| format!("redirected to {location}: {e}"))?;
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        if uri.scheme_str() != Some("http") {
+            return Err(format!("redirected to {location}: not by HTTP"));
+        }
+        let rest = uri.path_and_query().map_or("/", |p| p.as_str());
+        return Ok(Next::At { host, port: uri.port_u16().unwrap_or(80), path: path(rest) });
+    }
+    if location.starts_with('/') {
+        return Ok(Next::Here(path(&location)));
+    }
+    let directory = from.split('?').next().unwrap_or_default();
+    let directory = &directory[..directory.rfind('/').map_or(0, |at| at + 1)];
+    Ok(Next::Here(path(&format!("{directory}{location}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pod_spec::HttpHeader;
+
+    fn with_headers(headers_given: &[(&str, &str)]) -> HeaderMap {
+        let given = headers_given.iter().map(|(name, value)| HttpHeader {
+            name: (*name).to_owned(),
+            value: (*value).to_owned(),
+        });
+        headers(&HttpGetAction { http_headers: given.collect(), ..HttpGetAction::default() })
+    }
+
+    #[test]
+    fn b117_headers_are_those_of_a_kubelet_unless_they_are_given() {
+        let own = with_headers(&[]);
+        assert_eq!(
+            (&own["user-agent"], &own["accept"]),
+            (&USER_AGENT, &HeaderValue::from_static("*/*"))
+        );
+        let given = with_headers(&[
+            ("Accept", ""),
+            ("User-Agent", "me"),
+            ("Host", "web"),
+            ("X-A", "1"),
+            ("X-A", "2"),
+        ]);
+        assert_eq!(given.get("accept"), None);
+        assert_eq!(
+            (&given["user-agent"], &given["host"]),
+            (&"me".parse::<HeaderValue>().unwrap(), &"web".parse().unwrap())
+        );
+        assert_eq!(given.get_all("x-a").iter().count(), 2);
+    }
+
+    #[test]
+    fn paths_are_sent_from_the_root_and_encoded() {
+        for (given, sent) in [
+            ("/", "/"),
+            ("", "/"),
+            ("healthz", "/healthz"),
+            ("/a b?q=ü#x", "/a%20b?q=%C3%BC"),
+            ("/%20", "/%20"),
+        ] {
+            assert_eq!(path(given), sent, "{given}");
+        }
+    }
+
+    #[test]
+    fn b109_b110_redirects_lead_where_they_say() {
+        let at =
+            |host: &str, port, path: &str| Next::At { host: host.into(), port, path: path.into() };
+        for (location, next) in [
+            ("/x?y", Next::Here("/x?y".into())),
+            ("x", Next::Here("/dir/x".into())),
+            ("http://other/x", at("other", 80, "/x")),
+            ("http://10.0.0.1:8080", at("10.0.0.1", 8080, "/")),
+            ("//[::1]:81/x", at("::1", 81, "/x")),
+        ] {
+            assert_eq!(follow("/dir/page?q=/", location), Ok(next), "{location}");
+        }
+        assert!(follow("/", "ftp://other/").is_err());
+    }
+}
