@@ -282,8 +282,8 @@ fn the_spec_is_checked() {
              parameters, did you mean `net.ipv4.tcp_syncookies`?",
         ),
         (
-            "activeDeadlineSeconds: 5",
-            "line 6: spec.activeDeadlineSeconds: not supported yet: deadlines are not honoured yet",
+            "runtimeClassName: kata",
+            "line 6: spec.runtimeClassName: `kata` is not supported yet: there is only one container runtime",
         ),
         (
             "os: {name: windows}",

@@ -7,7 +7,7 @@ use std::io;
 use std::rc::Rc;
 
 use pod_images::Image;
-use pod_lifecycle::{Action, Addresses, Event, EventKind, PodEvent, ProbeKind};
+use pod_lifecycle::{Action, Addresses, Event, EventKind, HookKind, PodEvent, ProbeKind};
 use pod_sandbox::{Call, RequestError, Sandbox, SandboxError, SandboxStatus};
 use pod_spec::Container;
 use tokio::sync::{mpsc, oneshot};
@@ -125,8 +125,7 @@ impl Effects {
             Action::Terminate { container, attempt } => self.end(container, attempt, Ending::Asked),
             Action::Kill { container, attempt } => self.end(container, attempt, Ending::Killed),
             Action::Probe { container, attempt, probe } => self.probe(container, attempt, probe),
-            // No container has them yet.
-            Action::RunHook { .. } => {}
+            Action::RunHook { container, attempt, hook } => self.run_hook(container, attempt, hook),
             Action::RemoveSandbox | Action::Record(_) => {}
         }
     }
@@ -172,6 +171,17 @@ impl Effects {
         tokio::task::spawn_local(async move {
             let result = shared.prober().probe(&container, attempt, probe).await;
             shared.tell(Done::Event(Event::Probed { container, attempt, probe, result }));
+        });
+    }
+
+    fn run_hook(&self, container: String, attempt: u32, hook: HookKind) {
+        let shared = Rc::clone(&self.shared);
+        tokio::task::spawn_local(async move {
+            let result = shared.prober().hook(&container, attempt, hook).await;
+            if let Err(why) = &result {
+                tracing::info!(container, ?hook, "{why}");
+            }
+            shared.tell(Done::Event(Event::HookEnded { container, attempt, hook, result }));
         });
     }
 

@@ -33,12 +33,16 @@ impl PodPlan {
             grace: spec
                 .termination_grace_period_seconds
                 .map_or(GraceSeconds::DEFAULT, GraceSeconds::from_spec),
-            active_deadline: None,
+            active_deadline: seconds(spec.active_deadline_seconds),
             backoff: Backoff::default(),
             qos_class: self.pod.qos_class(),
             observed_generation: None,
         }
     }
+}
+
+fn seconds(given: Option<i64>) -> Option<Duration> {
+    given.and_then(|n| u64::try_from(n).ok()).map(Duration::from_secs)
 }
 
 fn rules(container: &Container, kind: ContainerKind) -> ContainerRules {
@@ -51,7 +55,15 @@ fn rules(container: &Container, kind: ContainerKind) -> ContainerRules {
             liveness: container.liveness_probe.as_ref().map(probe_rules),
             readiness: container.readiness_probe.as_ref().map(probe_rules),
         },
-        hooks: Hooks::default(),
+        hooks: hooks(container),
+    }
+}
+
+fn hooks(container: &Container) -> Hooks {
+    let lifecycle = container.lifecycle.as_ref();
+    Hooks {
+        post_start: lifecycle.is_some_and(|l| l.post_start.is_some()),
+        pre_stop: lifecycle.is_some_and(|l| l.pre_stop.is_some()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Probes that execute a program in the container.
+//! Programs executed in a container as a probe or a hook.
 
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -41,6 +41,16 @@ pub(super) async fn probe(
             Err(Failed::Probe(said))
         }
     }
+}
+
+/// Executes a program and waits for its end, however long it takes. Returns its exit code and what it has written.
+pub(super) async fn run(
+    sandbox: &Sandbox,
+    container: &str,
+    attempt: u32,
+    args: Vec<String>,
+) -> Result<(i32, String), String> {
+    end(execute(sandbox, container, attempt, args).await?).await
 }
 
 /// Begins to execute a program in a container.

@@ -1,4 +1,4 @@
-//! Probes that ask by HTTP.
+//! Asking by HTTP, as probes and hooks do.
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -6,12 +6,9 @@ use hyper::client::conn::http1;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
-use pod_spec::HttpGetAction;
+use pod_spec::{HttpGetAction, HttpHeader};
 
 use super::endpoint::Endpoint;
-
-/// The kubelet whose ways these are.
-const USER_AGENT: HeaderValue = HeaderValue::from_static("kube-probe/1.36");
 
 /// Most of an answer's body that is read, in bytes.
 const MAX_BODY: usize = 10 << 10;
@@ -26,37 +23,49 @@ pub(super) struct Answer {
     pub body: String,
 }
 
-/// The URL that is asked for first.
-pub(super) fn url(endpoint: &Endpoint<'_>, get: &HttpGetAction, port: u16) -> String {
-    format!("http://{}{}", endpoint.name(port), path(get.path.as_deref().unwrap_or("/")))
+/// What is asked.
+#[derive(Debug)]
+pub(super) struct Get<'g> {
+    pub endpoint: &'g Endpoint<'g>,
+    pub action: &'g HttpGetAction,
+    pub port: u16,
+    /// Who asks, unless the headers that are given say otherwise.
+    pub agent: HeaderValue,
 }
 
-/// Asks, and follows redirects as long as they stay on the host. The error is one of words.
-pub(super) async fn get(
-    endpoint: &Endpoint<'_>,
-    get: &HttpGetAction,
-    mut port: u16,
-) -> Result<Answer, String> {
-    let headers = headers(get);
-    let mut path = path(get.path.as_deref().unwrap_or("/"));
-    for _ in 0..=MAX_REDIRECTS {
-        let url = format!("http://{}{path}", endpoint.name(port));
-        let failed = |why: String| format!("Get \"{url}\": {why}");
-        let (status, location, body) =
-            ask(endpoint, port, &path, &headers).await.map_err(failed)?;
-        let next = location.filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308));
-        let Some(next) = next.map(|location| follow(&path, &location)) else {
-            return Ok(Answer { status, body });
-        };
-        match next.map_err(failed)? {
-            Next::Here(next) => path = next,
-            Next::At { host, port: next_port, path: next } if host == endpoint.host() => {
-                (port, path) = (next_port, next);
-            }
-            Next::At { .. } => return Ok(Answer { status, body }),
-        }
+impl Get<'_> {
+    /// The URL that is asked for first.
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.endpoint.name(self.port), self.path())
     }
-    Err(format!("Get \"{path}\": stopped after {MAX_REDIRECTS} redirects"))
+
+    fn path(&self) -> String {
+        path(self.action.path.as_deref().unwrap_or("/"))
+    }
+
+    /// Asks, and follows redirects as long as they stay on the host. The error is one of words.
+    pub async fn send(&self) -> Result<Answer, String> {
+        let headers = headers(&self.action.http_headers, &self.agent);
+        let (mut port, mut path) = (self.port, self.path());
+        for _ in 0..=MAX_REDIRECTS {
+            let url = format!("http://{}{path}", self.endpoint.name(port));
+            let failed = |why: String| format!("Get \"{url}\": {why}");
+            let asked = ask(self.endpoint, port, &path, &headers).await;
+            let (status, location, body) = asked.map_err(failed)?;
+            let next = location.filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308));
+            let Some(next) = next.map(|location| follow(&path, &location)) else {
+                return Ok(Answer { status, body });
+            };
+            match next.map_err(failed)? {
+                Next::Here(next) => path = next,
+                Next::At { host, port: next_port, path: next } if host == self.endpoint.host() => {
+                    (port, path) = (next_port, next);
+                }
+                Next::At { .. } => return Ok(Answer { status, body }),
+            }
+        }
+        Err(format!("Get \"{}\": stopped after {MAX_REDIRECTS} redirects", self.url()))
+    }
 }
 
 /// One request: the status, where it leads to, and the beginning of the body.
@@ -108,15 +117,15 @@ async fn beginning(response: Response<Incoming>) -> String {
 }
 
 /// The headers of a request: those that are given, and the kubelet's own.
-fn headers(get: &HttpGetAction) -> HeaderMap {
+fn headers(given: &[HttpHeader], agent: &HeaderValue) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for given in &get.http_headers {
+    for given in given {
         let name = HeaderName::from_bytes(given.name.as_bytes());
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(&given.value)) {
             headers.append(name, value);
         }
     }
-    headers.entry(header::USER_AGENT).or_insert(USER_AGENT);
+    headers.entry(header::USER_AGENT).or_insert_with(|| agent.clone());
     match headers.entry(header::ACCEPT) {
         header::Entry::Vacant(entry) => {
             entry.insert(HeaderValue::from_static("*/*"));
@@ -188,14 +197,15 @@ fn follow(from: &str, location: &str) -> Result<Next, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pod_spec::HttpHeader;
 
-    fn with_headers(headers_given: &[(&str, &str)]) -> HeaderMap {
-        let given = headers_given.iter().map(|(name, value)| HttpHeader {
+    const AGENT: HeaderValue = HeaderValue::from_static("kube-probe/1.36");
+
+    fn with_headers(given: &[(&str, &str)]) -> HeaderMap {
+        let header = |(name, value): &(&str, &str)| HttpHeader {
             name: (*name).to_owned(),
             value: (*value).to_owned(),
-        });
-        headers(&HttpGetAction { http_headers: given.collect(), ..HttpGetAction::default() })
+        };
+        headers(&given.iter().map(header).collect::<Vec<_>>(), &AGENT)
     }
 
     #[test]
@@ -203,7 +213,7 @@ mod tests {
         let own = with_headers(&[]);
         assert_eq!(
             (&own["user-agent"], &own["accept"]),
-            (&USER_AGENT, &HeaderValue::from_static("*/*"))
+            (&AGENT, &HeaderValue::from_static("*/*"))
         );
         let given = with_headers(&[
             ("Accept", ""),

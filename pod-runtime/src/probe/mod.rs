@@ -1,12 +1,14 @@
-//! Probes of containers, made by the engine as the kubelet makes them. When they are due and what they lead to is the
-//! machine's to say.
+//! Probes and hooks of containers, made by the engine as the kubelet makes them. When they are due and what they lead to
+//! is the machine's to say.
 
 mod endpoint;
 mod exec;
+mod hook;
 mod http;
 
 use std::time::Duration;
 
+use hyper::header::HeaderValue;
 use pod_lifecycle::{Addresses, ProbeKind, ProbeResult};
 use pod_sandbox::Sandbox;
 use pod_spec::{Container, HttpGetAction, IntOrString, Probe, TcpSocketAction};
@@ -14,12 +16,15 @@ use pod_spec::{Container, HttpGetAction, IntOrString, Probe, TcpSocketAction};
 use crate::environment;
 use crate::plan::PodPlan;
 use endpoint::Endpoint;
-use http::Answer;
+use http::{Answer, Get};
+
+/// The kubelet whose ways these are.
+const USER_AGENT: HeaderValue = HeaderValue::from_static("kube-probe/1.36");
 
 /// How often a probe that cannot be made is tried before that is told.
 const TRIES: usize = 3;
 
-/// Makes the probes of one pod.
+/// Makes the probes and runs the hooks of one pod.
 #[derive(Debug)]
 pub(crate) struct Prober<'p> {
     pub plan: &'p PodPlan,
@@ -82,15 +87,15 @@ impl Prober<'_> {
     async fn http(
         &self,
         container: &Container,
-        get: &HttpGetAction,
+        action: &HttpGetAction,
         timeout: Duration,
     ) -> Result<ProbeResult, Failed> {
-        let port = port(&get.port, container)?;
-        let endpoint = self.endpoint(get.host.as_deref());
-        let answer = http::get(&endpoint, get, port);
-        let answer = tokio::time::timeout(timeout, answer).await.unwrap_or_else(|_| {
-            Err(format!("Get \"{}\": context deadline exceeded", http::url(&endpoint, get, port)))
-        });
+        let port = port(&action.port, container)?;
+        let endpoint = self.endpoint(action.host.as_deref());
+        let get = Get { endpoint: &endpoint, action, port, agent: USER_AGENT };
+        let answer = tokio::time::timeout(timeout, get.send()).await;
+        let answer = answer
+            .unwrap_or_else(|_| Err(format!("Get \"{}\": context deadline exceeded", get.url())));
         let Answer { status, body } = answer.map_err(Failed::Probe)?;
         match status {
             200..=299 => Ok(ProbeResult::Success),

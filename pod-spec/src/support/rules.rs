@@ -44,8 +44,9 @@ const OWNERSHIP: &str = "the ownership of volumes is not changed yet";
 const SELINUX: &str = "SELinux labels are not set yet";
 const WINDOWS: &str = "there is only Linux here";
 const APPARMOR: &str = "AppArmor profiles are not applied yet";
+const TCP_HOOK: &str = "Kubernetes has never run it: such a hook fails";
 const GRPC: &str = "gRPC is not spoken yet";
-const TLS: &str = "probes do not speak TLS yet";
+const TLS: &str = "TLS is not spoken yet";
 const SUBPATHS: &str = "parts of volumes cannot be mounted yet";
 const CONFIG_MAPS: &str = "there are no ConfigMaps yet";
 const SECRETS: &str = "there are no Secrets yet";
@@ -75,7 +76,7 @@ pub(crate) const POD: &[Rule] = &[
     cluster_only("metadata.resourceVersion", SERVER),
     cluster_only("metadata.selfLink", SERVER),
     cluster_only("metadata.uid", SERVER),
-    refused("spec.activeDeadlineSeconds", "deadlines are not honoured yet"),
+    honoured("spec.activeDeadlineSeconds", "b016_a_pod_that_is_active_for_too_long_has_failed"),
     cluster_only("spec.affinity", SCHEDULING),
     cluster_only(
         "spec.automountServiceAccountToken",
@@ -219,7 +220,16 @@ pub(crate) const CONTAINER: &[Rule] = &[
     refused("env[].valueFrom.secretKeyRef", SECRETS),
     honoured("image", "init_containers_of_other_images_come_first"),
     honoured("imagePullPolicy", "b206_an_image_that_is_absent_and_never_pulled_is_told"),
-    refused("lifecycle", "hooks are not honoured yet"),
+    honoured(
+        "lifecycle.postStart",
+        "b131_b132_a_container_whose_post_start_hook_fails_holds_up_nobody_and_is_restarted",
+    ),
+    refused("lifecycle.postStart.httpGet.scheme", TLS).except(&["HTTP"]),
+    refused("lifecycle.postStart.tcpSocket", TCP_HOOK),
+    honoured("lifecycle.preStop", "b130_b134_the_pre_stop_hook_comes_before_the_signal"),
+    refused("lifecycle.preStop.httpGet.scheme", TLS).except(&["HTTP"]),
+    refused("lifecycle.preStop.tcpSocket", TCP_HOOK),
+    refused("lifecycle.stopSignal", "only the signal of the image is honoured yet"),
     honoured(
         "livenessProbe",
         "b104_b118_a_container_that_fails_its_liveness_probe_is_started_again",
