@@ -35,6 +35,7 @@
 //!         image: "busybox".into(),
 //!         probes: Probes::default(),
 //!         hooks: Hooks::default(),
+//!         stop_signal: None,
 //!     }],
 //!     restart_policy: RestartPolicy::Never,
 //!     grace: GraceSeconds::DEFAULT,

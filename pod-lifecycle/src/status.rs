@@ -109,6 +109,7 @@ fn container(
         image_id: image_id.to_owned(),
         container_id: id.map(uri),
         started: Some(record.is_started()),
+        stop_signal: rules.stop_signal.clone(),
         ..ContainerStatus::default()
     }
 }

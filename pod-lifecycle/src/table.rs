@@ -59,6 +59,8 @@ pub struct ContainerRules {
     pub probes: Probes,
     /// Its hooks.
     pub hooks: Hooks,
+    /// `lifecycle.stopSignal`; only shown.
+    pub stop_signal: Option<String>,
 }
 
 /// The probes that a container has.

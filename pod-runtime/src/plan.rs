@@ -205,7 +205,7 @@ impl PodPlan {
         config.readonly_rootfs = context.is_some_and(|c| c.read_only_root_filesystem == Some(true));
         config.mounts = self.mounts(container, attempt, volumes)?;
         config.writable = self.image_volumes(image, &config.mounts);
-        config.stop_signal = process::stop_signal(image)?;
+        config.stop_signal = process::stop_signal(container, image)?;
         config.stdin = container.stdin == Some(true);
         config.resources = resources::of_container(&container.resources);
         config.privileged = privileged;

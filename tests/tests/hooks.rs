@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use pod_runtime::{PodHandle, PodPhase, PodStatus};
-use pod_tests::{Host, manifest, soon, wait_until};
+use pod_tests::{Host, manifest, run, soon, wait_until};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
@@ -188,5 +189,71 @@ async fn b016_a_pod_that_is_active_for_too_long_has_failed() {
         (PodPhase::Failed, Some("DeadlineExceeded"))
     );
     soon(pod.delete(None)).await.expect("is removed");
+    soon(pod.wait_gone()).await.expect("goes");
+}
+
+#[tokio::test]
+async fn b144_a_container_is_asked_to_end_by_the_signal_of_its_manifest() {
+    let host = host("stopsignal");
+    let spec = "
+  os: {name: linux}
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'trap \"exit 0\" USR1; while :; do sleep 0.02; done']
+    lifecycle: {stopSignal: SIGUSR1}
+";
+    let pod = host.run(&manifest("signal", spec)).await;
+    let status = soon(pod.wait_ready()).await.expect("ready");
+    assert_eq!(status.container_statuses[0].stop_signal.as_deref(), Some("SIGUSR1"));
+    let status = soon(pod.stop()).await.expect("stops");
+    assert_eq!(status.phase, PodPhase::Succeeded, "{status:#?}");
+}
+
+#[tokio::test]
+async fn b105_b117_b129_tls_is_spoken_and_certificates_are_not_checked() {
+    let host = host("tls");
+    let (dir, volume, mount) = shared(&host);
+    let script = "import http.server, ssl\nserver = http.server.HTTPServer(('', 8443), http.server.SimpleHTTPRequestHandler)\n\
+                  context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\ncontext.load_cert_chain('/d/cert.pem', '/d/key.pem')\n\
+                  server.socket = context.wrap_socket(server.socket, server_side=True)\nserver.serve_forever()\n";
+    fs::write(dir.join("server.py"), script).expect("can be written");
+    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+    run(Command::new("openssl")
+        .args(["req", "-x509", "-nodes", "-subj", "/CN=nobody"])
+        .args(curve)
+        .arg("-keyout")
+        .arg(dir.join("key.pem"))
+        .arg("-out")
+        .arg(dir.join("cert.pem")));
+    // The hook says HTTPS to a server that speaks HTTP, which a kubelet puts up with.
+    let spec = format!(
+        "{volume}
+  terminationGracePeriodSeconds: 0
+  initContainers:
+  - name: plain
+    image: pod.local/host
+    restartPolicy: Always
+    command: [python3, -m, http.server, '8080']
+    startupProbe: {{tcpSocket: {{port: 8080}}, periodSeconds: 1}}
+  containers:
+  - name: web
+    image: pod.local/host
+    command: [python3, /d/server.py]
+    {mount}
+    readinessProbe: {{httpGet: {{port: 8443, scheme: HTTPS}}, periodSeconds: 1}}
+    livenessProbe: {{httpGet: {{port: 8080, scheme: HTTPS}}, failureThreshold: 100}}
+    lifecycle: {{postStart: {{httpGet: {{port: 8080, scheme: HTTPS}}}}}}
+"
+    );
+    let pod = host.run(&manifest("tls", &spec)).await;
+    let status = soon(pod.wait_ready()).await.expect("ready");
+    assert_eq!(status.container_statuses[0].restart_count, 0);
+    wait_until("the failure of the probe", || {
+        let plain = "server gave HTTP response to HTTPS client";
+        let events = pod.events().expect("can be read");
+        events.iter().any(|e| e.event.message.contains(plain)).then_some(())
+    });
+    soon(pod.delete(Some(0))).await.expect("is deleted");
     soon(pod.wait_gone()).await.expect("goes");
 }

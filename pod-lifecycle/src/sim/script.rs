@@ -132,6 +132,7 @@ pub(crate) fn pod(restart_policy: RestartPolicy, names: &[&str]) -> LifecycleTab
         image: "image".to_owned(),
         probes: Probes::default(),
         hooks: Hooks::default(),
+        stop_signal: None,
     };
     LifecycleTable {
         pod: PodIdentity {

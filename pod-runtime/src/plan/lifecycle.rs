@@ -56,6 +56,7 @@ fn rules(container: &Container, kind: ContainerKind) -> ContainerRules {
             readiness: container.readiness_probe.as_ref().map(probe_rules),
         },
         hooks: hooks(container),
+        stop_signal: container.lifecycle.as_ref().and_then(|l| l.stop_signal.clone()),
     }
 }
 

@@ -113,13 +113,22 @@ impl PodPlan {
     }
 }
 
-/// The signal that the image asks its program to end with: a name, with or without `SIG`, or a number.
-pub(super) fn stop_signal(image: &Image) -> Result<i32, ConfigError> {
-    let Some(signal) = &image.config.stop_signal else { return Ok(Signal::SIGTERM as i32) };
-    let wrong =
-        || ConfigError::StopSignal { image: image.reference.to_string(), signal: signal.clone() };
+/// The signal that asks a container to end: that of the manifest, else that of the image.
+pub(super) fn stop_signal(container: &Container, image: &Image) -> Result<i32, ConfigError> {
+    let own = container.lifecycle.as_ref().and_then(|l| l.stop_signal.as_ref());
+    let Some(signal) = own.or(image.config.stop_signal.as_ref()) else {
+        return Ok(Signal::SIGTERM as i32);
+    };
+    signal_number(signal).ok_or_else(|| ConfigError::StopSignal {
+        image: image.reference.to_string(),
+        signal: signal.clone(),
+    })
+}
+
+/// The number of a signal, from its name, with or without `SIG`, or the number itself.
+fn signal_number(signal: &str) -> Option<i32> {
     if let Ok(number) = signal.parse::<i32>() {
-        return if (1..=64).contains(&number) { Ok(number) } else { Err(wrong()) };
+        return (1..=64).contains(&number).then_some(number);
     }
     let upper = signal.to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
@@ -127,9 +136,20 @@ pub(super) fn stop_signal(image: &Image) -> Result<i32, ConfigError> {
         let above = above.trim_start_matches('+');
         let above = if above.is_empty() { Ok(0) } else { above.parse::<i32>() };
         // The C library keeps the first two for itself.
-        return above.ok().filter(|n| (0..=30).contains(n)).map(|n| 34 + n).ok_or_else(wrong);
+        return above.ok().filter(|n| (0..=30).contains(n)).map(|n| 34 + n);
     }
-    format!("SIG{name}").parse::<Signal>().map(|signal| signal as i32).map_err(|_| wrong())
+    if let Some(below) = name.strip_prefix("RTMAX") {
+        let below = below.trim_start_matches('-');
+        let below = if below.is_empty() { Ok(0) } else { below.parse::<i32>() };
+        return below.ok().filter(|n| (0..=30).contains(n)).map(|n| 64 - n);
+    }
+    let name = match name {
+        "CLD" => "CHLD",
+        "IOT" => "ABRT",
+        "POLL" => "IO",
+        name => name,
+    };
+    format!("SIG{name}").parse::<Signal>().ok().map(|signal| signal as i32)
 }
 
 fn capabilities(container: &Container) -> Result<Capabilities, ConfigError> {
@@ -172,10 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stop_signal_of_an_image_is_a_name_or_a_number() {
-        let images = pod_images::Images::open("/nonexistent");
-        let host = pod_images::HOST_IMAGE.parse().expect("valid");
-        let mut image = images.resolve(&host).expect("the host is there");
+    fn a_stop_signal_is_a_name_or_a_number() {
         for (text, number) in [
             ("SIGQUIT", Some(3)),
             ("quit", Some(3)),
@@ -183,14 +200,14 @@ mod tests {
             ("37", Some(37)),
             ("SIGRTMIN+3", Some(37)),
             ("RTMIN", Some(34)),
+            ("SIGRTMAX-14", Some(50)),
+            ("SIGRTMAX", Some(64)),
+            ("SIGCLD", Some(17)),
             ("0", None),
             ("65", None),
             ("SIGNONE", None),
         ] {
-            image.config.stop_signal = Some(text.to_owned());
-            assert_eq!(stop_signal(&image).ok(), number, "{text}");
+            assert_eq!(signal_number(text), number, "{text}");
         }
-        image.config.stop_signal = None;
-        assert_eq!(stop_signal(&image).ok(), Some(15));
     }
 }

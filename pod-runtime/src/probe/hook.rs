@@ -7,7 +7,7 @@ use pod_lifecycle::HookKind;
 use pod_spec::{Container, LifecycleHandler};
 
 use super::http::Get;
-use super::{Failed, Prober, exec, port};
+use super::{Failed, Prober, exec, is_secure, port, tls};
 
 /// What a hook says that it is.
 const USER_AGENT: HeaderValue = HeaderValue::from_static("kube-lifecycle/1.36");
@@ -48,9 +48,16 @@ impl Prober<'_> {
             let asked = async {
                 let port = port(&action.port, container)?;
                 let endpoint = self.endpoint(action.host.as_deref());
-                let get = Get { endpoint: &endpoint, action, port, agent: USER_AGENT };
+                let secure = is_secure(action);
+                let mut get = Get { endpoint: &endpoint, action, port, secure, agent: USER_AGENT };
+                let mut answer = get.send().await;
+                if answer.as_ref().is_err_and(|why| secure && why.ends_with(tls::PLAIN)) {
+                    // There are manifests that say HTTPS and mean HTTP, from when the kubelet did not look.
+                    get.secure = false;
+                    answer = get.send().await;
+                }
                 // Whatever it answers: it has been told.
-                get.send().await.map_err(Failed::Probe)
+                answer.map_err(Failed::Probe)
             };
             return match asked.await {
                 Ok(_) => Ok(()),

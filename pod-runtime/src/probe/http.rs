@@ -7,8 +7,10 @@ use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use pod_spec::{HttpGetAction, HttpHeader};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::endpoint::Endpoint;
+use super::tls;
 
 /// Most of an answer's body that is read, in bytes.
 const MAX_BODY: usize = 10 << 10;
@@ -29,6 +31,8 @@ pub(super) struct Get<'g> {
     pub endpoint: &'g Endpoint<'g>,
     pub action: &'g HttpGetAction,
     pub port: u16,
+    /// Whether by TLS.
+    pub secure: bool,
     /// Who asks, unless the headers that are given say otherwise.
     pub agent: HeaderValue,
 }
@@ -36,7 +40,7 @@ pub(super) struct Get<'g> {
 impl Get<'_> {
     /// The URL that is asked for first.
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.endpoint.name(self.port), self.path())
+        url(self.secure, self.endpoint, self.port, &self.path())
     }
 
     fn path(&self) -> String {
@@ -46,20 +50,22 @@ impl Get<'_> {
     /// Asks, and follows redirects as long as they stay on the host. The error is one of words.
     pub async fn send(&self) -> Result<Answer, String> {
         let headers = headers(&self.action.http_headers, &self.agent);
-        let (mut port, mut path) = (self.port, self.path());
+        let (mut secure, mut port, mut path) = (self.secure, self.port, self.path());
         for _ in 0..=MAX_REDIRECTS {
-            let url = format!("http://{}{path}", self.endpoint.name(port));
+            let url = url(secure, self.endpoint, port, &path);
             let failed = |why: String| format!("Get \"{url}\": {why}");
-            let asked = ask(self.endpoint, port, &path, &headers).await;
+            let asked = ask(self.endpoint, secure, port, &path, &headers).await;
             let (status, location, body) = asked.map_err(failed)?;
             let next = location.filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308));
-            let Some(next) = next.map(|location| follow(&path, &location)) else {
+            let Some(next) = next.map(|location| follow(secure, &path, &location)) else {
                 return Ok(Answer { status, body });
             };
             match next.map_err(failed)? {
                 Next::Here(next) => path = next,
-                Next::At { host, port: next_port, path: next } if host == self.endpoint.host() => {
-                    (port, path) = (next_port, next);
+                Next::At { secure: by_tls, host, port: at, path: next }
+                    if host == self.endpoint.host() =>
+                {
+                    (secure, port, path) = (by_tls, at, next);
                 }
                 Next::At { .. } => return Ok(Answer { status, body }),
             }
@@ -68,16 +74,22 @@ impl Get<'_> {
     }
 }
 
-/// One request: the status, where it leads to, and the beginning of the body.
+fn url(secure: bool, endpoint: &Endpoint<'_>, port: u16, path: &str) -> String {
+    let scheme = if secure { "https" } else { "http" };
+    format!("{scheme}://{}{path}", endpoint.name(port))
+}
+
+/// The status of an answer, where it leads to, and the beginning of its body.
+type Answered = (u16, Option<String>, String);
+
+/// One request.
 async fn ask(
     endpoint: &Endpoint<'_>,
+    secure: bool,
     port: u16,
     path: &str,
     headers: &HeaderMap,
-) -> Result<(u16, Option<String>, String), String> {
-    let stream = endpoint.connect(port).await?;
-    let words = |e: hyper::Error| e.to_string();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
+) -> Result<Answered, String> {
     let mut request =
         Request::builder().uri(path).body(Empty::<Bytes>::new()).map_err(|e| e.to_string())?;
     *request.headers_mut() = headers.clone();
@@ -85,6 +97,20 @@ async fn ask(
         let host = HeaderValue::from_str(&endpoint.name(port)).map_err(|e| e.to_string())?;
         request.headers_mut().insert(header::HOST, host);
     }
+    let stream = endpoint.connect(port).await?;
+    if secure {
+        exchange(tls::connect(stream, endpoint.host()).await?, request).await
+    } else {
+        exchange(stream, request).await
+    }
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: Request<Empty<Bytes>>,
+) -> Result<Answered, String> {
+    let words = |e: hyper::Error| e.to_string();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
     let exchange = async {
         let response = sender.send_request(request).await.map_err(words)?;
         let location = response.headers().get(header::LOCATION);
@@ -166,25 +192,29 @@ enum Next {
     /// On the same host and port.
     Here(String),
     At {
+        secure: bool,
         host: String,
         port: u16,
         path: String,
     },
 }
 
-fn follow(from: &str, location: &str) -> Result<Next, String> {
+fn follow(secure: bool, from: &str, location: &str) -> Result<Next, String> {
     let location = match location.strip_prefix("//") {
+        Some(rest) if secure => format!("https://{rest}"),
         Some(rest) => format!("http://{rest}"),
         None => location.to_owned(),
     };
     if location.contains("://") {
         let uri: Uri = location.parse().map_err(|e| format!("redirected to {location}: {e}"))?;
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        if uri.scheme_str() != Some("http") {
-            return Err(format!("redirected to {location}: not by HTTP"));
-        }
-        let rest = uri.path_and_query().map_or("/", |p| p.as_str());
-        return Ok(Next::At { host, port: uri.port_u16().unwrap_or(80), path: path(rest) });
+        let (secure, usual) = match uri.scheme_str() {
+            Some("http") => (false, 80),
+            Some("https") => (true, 443),
+            _ => return Err(format!("redirected to {location}: not by HTTP")),
+        };
+        let path = path(uri.path_and_query().map_or("/", |p| p.as_str()));
+        return Ok(Next::At { secure, host, port: uri.port_u16().unwrap_or(usual), path });
     }
     if location.starts_with('/') {
         return Ok(Next::Here(path(&location)));
@@ -245,17 +275,21 @@ mod tests {
 
     #[test]
     fn b109_b110_redirects_lead_where_they_say() {
-        let at =
-            |host: &str, port, path: &str| Next::At { host: host.into(), port, path: path.into() };
+        let at = |secure, host: &str, port, path: &str| Next::At {
+            secure,
+            host: host.into(),
+            port,
+            path: path.into(),
+        };
         for (location, next) in [
             ("/x?y", Next::Here("/x?y".into())),
             ("x", Next::Here("/dir/x".into())),
-            ("http://other/x", at("other", 80, "/x")),
-            ("http://10.0.0.1:8080", at("10.0.0.1", 8080, "/")),
-            ("//[::1]:81/x", at("::1", 81, "/x")),
+            ("http://other/x", at(false, "other", 80, "/x")),
+            ("https://10.0.0.1:8080", at(true, "10.0.0.1", 8080, "/")),
+            ("//[::1]:81/x", at(false, "::1", 81, "/x")),
         ] {
-            assert_eq!(follow("/dir/page?q=/", location), Ok(next), "{location}");
+            assert_eq!(follow(false, "/dir/page?q=/", location), Ok(next), "{location}");
         }
-        assert!(follow("/", "ftp://other/").is_err());
+        assert!(follow(true, "/", "ftp://other/").is_err());
     }
 }

@@ -5,13 +5,14 @@ mod endpoint;
 mod exec;
 mod hook;
 mod http;
+mod tls;
 
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
 use pod_lifecycle::{Addresses, ProbeKind, ProbeResult};
 use pod_sandbox::Sandbox;
-use pod_spec::{Container, HttpGetAction, IntOrString, Probe, TcpSocketAction};
+use pod_spec::{Container, HttpGetAction, IntOrString, Probe, TcpSocketAction, UriScheme};
 
 use crate::environment;
 use crate::plan::PodPlan;
@@ -92,7 +93,8 @@ impl Prober<'_> {
     ) -> Result<ProbeResult, Failed> {
         let port = port(&action.port, container)?;
         let endpoint = self.endpoint(action.host.as_deref());
-        let get = Get { endpoint: &endpoint, action, port, agent: USER_AGENT };
+        let secure = is_secure(action);
+        let get = Get { endpoint: &endpoint, action, port, secure, agent: USER_AGENT };
         let answer = tokio::time::timeout(timeout, get.send()).await;
         let answer = answer
             .unwrap_or_else(|_| Err(format!("Get \"{}\": context deadline exceeded", get.url())));
@@ -129,6 +131,10 @@ impl Prober<'_> {
             (None, None) => Endpoint::inside(self.sandbox),
         }
     }
+}
+
+fn is_secure(action: &HttpGetAction) -> bool {
+    action.scheme == Some(UriScheme::Https)
 }
 
 /// The number of a port, given so or by the name of one of the container's.

@@ -46,7 +46,6 @@ const WINDOWS: &str = "there is only Linux here";
 const APPARMOR: &str = "AppArmor profiles are not applied yet";
 const TCP_HOOK: &str = "Kubernetes has never run it: such a hook fails";
 const GRPC: &str = "gRPC is not spoken yet";
-const TLS: &str = "TLS is not spoken yet";
 const SUBPATHS: &str = "parts of volumes cannot be mounted yet";
 const CONFIG_MAPS: &str = "there are no ConfigMaps yet";
 const SECRETS: &str = "there are no Secrets yet";
@@ -224,18 +223,18 @@ pub(crate) const CONTAINER: &[Rule] = &[
         "lifecycle.postStart",
         "b131_b132_a_container_whose_post_start_hook_fails_holds_up_nobody_and_is_restarted",
     ),
-    refused("lifecycle.postStart.httpGet.scheme", TLS).except(&["HTTP"]),
     refused("lifecycle.postStart.tcpSocket", TCP_HOOK),
     honoured("lifecycle.preStop", "b130_b134_the_pre_stop_hook_comes_before_the_signal"),
-    refused("lifecycle.preStop.httpGet.scheme", TLS).except(&["HTTP"]),
     refused("lifecycle.preStop.tcpSocket", TCP_HOOK),
-    refused("lifecycle.stopSignal", "only the signal of the image is honoured yet"),
+    honoured(
+        "lifecycle.stopSignal",
+        "b144_a_container_is_asked_to_end_by_the_signal_of_its_manifest",
+    ),
     honoured(
         "livenessProbe",
         "b104_b118_a_container_that_fails_its_liveness_probe_is_started_again",
     ),
     refused("livenessProbe.grpc", GRPC),
-    refused("livenessProbe.httpGet.scheme", TLS).except(&["HTTP"]),
     honoured("name", "containers_of_a_pod_share_network_names_and_ipc_and_nothing_else"),
     honoured(
         "ports[].containerPort",
@@ -247,7 +246,6 @@ pub(crate) const CONTAINER: &[Rule] = &[
     honoured("ports[].protocol", "a_web_application_serves"),
     honoured("readinessProbe", "b103_b117_a_pod_is_ready_while_its_readiness_probe_says_so"),
     refused("readinessProbe.grpc", GRPC),
-    refused("readinessProbe.httpGet.scheme", TLS).except(&["HTTP"]),
     refused("resizePolicy", "a running pod cannot be resized yet"),
     refused("resources.claims", CLAIMS),
     honoured("resources.limits", "a_container_is_limited_to_its_resources"),
@@ -279,7 +277,6 @@ pub(crate) const CONTAINER: &[Rule] = &[
         "b080_b106_b111_what_follows_waits_for_the_startup_probe_of_a_sidecar",
     ),
     refused("startupProbe.grpc", GRPC),
-    refused("startupProbe.httpGet.scheme", TLS).except(&["HTTP"]),
     honoured("stdin", "standard_input_stays_open"),
     refused("stdinOnce", "nothing can be attached to a container yet").except(&["false"]),
     refused("targetContainerName", "ephemeral containers are not there yet"),
