@@ -9,7 +9,7 @@ BUILD_PACKAGES := gcc libc6-dev ca-certificates
 # Programs that tests and examples run inside pods, or look at the machine with; and a registry to pull from.
 TEST_PACKAGES := $(BUILD_PACKAGES) iproute2 procps util-linux busybox-static python3 \
 	docker-registry skopeo apache2-utils openssl libcap2-bin \
-	nftables curl nginx-light iptables containernetworking-plugins passt
+	nftables curl iptables containernetworking-plugins passt
 # What pod is measured against, and a registry to pull from.
 BENCH_PACKAGES := $(BUILD_PACKAGES) podman crun busybox-static catatonit \
 	docker-registry skopeo

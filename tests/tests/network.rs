@@ -31,20 +31,20 @@ async fn delete(pods: &[&PodHandle]) {
     }
 }
 
-/// A container in which nginx answers with the pod's name.
-fn nginx(host: &Host, name: &str) -> String {
+/// A server on port 80 that answers with the pod's name and the client's address.
+fn server(host: &Host, name: &str) -> String {
     let dir = host.dir(name);
     let text = format!(
-        "daemon off; pid /tmp/nginx.pid; error_log stderr; events {{}}\n\
-         http {{ access_log off; client_body_temp_path /tmp/1; proxy_temp_path /tmp/2; fastcgi_temp_path /tmp/3; \
-         uwsgi_temp_path /tmp/4; scgi_temp_path /tmp/5;\n\
-         server {{ listen 80; location / {{ return 200 \"{name} $remote_addr\\n\"; }} }} }}\n"
+        "import http.server\nclass Handler(http.server.BaseHTTPRequestHandler):\n def do_GET(self):\n  \
+         body = f'{name} {{self.client_address[0]}}\\n'.encode()\n  self.send_response(200)\n  \
+         self.send_header('Content-Length', str(len(body)))\n  self.end_headers()\n  self.wfile.write(body)\n\
+         http.server.ThreadingHTTPServer(('', 80), Handler).serve_forever()\n"
     );
-    fs::write(dir.join("nginx.conf"), text).expect("can be written");
+    fs::write(dir.join("serve.py"), text).expect("can be written");
     format!(
         "  terminationGracePeriodSeconds: 1\n  volumes: [{{name: c, hostPath: {{path: {}}}}}]\n  containers:\n  - name: web\n    \
-         image: pod.local/host\n    command: [sh, -c, 'echo up; exec nginx -c /c/nginx.conf']\n    \
-         volumeMounts: [{{name: c, mountPath: /c}}]\n    ports: [{{containerPort: 80}}]\n",
+         image: pod.local/host\n    command: [python3, /c/serve.py]\n    volumeMounts: [{{name: c, mountPath: /c}}]\n    \
+         ports: [{{containerPort: 80}}]\n",
         dir.display()
     )
 }
@@ -58,8 +58,8 @@ async fn serves(pod: &PodHandle) {
 #[tokio::test]
 async fn pods_and_the_machine_reach_each_other_by_address() {
     let host = host("reach");
-    let a = host.run(&manifest("a", &nginx(&host, "a"))).await;
-    let b = host.run(&manifest("b", &nginx(&host, "b"))).await;
+    let a = host.run(&manifest("a", &server(&host, "a"))).await;
+    let b = host.run(&manifest("b", &server(&host, "b"))).await;
     let (at_a, at_b) = (address(&a).await, address(&b).await);
     assert_ne!(at_a, at_b);
     serves(&a).await;
@@ -80,7 +80,7 @@ async fn pods_and_the_machine_reach_each_other_by_address() {
 #[tokio::test]
 async fn a_host_port_leads_to_the_pod() {
     let host = host("hostport");
-    let text = nginx(&host, "web").replace(
+    let text = server(&host, "web").replace(
         "ports: [{containerPort: 80}]",
         "ports: [{containerPort: 80, hostPort: 8001}, {containerPort: 80, hostPort: 8002, hostIP: 127.0.0.1}]",
     );
@@ -255,7 +255,7 @@ async fn kernel_parameters_are_those_of_the_pod() {
 #[tokio::test]
 async fn what_others_take_away_is_mended() {
     let host = host("mended");
-    let text = nginx(&host, "web")
+    let text = server(&host, "web")
         .replace("ports: [{containerPort: 80}]", "ports: [{containerPort: 80, hostPort: 8001}]");
     let web = host.run(&manifest("web", &text)).await;
     soon(web.wait_running()).await.expect("runs");
@@ -303,7 +303,7 @@ async fn a_pod_has_the_network_that_plugins_make() {
     fs::write(dir.join("10-test.conflist"), configuration).expect("can be written");
     let cni = Cni { conf_dir: dir.clone(), ..Cni::system() };
     let runtime = host.runtime().with_network(Network::Cni(cni));
-    let text = nginx(&host, "web")
+    let text = server(&host, "web")
         .replace("ports: [{containerPort: 80}]", "ports: [{containerPort: 80, hostPort: 8001}]");
     let web = runtime.run(pod(&manifest("web", &text))).await.expect("is made");
     host.note(&web);

@@ -60,6 +60,8 @@ pub(super) enum Done {
     Event(Event),
     /// Something to be told to people.
     Note(PodEvent),
+    /// There is no pod any more.
+    GivenUp,
 }
 
 /// How a container is brought to its end.
@@ -135,16 +137,17 @@ impl Effects {
     fn set_up_network(&self) {
         let shared = Rc::clone(&self.shared);
         tokio::task::spawn_local(async move {
-            shared.tell(Done::Event(match shared.connect().await {
-                Ok(addresses) => {
+            shared.tell(match shared.connect().await {
+                Ok(Some(addresses)) => {
                     *shared.addresses.borrow_mut() = addresses.clone();
-                    Event::SandboxReady { addresses }
+                    Done::Event(Event::SandboxReady { addresses })
                 }
-                Err(error) => Event::SandboxFailed {
+                Ok(None) => Done::GivenUp,
+                Err(error) => Done::Event(Event::SandboxFailed {
                     reason: "FailedCreatePodSandBox".to_owned(),
                     message: chain(&error),
-                },
-            }));
+                }),
+            });
         });
     }
 
@@ -251,12 +254,18 @@ impl Effects {
 }
 
 impl Shared {
-    async fn connect(&self) -> Result<Addresses, RuntimeError> {
+    /// `None` when whoever made the pod could not, and has taken it away again.
+    async fn connect(&self) -> Result<Option<Addresses>, RuntimeError> {
+        let context = || RuntimeError::io("wait for the pod's lock");
         let state = self.plan.dirs.state.clone();
         let locked = tokio::task::spawn_blocking(move || removal::lock(&state)).await;
-        let _lock = locked
-            .map_err(|e| RuntimeError::io("wait for the pod's lock")(io::Error::other(e)))??;
-        network::connect(&self.plan, &self.sandbox)
+        let lock = locked.map_err(|e| context()(io::Error::other(e)))??;
+        // Another pod may have the name by now.
+        let uid = self.plan.dirs.state.read_uid().map_err(context())?;
+        if lock.is_none() || uid.is_none_or(|uid| uid != self.plan.uid()) {
+            return Ok(None);
+        }
+        network::connect(&self.plan, &self.sandbox).map(Some)
     }
 
     fn prober(&self) -> Prober<'_> {

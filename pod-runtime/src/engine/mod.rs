@@ -196,6 +196,7 @@ impl Engine {
                 }
                 Input::Effect(Done::Event(event)) => self.step(event)?,
                 Input::Effect(Done::Note(event)) => self.note(event)?,
+                Input::Effect(Done::GivenUp) => return Ok(()),
                 Input::Request(request) => self.answer(request)?,
                 Input::Tick => self.step(Event::Tick)?,
             }

@@ -130,6 +130,20 @@ async fn one_container_serves_what_another_has_written() {
     soon(pod.wait_running()).await.expect("runs");
     let page = soon(exec(&pod, "nginx-container", script)).await;
     assert_eq!(page, ("Hello from the debian container\n".to_owned(), 0));
+    // Another pod has a port 80 of its own, and they reach each other.
+    let second = manifest.replacen("name: two-containers", "name: second", 1);
+    let second = host.run(&second).await;
+    soon(second.wait_running()).await.expect("runs");
+    let at = |pod: &PodHandle| pod.status().expect("is there").pod_ip.expect("an address");
+    for (from, to) in [(&pod, &second), (&second, &pod)] {
+        let script = format!("until busybox wget -qO- http://{}/ 2>/dev/null; do :; done", at(to));
+        let page = soon(exec(from, "nginx-container", &script)).await;
+        assert_eq!(page, ("Hello from the debian container\n".to_owned(), 0));
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--max-time", "20", &format!("http://{}/", at(to))]);
+        assert_eq!(run(&mut curl), page.0, "from the machine");
+    }
+    delete(&second).await;
     delete(&pod).await;
 }
 
