@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use pod_spec::{
-    ImagePullPolicy, Pod, Protocol, QosClass, RestartPolicy, Time, ValidPod, VolumeSource,
+    Admitted, ImagePullPolicy, Pod, Protocol, QosClass, RestartPolicy, Time, ValidPod, VolumeSource,
 };
 
 fn data(name: &str) -> String {
@@ -81,6 +81,17 @@ fn everything_that_is_honoured_is_read() {
     assert_eq!(spec.node_selector.len(), 1);
     let taken_on = valid.with_identity("a", Time::default(), None).unwrap();
     assert_eq!(taken_on.pod().status, None);
+}
+
+#[test]
+fn a_limit_on_bandwidth_is_noticed() {
+    let text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  annotations: {kubernetes.io/ingress-bandwidth: 1M, a: b}\n\
+                spec:\n  containers: [{name: a, image: x}]\n";
+    let notices = Admitted::from_yaml(text).unwrap().notices;
+    let notices: Vec<_> = notices.iter().map(ToString::to_string).collect();
+    let want =
+        "metadata.annotations[kubernetes.io/ingress-bandwidth]: bandwidth is not limited here";
+    assert_eq!(notices, [want]);
 }
 
 #[test]
