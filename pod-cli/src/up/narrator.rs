@@ -46,6 +46,8 @@ impl Narrator {
             self.see_container(container, &mut news);
         }
         if self.phase != Some(status.phase) {
+            let missed = self.missed(status);
+            news.extend(missed.iter().map(|phase| format!("pod/{} {}", self.pod, phase.as_str())));
             self.phase = Some(status.phase);
             let why: Vec<&str> = [&status.reason, &status.message]
                 .into_iter()
@@ -56,6 +58,25 @@ impl Narrator {
             news.push(format!("pod/{} {}{why}", self.pod, status.phase.as_str()));
         }
         news
+    }
+
+    /// The phases that a pod has been in since the last look: one that is over soon is through several at once.
+    fn missed(&self, status: &PodStatus) -> Vec<PodPhase> {
+        let ran = |c: &ContainerStatus| {
+            let ended = c.state.terminated.as_ref().or(c.last_state.terminated.as_ref());
+            ended.is_some_and(|ended| ended.started_at.is_some())
+        };
+        let mut missed = Vec::new();
+        if self.phase.is_none() && status.phase != PodPhase::Pending {
+            missed.push(PodPhase::Pending);
+        }
+        if self.phase != Some(PodPhase::Running)
+            && status.phase.is_terminal()
+            && status.container_statuses.iter().any(ran)
+        {
+            missed.push(PodPhase::Running);
+        }
+        missed
     }
 
     fn see_container(&mut self, container: &ContainerStatus, news: &mut Vec<String>) {
@@ -168,6 +189,18 @@ mod tests {
             "container app: CrashLoopBackOff: back-off 10s",
         ];
         assert_eq!(news, want);
+    }
+
+    #[test]
+    fn a_pod_that_is_over_at_the_first_look_has_been_through_its_phases() {
+        let mut app = ended(0, 9);
+        app["terminated"]["startedAt"] = app["terminated"]["finishedAt"].clone();
+        let news = narrator().see(&status("Succeeded", json!({"state": app})));
+        assert_eq!(news, ["pod/web Pending", "pod/web Running", "pod/web Succeeded"]);
+        // One whose containers never ran was not running.
+        let waiting = json!({"waiting": {"reason": "PodInitializing"}});
+        let news = narrator().see(&status("Failed", json!({"state": waiting})));
+        assert_eq!(news, ["pod/web Pending", "pod/web Failed"]);
     }
 
     #[test]

@@ -328,6 +328,8 @@ impl Engine {
             removal::remove_data(&self.plan).iter().for_each(|error| tracing::warn!("{error}"));
         }
         self.watchers.end().await;
+        // Whoever asks now is told at once that there is no pod.
+        drop(self.requests);
         let networks = &self.plan.dirs.networks;
         if networks.is_idle()? {
             tokio::time::sleep(IDLE).await;
