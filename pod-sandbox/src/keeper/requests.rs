@@ -212,6 +212,8 @@ impl Keeper {
         if let Err(e) = fs::remove_dir_all(self.dir.path()) {
             errors.push(format!("cannot remove {}: {e}", self.dir.path().display()));
         }
+        // Before the client's socket closes, which tells it that all of this is over.
+        self.kept.clear();
         self.ended = Some(i32::from(!errors.is_empty()));
         if let Err(error) = self.clients.last_words(n, &Reply::Removed { errors }) {
             tracing::debug!(%error, "whoever asked for the end does not wait for it");
