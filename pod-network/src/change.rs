@@ -337,11 +337,9 @@ impl<'a> Change<'a> {
 
     /// As `remove_shared`, and without asking for privileges where there is nothing.
     fn remove_remains(&mut self) -> Result<Vec<NetworkError>, NetworkError> {
-        let bridge = self.netlink.link(self.bridge)?.filter(bridge::is_ours);
-        match bridge.is_none() && self.store.ranges()?.is_none() {
-            true => Ok(Vec::new()),
-            false => Ok(self.remove_shared()),
-        }
+        let remains =
+            bridge::is_there(&mut self.netlink, self.bridge)? || self.store.ranges()?.is_some();
+        Ok(if remains { self.remove_shared() } else { Vec::new() })
     }
 
     /// The ranges that the bridge has, or for its first pod new ones.

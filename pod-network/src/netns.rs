@@ -49,3 +49,27 @@ pub(crate) fn control_socket(netns: BorrowedFd<'_>) -> Result<OwnedFd, NetworkEr
             .map_err(NetworkError::Socket)
     })
 }
+
+/// Namespaces for this crate's tests.
+#[cfg(test)]
+pub(crate) mod lab {
+    use std::fs::File;
+    use std::thread;
+
+    use nix::sched::{CloneFlags, unshare};
+
+    /// The one of the calling thread.
+    pub(crate) fn own_namespace() -> File {
+        File::open("/proc/thread-self/ns/net").unwrap()
+    }
+
+    /// One of which nobody else knows.
+    pub(crate) fn new_namespace() -> File {
+        thread::spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNET).expect("making a network namespace needs root");
+            own_namespace()
+        })
+        .join()
+        .unwrap()
+    }
+}

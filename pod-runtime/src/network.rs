@@ -26,7 +26,8 @@ pub(crate) const RESOLV_CONF: &str = "resolv.conf";
 /// Connects a pod's sandbox, unless that has been done, and writes the files that tell of it. Returns where the pod can
 /// be reached.
 pub(crate) fn connect(plan: &PodPlan, sandbox: &Sandbox) -> Result<Addresses, RuntimeError> {
-    if let Some(addresses) = addresses(plan)? {
+    let host = host_addresses();
+    if let Some(addresses) = known(plan, &host)? {
         return Ok(addresses);
     }
     let network = plan.dirs.state.read_network();
@@ -34,19 +35,21 @@ pub(crate) fn connect(plan: &PodPlan, sandbox: &Sandbox) -> Result<Addresses, Ru
     let namespace = sandbox.network_namespace()?;
     let attached =
         plan.dirs.networks.attach(&network, &attachment(plan, &network), namespace.as_fd())?;
-    let resolver = dns::resolver(plan.pod.spec(), &attached).to_string();
-    plan.write_file(RESOLV_CONF, resolver.as_bytes())?;
-    Ok(Addresses { pod: attached.addresses, host: host_addresses() })
+    plan.write_resolver(&attached)?;
+    Ok(Addresses { pod: attached.addresses, host })
 }
 
 /// Where a pod can be reached; `None` when its network is not made yet.
 pub(crate) fn addresses(plan: &PodPlan) -> Result<Option<Addresses>, RuntimeError> {
-    let host = host_addresses();
-    if plan.uses_host_network() {
-        return Ok(Some(Addresses { pod: host.clone(), host }));
-    }
-    let attached = plan.dirs.networks.attached(plan.uid())?;
-    Ok(attached.map(|attached| Addresses { pod: attached.addresses, host }))
+    known(plan, &host_addresses())
+}
+
+fn known(plan: &PodPlan, host: &[IpAddr]) -> Result<Option<Addresses>, RuntimeError> {
+    let pod = match plan.uses_host_network() {
+        true => Some(host.to_vec()),
+        false => plan.dirs.networks.attached(plan.uid())?.map(|attached| attached.addresses),
+    };
+    Ok(pod.map(|pod| Addresses { pod, host: host.to_vec() }))
 }
 
 /// Takes back what the pod has of the machine's network.
@@ -149,8 +152,17 @@ impl PodPlan {
         hosts.push_str(&tail);
         self.write_file(HOSTS, hosts.as_bytes())?;
         self.write_file(HOSTNAME, format!("{}\n", self.hostname()).as_bytes())?;
-        let resolver = dns::resolver(self.pod.spec(), &Attached::default());
-        self.write_file(RESOLV_CONF, resolver.to_string().as_bytes())
+        // Of the others it is known when they are connected.
+        if self.uses_host_network() {
+            self.write_resolver(&Attached::default())?;
+        }
+        Ok(())
+    }
+
+    /// Writes where the pod asks for names.
+    fn write_resolver(&self, attached: &Attached) -> Result<(), RuntimeError> {
+        let resolver = dns::resolver(self.pod.spec(), attached).to_string();
+        self.write_file(RESOLV_CONF, resolver.as_bytes())
     }
 
     /// Writes a file that every container of the pod is given.

@@ -31,6 +31,23 @@ impl Runtime {
     pub fn repair(&self) -> Result<Repair, RuntimeError> {
         let mut repair = Repair::default();
         self.give_back_names()?;
+        let sandboxes = self.sandboxes()?;
+        // Before the pods: one that is being made has written that it is there before it has a sandbox.
+        let made = sandboxes.list()?;
+        let pods = self.bury_unfinished(&mut repair)?;
+        for id in made.iter().filter(|id| !pods.iter().any(|pod| pod.uid() == id.as_str())) {
+            match sandboxes.remove(id) {
+                Ok(()) => repair.sandboxes.push(id.to_string()),
+                Err(error) => repair.errors.push(chain(&error)),
+            }
+        }
+        self.mend_network(&pods, &mut repair);
+        repair.errors.extend(self.release_images().err().map(|error| chain(&error)));
+        Ok(repair)
+    }
+
+    /// Removes the pods that nobody finishes, and returns the others.
+    fn bury_unfinished(&self, repair: &mut Repair) -> Result<Vec<PodHandle>, RuntimeError> {
         let (unfinished, pods): (Vec<_>, Vec<_>) =
             self.list(None)?.into_iter().partition(PodHandle::is_unfinished);
         for pod in unfinished {
@@ -39,31 +56,23 @@ impl Runtime {
                 Err(error) => repair.errors.push(chain(&error)),
             }
         }
-        let alive = |id: &str| pods.iter().any(|pod| pod.uid() == id);
-        let sandboxes = self.sandboxes()?;
-        for id in sandboxes.list()? {
-            // A pod that is being made has written that it is there before it has a sandbox.
-            if alive(id.as_str()) || self.list(None)?.iter().any(|pod| pod.uid() == id.as_str()) {
-                continue;
-            }
-            match sandboxes.remove(&id) {
-                Ok(()) => repair.sandboxes.push(id.to_string()),
-                Err(error) => repair.errors.push(chain(&error)),
-            }
-        }
+        Ok(pods)
+    }
+
+    fn mend_network(&self, pods: &[PodHandle], repair: &mut Repair) {
+        let is_one_of = |pods: &[PodHandle], id: &str| pods.iter().any(|pod| pod.uid() == id);
+        // One of which nobody knew may have been made in the meantime.
+        let alive = |id: &str| {
+            is_one_of(pods, id) || self.list(None).map_or(true, |now| is_one_of(&now, id))
+        };
         match self.dirs().networks().repair(&alive) {
             Ok(network) => repair.network = network,
             Err(error) => repair.errors.push(chain(&error)),
         }
-        let broken = |pod: &&PodHandle| pod.check_network().is_err();
-        let broken = pods.iter().filter(broken).map(|pod| pod.uid().to_owned());
-        repair.network.lost.extend(broken);
-        repair.errors.extend(self.release_images().err().map(|error| chain(&error)));
-        Ok(repair)
+        let broken = pods.iter().filter(|pod| pod.check_network().is_err());
+        repair.network.lost.extend(broken.map(|pod| pod.uid().to_owned()));
     }
-}
 
-impl Runtime {
     /// Gives back the names that were taken by somebody who was killed before there was even a manifest.
     fn give_back_names(&self) -> Result<(), RuntimeError> {
         for namespace in names(&self.dirs().namespaces())? {

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use pod_runtime::{Bridge, LogOptions, Network, Pod, PodHandle, Runtime, ValidPod};
+use pod_runtime::{Bridge, LogOptions, Network, Pod, PodHandle, PodStatus, Runtime, ValidPod};
 
 /// How long anything in a test may take: a minute, or as many seconds as `POD_TEST_DEADLINE` says, for a machine that is
 /// emulated.
@@ -246,6 +246,37 @@ pub async fn exec(pod: &PodHandle, container: &str, script: &str) -> (String, i3
 /// Waits for something of a test, no longer than its deadline.
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(deadline(), what).await.expect("in time")
+}
+
+/// Waits until the pod's status is so.
+pub async fn until(pod: &PodHandle, is_so: impl Fn(&PodStatus) -> bool) -> PodStatus {
+    let mut changes = pod.changes();
+    soon(async {
+        loop {
+            let status = changes.next().await.expect("can be read").expect("the pod is there");
+            if is_so(&status) {
+                return status;
+            }
+        }
+    })
+    .await
+}
+
+/// Waits for an event of this reason whose message has these words, and returns the message.
+pub fn told(pod: &PodHandle, reason: &str, words: &str) -> String {
+    wait_until(reason, || {
+        let events = pod.events().expect("can be read");
+        let found = events.into_iter().map(|e| e.event);
+        found.filter(|e| e.reason == reason).map(|e| e.message).find(|m| m.contains(words))
+    })
+}
+
+/// Deletes pods at once, and waits until they are gone.
+pub async fn delete(pods: &[&PodHandle]) {
+    for pod in pods {
+        soon(pod.delete(Some(0))).await.expect("is deleted");
+        soon(pod.wait_gone()).await.expect("goes");
+    }
 }
 
 /// Runs a program to its end, which has to be a good one; returns what it writes.

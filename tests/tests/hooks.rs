@@ -4,32 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pod_runtime::{PodHandle, PodPhase, PodStatus};
-use pod_tests::{Host, manifest, run, soon, wait_until};
+use pod_runtime::PodPhase;
+use pod_tests::{Host, manifest, run, soon, told, until, wait_until};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
-}
-
-/// Waits until the pod's status is so.
-async fn until(pod: &PodHandle, is_so: impl Fn(&PodStatus) -> bool) -> PodStatus {
-    let mut changes = pod.changes();
-    soon(async {
-        loop {
-            let status = changes.next().await.expect("can be read").expect("the pod is there");
-            if is_so(&status) {
-                return status;
-            }
-        }
-    })
-    .await
-}
-
-fn told(pod: &PodHandle, reason: &str) -> String {
-    wait_until(reason, || {
-        let events = pod.events().expect("can be read");
-        events.into_iter().find(|e| e.event.reason == reason).map(|e| e.event.message)
-    })
 }
 
 /// A directory of the machine that containers have at `/d`, and the lines of the manifest for it.
@@ -79,7 +58,7 @@ async fn b131_b132_a_container_whose_post_start_hook_fails_holds_up_nobody_and_i
         (Some(true), true)
     );
     assert!(notes(&dir).starts_with("a\nb\n"), "{}", notes(&dir));
-    assert_eq!(told(&pod, "FailedPostStartHook"), "PostStartHook failed");
+    assert_eq!(told(&pod, "FailedPostStartHook", ""), "PostStartHook failed");
     soon(pod.delete(Some(0))).await.expect("is deleted");
     soon(pod.wait_gone()).await.expect("goes");
 }
@@ -167,7 +146,7 @@ async fn b133_b135_a_pre_stop_hook_that_fails_or_does_not_end_is_not_waited_for(
     soon(pod.wait_ready()).await.expect("ready");
     let began = std::time::Instant::now();
     let following = pod.clone();
-    let events = tokio::task::spawn_blocking(move || told(&following, "FailedPreStopHook"));
+    let events = tokio::task::spawn_blocking(move || told(&following, "FailedPreStopHook", ""));
     soon(pod.delete(None)).await.expect("is deleted");
     assert_eq!(soon(events).await.expect("is told"), "PreStopHook failed");
     soon(pod.wait_gone()).await.expect("goes");

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use pod_runtime::{Cni, Network, NetworkError, PodHandle, Repair, Runtime, RuntimeError};
-use pod_tests::{Host, exec, log, manifest, pod, run, soon};
+use pod_tests::{Host, delete, exec, log, manifest, pod, run, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
@@ -22,13 +22,6 @@ async fn address(pod: &PodHandle) -> String {
 /// What a program of the test's machine reads from there.
 fn curl(url: &str) -> String {
     run(Command::new("curl").args(["--silent", "--show-error", "--fail", "--max-time", "20", url]))
-}
-
-async fn delete(pods: &[&PodHandle]) {
-    for pod in pods {
-        soon(pod.delete(Some(0))).await.expect("is deleted");
-        soon(pod.wait_gone()).await.expect("goes");
-    }
 }
 
 /// A server on port 80 that answers with the pod's name and the client's address.

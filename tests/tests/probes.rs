@@ -3,46 +3,16 @@
 use std::fs;
 use std::process::Command;
 
-use pod_runtime::{Network, PodHandle, PodStatus};
-use pod_tests::{Host, exec, manifest, pod, run, soon, wait_until};
+use pod_runtime::{Network, PodStatus};
+use pod_tests::{Host, delete, exec, manifest, pod, run, soon, told, until, wait_until};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
 }
 
-/// Waits until the pod's status is so.
-async fn until(pod: &PodHandle, is_so: impl Fn(&PodStatus) -> bool) -> PodStatus {
-    let mut changes = pod.changes();
-    soon(async {
-        loop {
-            let status = changes.next().await.expect("can be read").expect("the pod is there");
-            if is_so(&status) {
-                return status;
-            }
-        }
-    })
-    .await
-}
-
 fn is_ready(status: &PodStatus) -> bool {
     let ready = status.conditions.iter().find(|c| c.kind == "Ready");
     ready.is_some_and(|c| c.status == pod_spec::status::ConditionStatus::True)
-}
-
-/// Waits for an event of this reason whose message has these words.
-fn told(pod: &PodHandle, reason: &str, words: &str) -> String {
-    wait_until(words, || {
-        let events = pod.events().expect("can be read");
-        let found = events.into_iter().map(|e| e.event);
-        found.filter(|e| e.reason == reason).map(|e| e.message).find(|m| m.contains(words))
-    })
-}
-
-async fn delete(pods: &[&PodHandle]) {
-    for pod in pods {
-        soon(pod.delete(Some(0))).await.expect("is deleted");
-        soon(pod.wait_gone()).await.expect("goes");
-    }
 }
 
 /// A script that answers by HTTP at port 8080, by path; what the files `up` and `well` of its directory say counts.

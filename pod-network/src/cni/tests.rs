@@ -5,15 +5,13 @@ mod configuration;
 mod debian;
 mod misbehaviour;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
 use std::time::Duration;
 
-use nix::sched::{CloneFlags, unshare};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
@@ -31,15 +29,6 @@ fn pod(id: &str) -> Attachment {
         ports: Vec::new(),
         hosts: None,
     }
-}
-
-fn new_namespace() -> File {
-    thread::spawn(|| {
-        unshare(CloneFlags::CLONE_NEWNET).expect("making a network namespace needs root");
-        File::open("/proc/thread-self/ns/net").unwrap()
-    })
-    .join()
-    .unwrap()
 }
 
 /// A configuration and plugins in a directory of their own.

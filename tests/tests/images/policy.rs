@@ -3,9 +3,9 @@
 use pod_images::{PullPolicy, Reference};
 use pod_runtime::{PodHandle, PodPhase, PodStatus};
 use pod_tests::image::recipes;
-use pod_tests::{Host, manifest, soon};
+use pod_tests::{Host, delete, manifest, soon};
 
-use crate::{delete, host};
+use crate::host;
 
 const IMAGE: &str = "qiaocc/init-demo:1.0";
 
@@ -42,7 +42,7 @@ async fn run_to_the_end(host: &Host, manifest: &str) {
     let pod = host.run(manifest).await;
     let status = soon(pod.wait_finished()).await.expect("ends");
     assert_eq!(status.phase, PodPhase::Succeeded, "{status:#?}");
-    delete(&pod).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn b206_an_image_that_is_absent_and_never_pulled_is_told() {
         message,
         format!("Container image \"{IMAGE}\" is not present with pull policy of Never")
     );
-    delete(&pod).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn b205_b206_a_pod_starts_when_the_registry_is_back() {
     registry.restart();
     let status = soon(pod.wait_finished()).await.expect("ends");
     assert_eq!(status.phase, PodPhase::Succeeded, "{status:#?}");
-    delete(&pod).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn b205_b209_the_last_error_is_told_while_a_pod_waits_for_its_image() {
     assert!(error.contains("qiaocc/none"), "{error}");
     let message = waits(&pod, "ImagePullBackOff").await;
     assert_eq!(message, format!("Back-off pulling image \"qiaocc/none:1\": ErrImagePull: {error}"));
-    delete(&pod).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn two_pods_of_one_image_pull_it_once() {
     }
     // Two layers and the configuration.
     assert_eq!(registry.requests("GET /v2/docker.io/library/debian/blobs/"), 3);
-    tokio::join!(delete(&one), delete(&other));
+    delete(&[&one, &other]).await;
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn an_image_is_held_as_long_as_its_pod_is_there() {
     assert!(matches!(holders.as_slice(), [holder] if holder.contains("held")), "{holders:?}");
     let refused = images.remove(IMAGE).expect_err("it is in use").to_string();
     assert!(refused.contains("held"), "{refused}");
-    delete(&pod).await;
+    delete(&[&pod]).await;
     assert!(images.holders(&image.id).expect("can be told").is_empty());
     images.remove(IMAGE).expect("nobody holds it");
     assert!(images.resolve(&reference).is_err());

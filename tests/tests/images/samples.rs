@@ -5,10 +5,10 @@ use std::process::Command;
 
 use pod_runtime::PodHandle;
 use pod_tests::image::recipes;
-use pod_tests::{exec, log, run, soon};
+use pod_tests::{delete, exec, log, run, soon};
 use tokio::net::TcpListener;
 
-use crate::{delete, host};
+use crate::host;
 
 fn sample(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("pods/{name}.yaml"));
@@ -45,7 +45,7 @@ async fn a_web_application_serves() {
     let page = fetch(&pod, "kiada", "http://localhost:8080/").await;
     assert_eq!(page, "kiada 1.0 on kiada for http\n");
     assert_eq!(log(&pod, "kiada").await, "listening\nrequest for /\n");
-    delete(&pod).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn standard_input_stays_open() {
     let greet = "echo 'good day' >/proc/1/fd/0";
     assert_eq!(soon(exec(&pod, "kiada", greet)).await, (String::new(), 0));
     while fetch(&pod, "kiada", "http://localhost:8080/").await != "good day\n" {}
-    delete(&pod).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_proxy_speaks_tls_for_the_application_beside_it() {
         ["kiada 1.0 on kiada-ssl for http\n", "kiada 1.0 on kiada-ssl for https\n"]
     );
     assert!(pages[2].contains("app,kiada,"), "{pages:?}");
-    delete(&pod).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn init_containers_of_other_images_come_first() {
     assert!(log(&pod, "network-check").await.contains("inet 127.0.0.1/8"));
     let page = fetch(&pod, "kiada", "https://localhost:8443/").await;
     assert_eq!(page, "kiada 1.0 on kiada-init for https\n");
-    delete(&pod).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -143,8 +143,8 @@ async fn one_container_serves_what_another_has_written() {
         curl.args(["-sS", "--max-time", "20", &format!("http://{}/", at(to))]);
         assert_eq!(run(&mut curl), page.0, "from the machine");
     }
-    delete(&second).await;
-    delete(&pod).await;
+    delete(&[&second]).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -159,5 +159,5 @@ async fn a_service_and_a_shell_run_beside_each_other() {
     let expected = "{\"version\": \"0.5.0\", \"path\": \"/info\", \"host\": \"twocontainers\"}\
                     CentOS Linux release 7\n";
     assert_eq!(said, (expected.to_owned(), 0));
-    delete(&pod).await;
+    delete(&[&pod]).await;
 }

@@ -2,9 +2,9 @@
 
 use pod_runtime::PodPhase;
 use pod_tests::image::recipes;
-use pod_tests::{exec, log, manifest, soon};
+use pod_tests::{delete, exec, log, manifest, soon};
 
-use crate::{delete, host};
+use crate::host;
 
 #[tokio::test]
 async fn b147_b148_b149_command_and_args_take_the_place_of_entrypoint_and_cmd() {
@@ -33,7 +33,7 @@ async fn b147_b148_b149_command_and_args_take_the_place_of_entrypoint_and_cmd() 
     for (n, (fields, expected)) in cases.iter().enumerate() {
         assert_eq!(log(&pod, &format!("c{n}")).await, format!("{expected}\n"), "{fields}");
     }
-    delete(&pod).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn files_of_an_image_give_rights_to_who_executes_them() {
         let said = soon(exec(&pod, container, script)).await;
         assert_eq!(said, (expected.to_owned(), 0), "{container}: {script}");
     }
-    delete(&pod).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -120,5 +120,5 @@ async fn an_image_of_many_layers_runs() {
     let status = soon(pod.wait_finished()).await.expect("ends");
     assert_eq!(status.phase, PodPhase::Succeeded, "{status:#?}");
     assert_eq!(log(&pod, "main").await, "117\n117\nlast\n");
-    delete(&pod).await;
+    delete(&[&pod]).await;
 }

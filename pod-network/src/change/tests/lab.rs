@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use crate::netlink::{Netlink, Request};
 use crate::netns::inside;
+pub(super) use crate::netns::lab::{new_namespace, own_namespace};
 use crate::range::Ranges;
 use crate::record::Records;
 use crate::{
@@ -118,19 +119,6 @@ pub(super) fn files(dir: &Path) -> Vec<String> {
 
 pub(super) fn bridged() -> Network {
     Network::Bridge(Bridge { ipv6: Some("fd12:3456::/64".parse().unwrap()), ipv4: None })
-}
-
-pub(super) fn own_namespace() -> File {
-    File::open("/proc/thread-self/ns/net").unwrap()
-}
-
-pub(super) fn new_namespace() -> File {
-    thread::spawn(|| {
-        unshare(CloneFlags::CLONE_NEWNET).expect("making a network namespace needs root");
-        own_namespace()
-    })
-    .join()
-    .unwrap()
 }
 
 pub(super) fn within<T: Send>(namespace: &File, work: impl FnOnce() -> T + Send) -> T {

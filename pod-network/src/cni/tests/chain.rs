@@ -3,9 +3,10 @@ use std::os::fd::AsFd;
 use serde_json::json;
 
 use super::add;
-use super::{Installation, new_namespace, pod, told};
+use super::{Installation, pod, told};
 use crate::cni::attachment::{CniAttachment, check, delete, prepare};
 use crate::cni::garbage::collect_garbage;
+use crate::netns::lab::new_namespace;
 use crate::{Attachment, NetworkError, PortMapping, Protocol};
 
 /// Answers ADD with two addresses of the pod and one of the host's end.

@@ -11,8 +11,9 @@ use std::thread;
 use nix::sched::{CloneFlags, setns, unshare};
 
 use super::add;
-use super::{Installation, new_namespace, pod, told};
+use super::{Installation, pod, told};
 use crate::cni::attachment::{CniAttachment, check, complete, delete, prepare};
+use crate::netns::lab::{new_namespace, own_namespace};
 use crate::{Attachment, Cni, PortMapping, Protocol, bring_up_loopback};
 
 const GREETING: &[u8] = b"hello";
@@ -23,7 +24,7 @@ fn in_a_host(work: impl FnOnce(&Installation, &Cni) + Send) {
     thread::scope(|scope| {
         scope.spawn(|| {
             unshare(CloneFlags::CLONE_NEWNET).expect("making a network namespace needs root");
-            bring_up_loopback(File::open("/proc/thread-self/ns/net").unwrap().as_fd()).unwrap();
+            bring_up_loopback(own_namespace().as_fd()).unwrap();
             let installation = Installation::new();
             let leases = installation.path("leases");
             installation.configure(

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Installation, has_ended, new_namespace, pod, told};
+use super::{Installation, has_ended, pod, told};
 use crate::cni::attachment::{CniAttachment, complete, delete, prepare};
+use crate::netns::lab::new_namespace;
 use crate::{Cni, NetworkError};
 
 fn with(script: &str) -> Installation {
