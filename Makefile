@@ -24,7 +24,7 @@ help:
 	@echo 'make test    check the format, lint, and run all tests (as root)'
 	@echo 'make bench   measure pod against the bare floor, crun and podman (as root)'
 	@echo 'make guest   run the tests that meet the kernel in a virtual machine with cgroup v2'
-	@echo 'make docs    write docs/fields.md and docs/podman.md from the code'
+	@echo 'make docs    write docs/fields.md, docs/podman.md and docs/behaviour.md from the code'
 	@echo 'make clean   remove what was built'
 
 demo:
@@ -65,6 +65,8 @@ docs:
 	mv target/fields.md docs/fields.md
 	cargo run --quiet --locked -p pod-spec --example podman >target/podman.md
 	mv target/podman.md docs/podman.md
+	cargo run --quiet --locked -p pod-tests --example behaviour >target/behaviour.md
+	mv target/behaviour.md docs/behaviour.md
 
 clean:
 	cargo clean

@@ -4,6 +4,7 @@
 //! every container and in the paths of every file, and every pod its own uid, which shows up in its cgroups. So what a
 //! test left behind is found whatever else runs on the machine.
 
+pub mod coverage;
 pub mod image;
 pub mod network;
 pub mod pace;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use pod_tests::coverage::{self, sources, tests};
+
 #[expect(dead_code, reason = "its main is that of an example")]
 #[path = "../../pod-spec/examples/podman.rs"]
 mod podman;
@@ -16,33 +18,6 @@ fn the_table_of_fields_is_the_one_in_the_code() {
     );
 }
 
-/// The text of every source file of the project.
-fn sources(dir: &Path, out: &mut Vec<String>) {
-    for entry in std::fs::read_dir(dir).expect("can be read") {
-        let path = entry.expect("can be read").path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if path.is_dir() && !matches!(name, "target" | "fuzz" | ".git") {
-            sources(&path, out);
-        } else if name.ends_with(".rs") {
-            out.push(std::fs::read_to_string(&path).expect("can be read"));
-        }
-    }
-}
-
-/// The names of the tests in a source file, without those that are ignored. Those of pod-sandbox have a world of their own
-/// in place of an attribute.
-fn tests(text: &str) -> Vec<&str> {
-    let attributed = text.split("#[test]").skip(1).chain(text.split("#[tokio::test]").skip(1));
-    let attributed = attributed.filter_map(|rest| {
-        let (before, after) = rest.split_once("fn ")?;
-        let name = after.split_once('(')?.0;
-        (!before.contains("#[ignore")).then_some(name)
-    });
-    let worlds =
-        text.lines().filter_map(|line| line.strip_prefix("fn ")?.strip_suffix("(w: &World) {"));
-    attributed.chain(worlds).collect()
-}
-
 #[test]
 fn the_comparison_with_podman_is_that_of_the_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/podman.md");
@@ -51,9 +26,16 @@ fn the_comparison_with_podman_is_that_of_the_code() {
 }
 
 #[test]
+fn the_table_of_behaviours_names_the_tests_that_there_are() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/behaviour.md");
+    let written = std::fs::read_to_string(path).expect("docs/behaviour.md is there");
+    assert!(written == coverage::page(), "docs/behaviour.md is out of date: run `make docs`");
+    assert_eq!(coverage::faults(), Vec::<String>::new());
+}
+
+#[test]
 fn what_is_honoured_is_shown_by_a_test() {
-    let mut texts = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), &mut texts);
+    let texts = sources();
     let known: std::collections::BTreeSet<_> = texts.iter().flat_map(|text| tests(text)).collect();
     for row in pod_spec::support::table() {
         if let pod_spec::support::Support::Honoured { test } = row.support {
