@@ -45,9 +45,13 @@ pub(crate) fn addresses(plan: &PodPlan) -> Result<Option<Addresses>, RuntimeErro
 }
 
 fn known(plan: &PodPlan, host: &[IpAddr]) -> Result<Option<Addresses>, RuntimeError> {
-    let pod = match plan.uses_host_network() {
-        true => Some(host.to_vec()),
-        false => plan.dirs.networks.attached(plan.uid())?.map(|attached| attached.addresses),
+    let pod = if plan.uses_host_network() {
+        Some(host.to_vec())
+    } else if plan.dirs.file(RESOLV_CONF).exists() {
+        plan.dirs.networks.attached(plan.uid())?.map(|attached| attached.addresses)
+    } else {
+        // It is written last: whoever attached the pod was killed before that.
+        None
     };
     Ok(pod.map(|pod| Addresses { pod, host: host.to_vec() }))
 }
