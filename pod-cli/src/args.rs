@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pod_runtime::{Bridge, Cni, IpNet, Network, Runtime, SYSTEM};
+use pod_spec::{Selector, Time};
 
 use crate::error::CliError;
 use crate::{exit, resource, span};
@@ -250,25 +251,50 @@ pub enum Format {
     Name,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Logs {
     /// The pod
-    pub pod: String,
+    #[arg(required_unless_present = "selector", conflicts_with = "selector")]
+    pub pod: Option<String>,
+    /// Which container, as a word
+    #[arg(hide = true, conflicts_with_all = ["container", "all_containers"])]
+    pub container_word: Option<String>,
+    /// Pods whose labels are so: `app=web,tier!=cache`
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<Selector>,
     /// Which container [default: the first main one]
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME", conflicts_with = "all_containers")]
     pub container: Option<String>,
+    /// All containers of the pod, in the order in which they start
+    #[arg(long)]
+    pub all_containers: bool,
     /// Go on until the container has ended for good
     #[arg(short, long)]
     pub follow: bool,
     /// The run before the current one
     #[arg(short, long, conflicts_with = "follow")]
     pub previous: bool,
-    /// Only this many of the last lines; -1 means all
-    #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
-    pub tail: i64,
+    /// Only this many of the last lines; -1 means all [default: -1, or 10 with a selector]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub tail: Option<i64>,
+    /// Only what was written in the last 5s, 2m or 3h
+    #[arg(long, value_name = "SPAN", value_parser = span::parse, conflicts_with = "since_time")]
+    pub since: Option<Duration>,
+    /// Only what was written at this moment or later: 2026-01-02T03:04:05Z
+    #[arg(long, value_name = "TIME", value_parser = Time::parse)]
+    pub since_time: Option<Time>,
+    /// Stop after so many bytes
+    #[arg(long, value_name = "N")]
+    pub limit_bytes: Option<usize>,
     /// Begin each line with the moment it was written
     #[arg(long)]
     pub timestamps: bool,
+    /// Begin each line with its pod and container
+    #[arg(long)]
+    pub prefix: bool,
+    /// So many logs may be followed at once
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub max_log_requests: usize,
 }
 
 #[derive(Debug, Args)]
@@ -527,6 +553,8 @@ mod tests {
             "pod get pods -n team -A -o wide --no-headers",
             "pod logs web -c app -f --tail 5 --timestamps",
             "pod logs web --tail=-1 -p",
+            "pod logs web app --since=2m --limit-bytes 100",
+            "pod logs -l app=web,!old --all-containers --prefix --since-time=2020-02-01T09:50:00Z",
             "pod exec web -c app -i -- sh -c ls",
             "pod port-forward web 8080 8443:443 :http 0:9 --address 127.0.0.1,::1",
             "pod port-forward pod/web 80",
@@ -564,6 +592,12 @@ mod tests {
             "pod get pods -n ../x",
             "pod get pods -o xml",
             "pod logs web -p -f",
+            "pod logs",
+            "pod logs web -l app=web",
+            "pod logs web app -c app",
+            "pod logs web -c app --all-containers",
+            "pod logs web --since=2m --since-time=2020-02-01T09:50:00Z",
+            "pod logs -l app=web,,",
             "pod wait web",
             "pod wait web --for=ready",
             "pod wait web --for=condition=",

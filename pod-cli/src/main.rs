@@ -16,19 +16,20 @@ mod resource;
 mod size;
 mod span;
 mod summary;
+mod switches;
 mod table;
 mod up;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::args::Cli;
 
 fn main() -> ExitCode {
     // The processes of a pod are this program too.
     pod_runtime::init();
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(switches::plain(&Cli::command(), std::env::args_os()));
     match commands::run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use pod_spec::PodStatus;
+use pod_spec::{PodStatus, Time};
 
 use crate::error::RuntimeError;
 use crate::handle::PodHandle;
@@ -24,6 +24,8 @@ pub struct LogOptions {
     pub previous: bool,
     /// Only this many of the last lines that are there.
     pub tail: Option<usize>,
+    /// Only what was written at this moment or later.
+    pub since: Option<Time>,
 }
 
 /// Which of its outputs a container wrote to.
@@ -60,6 +62,11 @@ impl LogLine {
         };
         let partial = parts.next()?.split(|b| *b == b':').next()? == b"P";
         Some(Self { time, stream, text: parts.next().unwrap_or_default().to_vec(), partial })
+    }
+
+    /// Whether it was written then or later.
+    fn is_from(&self, moment: Time) -> bool {
+        Time::parse(&self.time).is_ok_and(|time| time >= moment)
     }
 }
 
@@ -183,7 +190,9 @@ impl LogStream {
         let Some(end) = self.rest.iter().rposition(|b| *b == b'\n') else { return };
         let rest = self.rest.split_off(end + 1);
         let whole = std::mem::replace(&mut self.rest, rest);
-        self.lines.extend(whole.split(|b| *b == b'\n').filter_map(LogLine::parse));
+        let since = self.options.since;
+        let lines = whole.split(|b| *b == b'\n').filter_map(LogLine::parse);
+        self.lines.extend(lines.filter(|line| since.is_none_or(|since| line.is_from(since))));
     }
 
     /// The oldest file of the current instance.
@@ -280,6 +289,8 @@ mod tests {
             (OutputStream::Stderr, true, &b"a b"[..])
         );
         assert_eq!(LogLine::parse(b"t stdout F").expect("an empty line").text, b"");
+        let at = |text| line.is_from(Time::parse(text).expect("a moment"));
+        assert!(at("2026-01-02T03:04:05Z") && !at("2026-01-02T03:04:06Z"));
         assert_eq!(LogLine::parse(b"t stdlog F x"), None);
         assert_eq!(LogLine::parse(b""), None);
     }

@@ -1,0 +1,68 @@
+//! Switches with a value, as kubectl's habits have them: `--follow=true`, `--wait=false`.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use clap::{ArgAction, Command};
+
+/// Takes the value off every switch that has one: `--follow=true` becomes `--follow`, and `--follow=false` goes.
+///
+/// What is not `true` or `false` stays, and clap says what is wrong with it.
+pub fn plain(command: &Command, words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut names = BTreeSet::new();
+    collect(command, &mut names);
+    let mut over = false;
+    words
+        .filter_map(|word| {
+            over |= word == "--";
+            match word.to_str().and_then(|text| text.strip_prefix("--")?.split_once('=')) {
+                Some((name, "true")) if !over && names.contains(name) => {
+                    Some(format!("--{name}").into())
+                }
+                Some((name, "false")) if !over && names.contains(name) => None,
+                _ => Some(word),
+            }
+        })
+        .collect()
+}
+
+/// The names of all switches, those of subcommands among them.
+fn collect(command: &Command, names: &mut BTreeSet<String>) {
+    let switches =
+        command.get_arguments().filter(|arg| matches!(arg.get_action(), ArgAction::SetTrue));
+    names.extend(switches.filter_map(|arg| arg.get_long().map(str::to_owned)));
+    command.get_subcommands().for_each(|command| collect(command, names));
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::args::Cli;
+
+    fn read(line: &str) -> String {
+        let words = plain(&Cli::command(), line.split_whitespace().map(OsString::from));
+        let words: Vec<String> =
+            words.into_iter().map(|w| w.into_string().expect("text")).collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn a_switch_may_be_told_what_it_says() {
+        assert_eq!(read("pod logs web --timestamps=true -f"), "pod logs web --timestamps -f");
+        assert_eq!(read("pod logs web --follow=false"), "pod logs web");
+        assert_eq!(read("pod logs web --follow=maybe"), "pod logs web --follow=maybe");
+    }
+
+    #[test]
+    fn what_is_no_switch_of_this_program_is_left_alone() {
+        for line in [
+            "pod logs web --tail=1",
+            "pod delete web --wait=false",
+            "pod exec web -- x --stdin=true",
+        ] {
+            assert_eq!(read(line), line);
+        }
+    }
+}

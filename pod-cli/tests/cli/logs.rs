@@ -1,0 +1,85 @@
+//! Logs of many containers and pods, and parts of them.
+
+use crate::host::{Host, eventually};
+
+/// A pod of an init container and two main ones, each of which writes something.
+fn manifest(name: &str, app: &str) -> String {
+    format!(
+        "apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, labels: {{app: {app}}}}}
+spec:
+  restartPolicy: Never
+  initContainers:
+  - {{name: prepare, image: pod.local/host, command: [echo, prepared]}}
+  containers:
+  - {{name: one, image: pod.local/host, command: [sh, -c, 'echo {name} one; echo 12345678']}}
+  - {{name: two, image: pod.local/host, command: [echo, {name} two]}}
+"
+    )
+}
+
+fn host() -> Host {
+    let host = Host::new();
+    for (name, app) in [("web", "web"), ("db", "db")] {
+        assert_eq!(host.pod_on("apply", &manifest(name, app)).code, 0);
+        eventually("it has ended", || host.pod("get pods --no-headers").out.contains("Completed"));
+    }
+    eventually("both have ended", || {
+        host.pod("get pods --no-headers").out.matches("Completed").count() == 2
+    });
+    host
+}
+
+fn delete(host: &Host) {
+    assert_eq!(host.pod("delete web db").code, 0);
+}
+
+#[test]
+fn all_containers_are_shown_in_the_order_of_their_start() {
+    let host = host();
+    let all = host.pod("logs web --all-containers=true --prefix").out;
+    assert_eq!(
+        all,
+        "[pod/web/prepare] prepared\n[pod/web/one] web one\n[pod/web/one] 12345678\n[pod/web/two] web two\n"
+    );
+    // The container may be a word of its own.
+    assert_eq!(host.pod("logs web two").out, "web two\n");
+    let followed = host.pod("logs web --all-containers -f").out;
+    let mut lines: Vec<&str> = followed.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["12345678", "prepared", "web one", "web two"]);
+    let too_many = host.pod("logs web --all-containers -f --max-log-requests 2");
+    assert_eq!(too_many.code, 2);
+    assert!(too_many.err.contains("3 logs would be followed"), "{}", too_many.err);
+    delete(&host);
+}
+
+#[test]
+fn pods_are_found_by_their_labels() {
+    let host = host();
+    assert_eq!(host.pod("logs -l app=web -c two").out, "web two\n");
+    let both = host.pod("logs -l app -c two");
+    assert_eq!(both.out, "db two\nweb two\n");
+    let selected = host.pod_args(&["logs", "-l", "app in (web, db)", "-c", "two", "--prefix"]).out;
+    assert_eq!(selected, "[pod/db/two] db two\n[pod/web/two] web two\n");
+    let none = host.pod("logs -l app=cache");
+    assert_eq!((none.code, none.out.as_str()), (0, ""));
+    assert_eq!(none.err, "No resources found in default namespace.\n");
+    delete(&host);
+}
+
+#[test]
+fn old_lines_and_surplus_bytes_are_left_out() {
+    let host = host();
+    assert_eq!(
+        host.pod("logs web -c one --since-time=2020-02-01T09:50:00Z").out,
+        "web one\n12345678\n"
+    );
+    assert_eq!(host.pod("logs web -c one --since-time=2199-01-01T00:00:00Z").out, "");
+    assert_eq!(host.pod("logs web -c one --since=1h").out, "web one\n12345678\n");
+    assert_eq!(host.pod("logs web -c one --since=0s").out, "");
+    assert_eq!(host.pod("logs web -c one --limit-bytes 10").out, "web one\n12");
+    assert_eq!(host.pod("logs web -c one --tail=1 --follow=false").out, "12345678\n");
+    delete(&host);
+}
