@@ -9,15 +9,15 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use pod_sandbox::SandboxError;
+use pod_sandbox::{Sandbox, SandboxError};
 use tokio::io::copy_bidirectional_with_sizes;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::error::RuntimeError;
 use crate::handle::PodHandle;
+use crate::localhost;
 
 /// Room for what is under way in one direction of a connection, in bytes.
 const BUFFER: usize = 128 << 10;
@@ -47,21 +47,17 @@ impl PodHandle {
 
     async fn connect_to(&self, address: IpAddr, port: u16) -> io::Result<TcpStream> {
         let pod = self.clone();
-        let socket = tokio::task::spawn_blocking(move || pod.socket(address.is_ipv6())).await??;
-        let socket = TcpSocket::from_std_stream(std::net::TcpStream::from(socket));
-        socket.connect(SocketAddr::new(address, port)).await
+        let sandbox = tokio::task::spawn_blocking(move || pod.living_sandbox()).await??;
+        localhost::connect(sandbox, address, port).await
     }
 
-    /// A TCP socket in the pod's namespace.
-    fn socket(&self, ipv6: bool) -> io::Result<OwnedFd> {
-        let sandbox = self.sandbox().map_err(|error| match error {
+    fn living_sandbox(&self) -> io::Result<Sandbox> {
+        self.sandbox().map_err(|error| match error {
             RuntimeError::Sandbox(SandboxError::NotRunning { .. }) => {
                 io::Error::new(io::ErrorKind::NotConnected, "the pod is over")
             }
             error => io::Error::other(error),
-        })?;
-        let namespace = sandbox.network_namespace().map_err(io::Error::other)?;
-        pod_network::tcp_socket(namespace.as_fd(), ipv6).map_err(io::Error::other)
+        })
     }
 
     /// Carries every connection that comes to `listener` to a TCP port of the pod, for as long as the future is polled.

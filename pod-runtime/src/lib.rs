@@ -41,6 +41,7 @@ mod error;
 mod exec;
 mod forward;
 mod handle;
+mod localhost;
 mod log;
 mod logs;
 mod machine;

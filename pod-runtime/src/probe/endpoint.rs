@@ -1,11 +1,11 @@
 //! Where a probe connects to.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
 
 use pod_sandbox::Sandbox;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
+
+use crate::localhost;
 
 /// A host, and from where it is reached.
 #[derive(Debug)]
@@ -42,7 +42,9 @@ impl<'s> Endpoint<'s> {
     /// Connects to a port. The error is one of words, as the kubelet has it.
     pub async fn connect(&self, port: u16) -> Result<TcpStream, String> {
         let connected = match self.within {
-            Some(sandbox) => connect_within(sandbox.clone(), port).await,
+            Some(sandbox) => {
+                localhost::connect(sandbox.clone(), Ipv4Addr::LOCALHOST.into(), port).await
+            }
             None => TcpStream::connect((self.host.as_str(), port)).await,
         };
         connected.map_err(|error| {
@@ -54,15 +56,4 @@ impl<'s> Endpoint<'s> {
             format!("dial tcp {}: connect: {why}", self.name(port))
         })
     }
-}
-
-async fn connect_within(sandbox: Sandbox, port: u16) -> io::Result<TcpStream> {
-    let socket = tokio::task::spawn_blocking(move || socket(&sandbox)).await??;
-    let socket = TcpSocket::from_std_stream(std::net::TcpStream::from(socket));
-    socket.connect((Ipv4Addr::LOCALHOST, port).into()).await
-}
-
-fn socket(sandbox: &Sandbox) -> io::Result<OwnedFd> {
-    let namespace = sandbox.network_namespace().map_err(io::Error::other)?;
-    pod_network::tcp_socket(namespace.as_fd(), false).map_err(io::Error::other)
 }
