@@ -14,6 +14,7 @@ use serde::Serialize;
 use tokio::net::UnixStream;
 
 use crate::dirs::StateDir;
+use crate::driven::driven;
 use crate::engine::DeleteOptions;
 use crate::error::RuntimeError;
 
@@ -116,14 +117,5 @@ async fn request(
             .map_err(io::Error::other)?;
         Ok((status, body.to_bytes()))
     };
-    tokio::pin!(connection);
-    tokio::pin!(exchange);
-    // The connection has to be driven for the exchange to go on.
-    tokio::select! {
-        answer = &mut exchange => answer,
-        ended = &mut connection => {
-            ended.map_err(io::Error::other)?;
-            exchange.await
-        }
-    }
+    driven(async { connection.await.map_err(io::Error::other) }, exchange).await
 }

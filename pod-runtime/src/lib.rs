@@ -35,6 +35,7 @@ mod client;
 mod clock;
 mod dirs;
 mod dns;
+mod driven;
 mod engine;
 mod environment;
 mod error;

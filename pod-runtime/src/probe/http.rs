@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::endpoint::Endpoint;
 use super::tls;
+use crate::driven::driven;
 
 /// Most of an answer's body that is read, in bytes.
 const MAX_BODY: usize = 10 << 10;
@@ -117,15 +118,7 @@ async fn exchange(
         let location = location.and_then(|l| l.to_str().ok()).map(str::to_owned);
         Ok((response.status().as_u16(), location, beginning(response).await))
     };
-    tokio::pin!(connection);
-    tokio::pin!(exchange);
-    tokio::select! {
-        answer = &mut exchange => answer,
-        ended = &mut connection => {
-            ended.map_err(words)?;
-            exchange.await
-        }
-    }
+    driven(async { connection.await.map_err(words) }, exchange).await
 }
 
 /// As much of the body as is wanted; what is missing of a broken one is not.
