@@ -1,6 +1,7 @@
 //! Probes, and what they lead to.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use pod_runtime::{Network, PodStatus};
@@ -116,6 +117,87 @@ async fn b110_b117_b119_a_request_is_that_of_a_kubelet() {
     delete(&[&pod]).await;
 }
 
+/// A container named `web` with a gRPC server at port 5000, with these further lines. Files of the directory say what it
+/// answers.
+fn grpc_server(host: &Host, more: &str) -> (PathBuf, String) {
+    let dir = host.dir("health");
+    let spec = format!(
+        "
+  terminationGracePeriodSeconds: 0
+  volumes:
+  - {{name: d, hostPath: {{path: {}}}}}
+  - {{name: p, hostPath: {{path: {}}}}}
+  containers:
+  - name: web
+    image: pod.local/host
+    command: [/opt/health, '5000', /d]
+    volumeMounts: [{{name: d, mountPath: /d}}, {{name: p, mountPath: /opt/health}}]
+{more}",
+        dir.display(),
+        env!("CARGO_BIN_EXE_health")
+    );
+    (dir, spec)
+}
+
+#[tokio::test]
+async fn b107_b121_the_health_of_a_server_is_asked_for_by_grpc() {
+    let host = host("grpc");
+    let (dir, spec) = grpc_server(
+        &host,
+        "    readinessProbe: {grpc: {port: 5000, service: web}, periodSeconds: 1, failureThreshold: 1}
+    livenessProbe: {grpc: {port: 5000}, periodSeconds: 1, failureThreshold: 1}
+    startupProbe: {grpc: {port: 5000, service: up}, periodSeconds: 1, failureThreshold: 60}\n",
+    );
+    let answer = |service: &str, what: &str| {
+        let new = dir.join(format!(".{service}"));
+        fs::write(&new, what).expect("can be written");
+        fs::rename(new, dir.join(service)).expect("can be renamed");
+    };
+    answer("server", "1");
+    answer("web", "2");
+    let pod = host.run(&manifest("grpc", &spec)).await;
+    told(
+        &pod,
+        "Unhealthy",
+        "Startup probe failed: error: health rpc probe failed: rpc error: code = NotFound desc = unknown service",
+    );
+    answer("up", "1");
+    let unready = "Readiness probe failed: service unhealthy (responded with \"NOT_SERVING\")";
+    told(&pod, "Unhealthy", unready);
+    answer("web", "1");
+    let status = soon(pod.wait_ready()).await.expect("ready");
+    assert_eq!(status.container_statuses[0].restart_count, 0);
+    answer("web", "wait");
+    told(
+        &pod,
+        "Unhealthy",
+        "Readiness probe failed: timeout: health rpc did not complete within 1s",
+    );
+    answer("server", "code 12");
+    told(
+        &pod,
+        "Unhealthy",
+        "Liveness probe failed: error: this server does not implement the grpc health protocol \
+         (grpc.health.v1.Health): as told",
+    );
+    until(&pod, |status| status.container_statuses[0].restart_count > 0).await;
+    delete(&[&pod]).await;
+}
+
+#[tokio::test]
+async fn b107_a_server_at_another_port_fails_its_grpc_probe() {
+    let host = host("grpc-port");
+    let (_, spec) = grpc_server(
+        &host,
+        "    livenessProbe: {grpc: {port: 2333}, periodSeconds: 1, failureThreshold: 1}\n",
+    );
+    let pod = host.run(&manifest("grpc", &spec)).await;
+    let said = told(&pod, "Unhealthy", "Liveness probe failed: timeout: failed to connect service");
+    assert!(said.ends_with(":2333\" within 1s: context deadline exceeded"), "{said}");
+    until(&pod, |status| status.container_statuses[0].restart_count > 0).await;
+    delete(&[&pod]).await;
+}
+
 #[tokio::test]
 async fn b080_b106_b111_what_follows_waits_for_the_startup_probe_of_a_sidecar() {
     let host = host("startup");
@@ -187,6 +269,92 @@ async fn b120_a_program_that_is_not_there_says_nothing_of_the_container() {
     let pod = host.run(&manifest("missing", spec)).await;
     told(&pod, "Unhealthy", "Liveness probe errored and resulted in unknown state: ");
     assert_eq!(pod.status().expect("is there").container_statuses[0].restart_count, 0);
+    delete(&[&pod]).await;
+}
+
+#[tokio::test]
+async fn b125_a_program_has_the_user_and_the_variables_of_its_container() {
+    let host = host("exec-identity");
+    // What it finds different it says.
+    let check = "test $(id -u):$(id -g) = 1234:2345 && test \"$OWN\" = mine && \
+                 diff <(env | grep -v -e ^_= -e ^SHLVL= -e ^PWD= | sort) <(tr '\\\\0' '\\\\n' </proc/1/environ | sort)";
+    let spec = format!(
+        "
+  terminationGracePeriodSeconds: 0
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sleep, '1000']
+    env: [{{name: OWN, value: mine}}]
+    securityContext: {{runAsUser: 1234, runAsGroup: 2345}}
+    readinessProbe:
+      exec: {{command: [bash, -c, \"{}\"]}}
+      periodSeconds: 1
+      timeoutSeconds: 10
+",
+        check.replace('"', "\\\"")
+    );
+    let pod = host.run(&manifest("identity", &spec)).await;
+    if let Err(error) = soon(pod.wait_ready()).await {
+        panic!("{error}: {:?}", pod.events());
+    }
+    delete(&[&pod]).await;
+}
+
+/// A script that writes whom it serves to `/s/client`.
+const WHO: &str = "
+import socket, sys
+server = socket.create_server(('', int(sys.argv[1])))
+while True:
+    client, address = server.accept()
+    said = client.recv(10)
+    open('/s/client', 'w').write(f'{address[0]} {client.getsockname()[0]} {len(said)}')
+    client.close()
+";
+
+/// Runs a pod that is probed at this port, and returns who has connected to where and how much it said, and the pod.
+async fn probed_by(host: &Host, more: &str, port: u16) -> (Vec<String>, PodHandle) {
+    let scripts = host.dir("scripts");
+    fs::write(scripts.join("who.py"), WHO).expect("can be written");
+    let spec = format!(
+        "{more}  terminationGracePeriodSeconds: 0
+  volumes: [{{name: s, hostPath: {{path: {}}}}}]
+  containers:
+  - name: web
+    image: pod.local/host
+    command: [python3, /s/who.py, '{port}']
+    volumeMounts: [{{name: s, mountPath: /s}}]
+    readinessProbe: {{tcpSocket: {{port: {port}}}, periodSeconds: 1}}
+",
+        scripts.display()
+    );
+    let pod = host.run(&manifest("who", &spec)).await;
+    soon(pod.wait_ready()).await.expect("ready");
+    let seen = wait_until("a client", || {
+        let seen = fs::read_to_string(scripts.join("client")).unwrap_or_default();
+        (!seen.is_empty()).then_some(seen)
+    });
+    (seen.split(' ').map(str::to_owned).collect(), pod)
+}
+
+#[tokio::test]
+async fn b126_a_probe_comes_from_the_machine_to_the_pods_address() {
+    let host = host("who");
+    let (seen, pod) = probed_by(&host, "", 8080).await;
+    let address = pod.status().expect("is there").pod_ip.expect("has one");
+    // It connects and closes, from an address that is not the pod's own.
+    assert_eq!(seen[1..], [address.clone(), "0".to_owned()]);
+    assert!(seen[0] != address && seen[0] != "127.0.0.1", "{seen:?}");
+    delete(&[&pod]).await;
+}
+
+#[tokio::test]
+async fn b128_a_pod_with_the_machines_network_is_probed_at_its_address() {
+    let host = host("who-host");
+    let (seen, pod) = probed_by(&host, "  hostNetwork: true\n", 18_432).await;
+    let status = pod.status().expect("is there");
+    assert_eq!(status.pod_ip, status.host_ip);
+    assert_eq!(Some(&seen[1]), status.pod_ip.as_ref());
     delete(&[&pod]).await;
 }
 

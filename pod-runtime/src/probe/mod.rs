@@ -3,6 +3,7 @@
 
 mod endpoint;
 mod exec;
+mod grpc;
 mod hook;
 mod http;
 mod tls;
@@ -12,7 +13,9 @@ use std::time::Duration;
 use hyper::header::HeaderValue;
 use pod_lifecycle::{Addresses, ProbeKind, ProbeResult};
 use pod_sandbox::Sandbox;
-use pod_spec::{Container, HttpGetAction, IntOrString, Probe, TcpSocketAction, UriScheme};
+use pod_spec::{
+    Container, GrpcAction, HttpGetAction, IntOrString, Probe, TcpSocketAction, UriScheme,
+};
 
 use crate::environment;
 use crate::plan::PodPlan;
@@ -82,6 +85,9 @@ impl Prober<'_> {
         if let Some(tcp) = &handler.tcp_socket {
             return self.tcp(container, tcp, timeout).await;
         }
+        if let Some(grpc) = &handler.grpc {
+            return self.grpc(grpc, timeout).await;
+        }
         Err(Failed::Prober("the probe does nothing".to_owned()))
     }
 
@@ -121,6 +127,15 @@ impl Prober<'_> {
             Ok(connected) => connected.map(|_| ProbeResult::Success).map_err(Failed::Probe),
             Err(_) => Err(Failed::Probe(format!("dial tcp {}: i/o timeout", endpoint.name(port)))),
         }
+    }
+
+    async fn grpc(&self, action: &GrpcAction, timeout: Duration) -> Result<ProbeResult, Failed> {
+        let service = action.service.as_deref().unwrap_or_default();
+        let endpoint = self.endpoint(None);
+        let port = u16::try_from(action.port)
+            .map_err(|_| Failed::Prober(format!("there is no port {}", action.port)))?;
+        let check = grpc::Check { endpoint: &endpoint, port, service, agent: USER_AGENT };
+        check.ask(timeout).await.map(|()| ProbeResult::Success).map_err(Failed::Probe)
     }
 
     /// Where a probe goes to: the host that it names, or the pod.

@@ -45,7 +45,6 @@ const SELINUX: &str = "SELinux labels are not set yet";
 const WINDOWS: &str = "there is only Linux here";
 const APPARMOR: &str = "AppArmor profiles are not applied yet";
 const TCP_HOOK: &str = "Kubernetes has never run it: such a hook fails";
-const GRPC: &str = "gRPC is not spoken yet";
 const SUBPATHS: &str = "parts of volumes cannot be mounted yet";
 const CONFIG_MAPS: &str = "there are no ConfigMaps yet";
 const SECRETS: &str = "there are no Secrets yet";
@@ -234,7 +233,7 @@ pub(crate) const CONTAINER: &[Rule] = &[
         "livenessProbe",
         "b104_b118_a_container_that_fails_its_liveness_probe_is_started_again",
     ),
-    refused("livenessProbe.grpc", GRPC),
+    honoured("livenessProbe.grpc", "b107_b121_the_health_of_a_server_is_asked_for_by_grpc"),
     honoured("name", "containers_of_a_pod_share_network_names_and_ipc_and_nothing_else"),
     honoured(
         "ports[].containerPort",
@@ -245,7 +244,7 @@ pub(crate) const CONTAINER: &[Rule] = &[
     honoured("ports[].name", "a_proxy_speaks_tls_for_the_application_beside_it"),
     honoured("ports[].protocol", "a_web_application_serves"),
     honoured("readinessProbe", "b103_b117_a_pod_is_ready_while_its_readiness_probe_says_so"),
-    refused("readinessProbe.grpc", GRPC),
+    honoured("readinessProbe.grpc", "b107_b121_the_health_of_a_server_is_asked_for_by_grpc"),
     refused("resizePolicy", "a running pod cannot be resized yet"),
     refused("resources.claims", CLAIMS),
     honoured("resources.limits", "a_container_is_limited_to_its_resources"),
@@ -276,7 +275,7 @@ pub(crate) const CONTAINER: &[Rule] = &[
         "startupProbe",
         "b080_b106_b111_what_follows_waits_for_the_startup_probe_of_a_sidecar",
     ),
-    refused("startupProbe.grpc", GRPC),
+    honoured("startupProbe.grpc", "b107_b121_the_health_of_a_server_is_asked_for_by_grpc"),
     honoured("stdin", "standard_input_stays_open"),
     refused("stdinOnce", "nothing can be attached to a container yet").except(&["false"]),
     refused("targetContainerName", "ephemeral containers are not there yet"),
