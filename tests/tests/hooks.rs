@@ -154,6 +154,33 @@ async fn b133_b135_a_pre_stop_hook_that_fails_or_does_not_end_is_not_waited_for(
 }
 
 #[tokio::test]
+async fn b134_a_hook_whose_time_is_over_is_killed() {
+    let host = host("cuthook");
+    let (dir, volume, mount) = shared(&host);
+    let spec = format!(
+        "{volume}
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: a
+    image: pod.local/host
+    command:
+    - sh
+    - -c
+    - |
+      trap 'while grep -qs \"43[2]1\" /proc/[0-9]*/cmdline; do :; done; echo alone >>/d/notes; exit 0' TERM
+      sleep 1000 & wait
+    {mount}
+    lifecycle: {{preStop: {{exec: {{command: [sh, -c, 'echo hook >>/d/notes; sleep 4321; echo over >>/d/notes']}}}}}}
+"
+    );
+    let pod = host.run(&manifest("hooks", &spec)).await;
+    soon(pod.wait_ready()).await.expect("ready");
+    let status = soon(pod.stop()).await.expect("stops");
+    assert_eq!(status.phase, PodPhase::Succeeded, "{status:#?}");
+    assert_eq!(notes(&dir), "hook\nalone\n");
+}
+
+#[tokio::test]
 async fn b016_a_pod_that_is_active_for_too_long_has_failed() {
     let host = host("deadline");
     let spec = "

@@ -119,6 +119,20 @@ fn b130_b134_the_pre_stop_hook_comes_before_the_signal_and_out_of_the_grace_peri
 }
 
 #[test]
+fn b140_the_end_of_a_pod_waits_for_its_hooks() {
+    let table = pod(Always, &["app", "other"]).with_pre_stop(&["app"]);
+    let scripts = vec![Script::forever().pre_stop(20, true), Script::forever()];
+    let mut sim = Sim::new(table, scripts);
+    sim.delete(5, None);
+    assert_eq!(sim.run_until(24).phase, PodPhase::Running);
+    assert_eq!(ended(&mut sim), PodPhase::Succeeded);
+    assert_eq!(
+        sim.lines(&["hook", "term", "remove"]),
+        ["5.0 hook PreStop app#0", "5.0 term other#0", "25.0 term app#0", "26.0 remove sandbox"]
+    );
+}
+
+#[test]
 fn b133_a_pre_stop_hook_that_fails_is_told_and_the_end_goes_on() {
     let table = pod(Always, &["app"]).with_pre_stop(&["app"]);
     let mut sim = Sim::new(table, vec![Script::forever().pre_stop(1, false)]);

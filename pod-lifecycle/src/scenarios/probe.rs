@@ -79,6 +79,29 @@ fn b104_b122_a_container_that_fails_its_liveness_probe_is_stopped_and_started_ag
 }
 
 #[test]
+fn b123_after_a_failure_that_counts_the_probe_waits_for_the_next_instance() {
+    let slow = OnTerm::Exit { after: 12, code: 0 };
+    let table = pod(Always, &["app"]).with_probe("app", Liveness, probe(0, 5, 1));
+    let vitals = Vitals { dead: 3, ..Vitals::WELL };
+    let mut sim = Sim::new(table, vec![Script::forever().vitals(vitals).on_term(slow)]);
+    sim.run_until(20);
+    // It fails at 6, takes until 18 to end, and is looked at again when it has been started again.
+    assert_eq!(sim.times("start app"), [0, 18]);
+    assert_eq!(sim.times("probe Liveness"), [1, 6, 19]);
+}
+
+#[test]
+fn b127_a_container_that_has_ended_is_not_ready_at_once() {
+    let table = pod(Never, &["app", "other"]).with_probe("app", Readiness, probe(0, 60, 3));
+    let mut sim = Sim::new(table, vec![Script::codes(10, &[0]), Script::forever()]);
+    assert!(of(&sim.run_until(9), "app").ready);
+    let status = sim.run_until(10);
+    assert!(!of(&status, "app").ready);
+    assert!(condition(&status, "Ready").ends_with("[app]"));
+    assert_eq!(sim.times("probe Readiness"), [1]);
+}
+
+#[test]
 fn b039_restart_counts_grow_and_the_back_off_sets_in() {
     let mut sim = probed(Liveness, probe(0, 5, 1), Vitals { dead: 12, ..Vitals::WELL });
     sim.run_until(600);

@@ -29,6 +29,8 @@ pub(super) struct Effects {
     shared: Rc<Shared>,
     /// Starts that are under way, by container; what is sent has them give up.
     starting: Rc<RefCell<BTreeMap<String, Starting>>>,
+    /// Hooks before the end that are under way, by container and attempt.
+    ending: Rc<RefCell<BTreeMap<(String, u32), tokio::task::AbortHandle>>>,
     /// Ends when the start before has been made, so that starts keep the order of the spec.
     previous: Option<oneshot::Receiver<()>>,
 }
@@ -106,7 +108,12 @@ impl Effects {
             tried: RefCell::default(),
             done,
         };
-        Self { shared: Rc::new(shared), starting: Rc::default(), previous: None }
+        Self {
+            shared: Rc::new(shared),
+            starting: Rc::default(),
+            ending: Rc::default(),
+            previous: None,
+        }
     }
 
     /// Has containers know where the pod can be reached.
@@ -179,17 +186,25 @@ impl Effects {
 
     fn run_hook(&self, container: String, attempt: u32, hook: HookKind) {
         let shared = Rc::clone(&self.shared);
-        tokio::task::spawn_local(async move {
+        let key = (container.clone(), attempt);
+        let task = tokio::task::spawn_local(async move {
             let result = shared.prober().hook(&container, attempt, hook).await;
             if let Err(why) = &result {
                 tracing::info!(container, ?hook, "{why}");
             }
             shared.tell(Done::Event(Event::HookEnded { container, attempt, hook, result }));
         });
+        if hook == HookKind::PreStop {
+            self.ending.borrow_mut().insert(key, task.abort_handle());
+        }
     }
 
     fn end(&self, container: String, attempt: u32, ending: Ending) {
         let Ok(id) = container_id(&container, attempt) else { return };
+        // A hook that is not over has had its time.
+        if let Some(hook) = self.ending.borrow_mut().remove(&(container.clone(), attempt)) {
+            hook.abort();
+        }
         let starting = self.starting.borrow();
         if let Some(starting_now) = starting.get(&container).filter(|s| s.attempt == attempt) {
             // A program that may run already is told to end as soon as the machine knows that it runs.

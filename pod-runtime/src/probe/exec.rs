@@ -28,14 +28,11 @@ pub(super) async fn probe(
 ) -> Result<ProbeResult, Failed> {
     let command = args.join(" ");
     let run = execute(sandbox, container, attempt, args).await.map_err(Failed::Prober)?;
-    let pid = Pid::from_raw(run.pid);
     match tokio::time::timeout(timeout, end(run)).await {
         Ok(Ok((0, _))) => Ok(ProbeResult::Success),
         Ok(Ok((_, output))) => Err(Failed::Probe(output)),
         Ok(Err(why)) => Err(Failed::Prober(why)),
         Err(_) => {
-            // It leads a session of its own. The keeper, whose child it is, has not seen it end.
-            let _ = killpg(pid, Signal::SIGKILL);
             let timeout = timeout.as_secs();
             let said = format!("command timed out: \"{command}\" timed out after {timeout}s");
             Err(Failed::Probe(said))
@@ -43,7 +40,8 @@ pub(super) async fn probe(
     }
 }
 
-/// Executes a program and waits for its end, however long it takes. Returns its exit code and what it has written.
+/// Executes a program and waits for its end, however long it takes; it is killed when nobody waits any more. Returns its
+/// exit code and what it has written.
 pub(super) async fn run(
     sandbox: &Sandbox,
     container: &str,
@@ -66,17 +64,30 @@ async fn execute(
     begun.map_err(|e| e.to_string())?.map_err(|e| chain(&e))
 }
 
+/// A program that has not ended. It goes with this, and so does what it has started.
+struct Unended(Pid);
+
+impl Drop for Unended {
+    fn drop(&mut self) {
+        // It leads a session of its own. The keeper, whose child it is, has not seen it end.
+        let _ = killpg(self.0, Signal::SIGKILL);
+    }
+}
+
 /// Waits for the end of a program. Returns its exit code and what it has written.
 async fn end(run: Executing) -> Result<(i32, String), String> {
+    let unended = Unended(Pid::from_raw(run.pid));
     let (out, err, exit) = run.into_pipes();
     let mut output = Vec::new();
     let mut both = Vec::new();
     let (out, err, code) =
         tokio::join!(read(out, &mut output), read(err, &mut both), exit_code(exit));
+    let code = code?;
+    std::mem::forget(unended);
     out.and(err).map_err(|e| e.to_string())?;
     output.extend(both);
     output.truncate(MAX_OUTPUT);
-    Ok((code?, String::from_utf8_lossy(&output).trim_end().to_owned()))
+    Ok((code, String::from_utf8_lossy(&output).trim_end().to_owned()))
 }
 
 /// Reads a pipe to its end, and keeps the beginning.
