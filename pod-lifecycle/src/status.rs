@@ -81,7 +81,10 @@ fn container(
     rules: &ContainerRules,
     record: &ContainerRecord,
 ) -> ContainerStatus {
-    let (now, last) = states(table, state, rules, record);
+    let (mut now, mut last) = states(table, state, rules, record);
+    for one in [&mut now, &mut last] {
+        shorten_message(one, MAX_MESSAGES / table.containers.len());
+    }
     let ready = match rules.kind {
         ContainerKind::Init => record.init_is_done(),
         ContainerKind::Sidecar | ContainerKind::Main => record.is_ready(),
@@ -111,6 +114,17 @@ fn container(
         started: Some(record.is_started()),
         stop_signal: rules.stop_signal.clone(),
         ..ContainerStatus::default()
+    }
+}
+
+/// Most bytes of the messages with which the containers of a pod ended, shared equally.
+const MAX_MESSAGES: usize = 12 << 10;
+
+/// Keeps the beginning of the message with which a container ended.
+fn shorten_message(state: &mut ContainerState, bytes: usize) {
+    if let Some(message) = state.terminated.as_mut().and_then(|end| end.message.as_mut()) {
+        let mut ends = (0..=bytes.min(message.len())).rev();
+        message.truncate(ends.find(|end| message.is_char_boundary(*end)).unwrap_or(0));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -253,6 +253,48 @@ fn files(dir: &Path, attempt: u32) -> Vec<PathBuf> {
     found
 }
 
+/// The end of what an instance has written to both its streams: so many lines, and so many bytes of them, at most.
+pub(crate) fn end(dir: &Path, attempt: u32, lines: usize, bytes: usize) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    for path in files(dir, attempt).iter().rev() {
+        let Some(file) = open(path)? else { continue };
+        text = [written(&last_bytes(file, CHUNK)?), text].concat();
+        if text.len() > bytes || text.iter().filter(|b| **b == b'\n').count() > lines {
+            break;
+        }
+    }
+    Ok(last_lines(&text, lines, bytes).to_vec())
+}
+
+/// The last bytes of a file.
+pub(crate) fn last_bytes(mut file: File, most: usize) -> io::Result<Vec<u8>> {
+    let most = most as u64;
+    let size = file.metadata()?.len();
+    file.seek(SeekFrom::Start(size.saturating_sub(most)))?;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What the lines of a log say. The first may be the end of one, which says nothing.
+fn written(log: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for line in log.split(|b| *b == b'\n').filter_map(LogLine::parse) {
+        text.extend(line.text);
+        if !line.partial {
+            text.push(b'\n');
+        }
+    }
+    text
+}
+
+fn last_lines(text: &[u8], lines: usize, bytes: usize) -> &[u8] {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    let mut ends = (0..text.len()).rev().filter(|at| text[*at] == b'\n');
+    let text = ends.nth(lines.saturating_sub(1)).map_or(text, |end| &text[end + 1..]);
+    &text[text.len().saturating_sub(bytes)..]
+}
+
 /// Whether a container will write nothing any more.
 fn has_ended(pod: &PodHandle, container: &str) -> Result<bool, RuntimeError> {
     let status: PodStatus = match pod.status() {
@@ -293,5 +335,18 @@ mod tests {
         assert!(at("2026-01-02T03:04:05Z") && !at("2026-01-02T03:04:06Z"));
         assert_eq!(LogLine::parse(b"t stdlog F x"), None);
         assert_eq!(LogLine::parse(b""), None);
+    }
+
+    #[test]
+    fn b203_the_end_of_a_log_is_so_many_lines_and_bytes() {
+        let log = b"ut F torn\n1 stdout F a\n2 stderr P b\n3 stderr F c\n4 stdout F d\n";
+        let text = written(log);
+        assert_eq!(text, b"a\nbc\nd\n");
+        for (lines, bytes, end) in
+            [(80, 2048, "a\nbc\nd"), (2, 2048, "bc\nd"), (1, 2048, "d"), (80, 3, "c\nd")]
+        {
+            assert_eq!(last_lines(&text, lines, bytes), end.as_bytes(), "{lines} {bytes}");
+        }
+        assert_eq!(last_lines(b"", 80, 2048), b"");
     }
 }

@@ -242,10 +242,10 @@ impl PodPlan {
             (self.dirs.file(HOSTS), "/etc/hosts"),
             (self.dirs.file(HOSTNAME), "/etc/hostname"),
             (self.dirs.file(RESOLV_CONF), "/etc/resolv.conf"),
-            (self.dirs.termination_log(&container.name, attempt), "/dev/termination-log"),
+            (self.dirs.termination_log(&container.name, attempt), termination_path(container)),
         ];
         for (source, at) in given {
-            let destination = PathBuf::from(at);
+            let destination = Path::new("/").join(at);
             // A container that mounts something there itself keeps it (b179).
             if !mounts.iter().any(|m| m.destination == destination) {
                 mounts.push(Mount { source, destination, readonly: false });
@@ -255,6 +255,11 @@ impl PodPlan {
         mounts.sort_by_key(|m| m.destination.components().count());
         Ok(mounts)
     }
+}
+
+/// Where a container may say why it ended.
+fn termination_path(container: &Container) -> &str {
+    container.termination_message_path.as_deref().unwrap_or("/dev/termination-log")
 }
 
 fn source(source: Option<&VolumeSource>) -> Source {

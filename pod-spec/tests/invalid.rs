@@ -205,8 +205,8 @@ fn containers_are_checked() {
             "`ifNotPresent` is not one of `Always`, `IfNotPresent`, `Never`, did you mean `IfNotPresent`?",
         ),
         (
-            "terminationMessagePath: /tmp/x",
-            "`/tmp/x` is not supported yet: only the default, /dev/termination-log, is honoured yet",
+            "stdinOnce: true",
+            "`true` is not supported yet: nothing can be attached to a container yet",
         ),
         ("securityContext: {runAsUser: -1}", "-1 is no id: ids are 0 to 2147483647"),
         (

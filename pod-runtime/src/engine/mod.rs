@@ -181,7 +181,7 @@ impl Engine {
         while !self.machine.is_finished() {
             match self.next().await? {
                 Input::Sandbox(status) => {
-                    let events = observe::events(&self.plan.dirs, self.seen.as_ref(), &status);
+                    let events = observe::events(&self.plan, self.seen.as_ref(), &status);
                     self.saved.revision = status.revision;
                     self.seen = Some(*status);
                     for event in events {

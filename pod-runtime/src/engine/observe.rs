@@ -6,7 +6,6 @@ use pod_lifecycle::{
 use pod_sandbox::{ContainerState, SandboxState, SandboxStatus};
 use pod_spec::{Time, ValidPod};
 
-use crate::dirs::PodDirs;
 use crate::plan::{PodPlan, instance};
 use crate::termination;
 
@@ -49,7 +48,7 @@ pub(crate) fn observed(
                     exit: exit_of(exit),
                     started_at: started_at(exit),
                     finished_at: Time::from_nanos(exit.finished_at),
-                    message: termination::message(&plan.dirs, name, attempt),
+                    message: termination::message(plan, name, attempt, exit.code),
                 },
             },
         };
@@ -60,7 +59,7 @@ pub(crate) fn observed(
 
 /// What the machine is told of a change.
 pub(super) fn events(
-    dirs: &PodDirs,
+    plan: &PodPlan,
     before: Option<&SandboxStatus>,
     now: &SandboxStatus,
 ) -> Vec<Event> {
@@ -82,7 +81,7 @@ pub(super) fn events(
             exit: exit_of(exit),
             started_at: started_at(exit),
             finished_at: Time::from_nanos(exit.finished_at),
-            message: termination::message(dirs, name, attempt),
+            message: termination::message(plan, name, attempt, exit.code),
         });
     }
     let was_lost = before.is_some_and(|b| matches!(b.state, SandboxState::Lost { .. }));

@@ -279,10 +279,11 @@ pub(crate) const CONTAINER: &[Rule] = &[
     honoured("stdin", "standard_input_stays_open"),
     refused("stdinOnce", "nothing can be attached to a container yet").except(&["false"]),
     refused("targetContainerName", "ephemeral containers are not there yet"),
-    refused("terminationMessagePath", "only the default, /dev/termination-log, is honoured yet")
-        .except(&["/dev/termination-log"]),
-    refused("terminationMessagePolicy", "only the default, `File`, is honoured yet")
-        .except(&["File"]),
+    honoured("terminationMessagePath", "b198_b203_a_container_says_why_it_ended_in_a_file"),
+    honoured(
+        "terminationMessagePolicy",
+        "b199_b200_a_container_that_fails_says_why_with_its_last_lines",
+    ),
     refused("tty", "terminals are not there yet").except(&["false"]),
     refused("volumeDevices", "there are no block volumes"),
     honoured("volumeMounts[].mountPath", "volumes_are_mounted_as_they_say"),
