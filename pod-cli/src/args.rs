@@ -84,6 +84,11 @@ pub enum Command {
     Wait(Wait),
     /// Say what is wrong with manifests, and what of them is not supported, without running them
     Check(Check),
+    /// Set conditions of a pod that are not its own, such as those that its readiness gates wait for
+    ///
+    /// The patch is `{"status": {"conditions": [{"type": "example.com/up", "status": "True"}]}}`: a strategic merge patch,
+    /// so one condition of each type is kept. `reason`, `message` and `lastTransitionTime` may be given.
+    Patch(Patch),
     /// Say what a field of a Pod is for, and what happens to it here
     Explain(Explain),
     /// Pull, load, show and remove images
@@ -408,6 +413,32 @@ impl WaitFor {
             "this is neither `condition=NAME`, such as `condition=Ready`, nor `delete`".to_owned()
         };
         match text.split_once('=') {
+#[derive(Debug, Args)]
+pub struct Patch {
+    /// `pod NAME` or `pod/NAME`
+    #[arg(required = true, value_name = "pod NAME")]
+    pub target: Vec<String>,
+    /// What of the pod is patched
+    #[arg(long, value_name = "NAME", required = true)]
+    pub subresource: Subresource,
+    /// How the patch is read
+    #[arg(long = "type", value_name = "TYPE", default_value = "strategic")]
+    pub kind: PatchKind,
+    /// The patch, as JSON
+    #[arg(short, long, value_name = "JSON")]
+    pub patch: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Subresource {
+    Status,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PatchKind {
+    Strategic,
+}
+
             None if text == "delete" => Ok(Self::Delete),
             Some(("condition", condition)) => {
                 let (name, value) = condition.split_once('=').unwrap_or((condition, "True"));

@@ -33,7 +33,14 @@ impl Verdict {
     }
 }
 
-/// The conditions at this time. One whose value is the same keeps the moment of its last change.
+/// The conditions that a pod has by itself, in the order in which they are listed. All others are set from outside.
+pub const OWN_CONDITIONS: [&str; 5] =
+    ["PodReadyToStartContainers", "Initialized", READY, "ContainersReady", "PodScheduled"];
+
+const READY: &str = "Ready";
+
+/// The conditions at this time: the pod's own, then those that others have set. One whose value is the same keeps the
+/// moment of its last change.
 pub(crate) fn refreshed(
     table: &LifecycleTable,
     state: &MachineState,
@@ -41,30 +48,85 @@ pub(crate) fn refreshed(
 ) -> Vec<PodCondition> {
     let containers_ready = containers_ready(table, state);
     let sandbox = Verdict { holds: state.has_sandbox(), reason: None, message: None };
-    // Without readiness gates, the pod is ready when its containers are, and for the same reasons not.
-    let ready = containers_ready.clone();
-    [
-        ("PodReadyToStartContainers", sandbox),
-        ("Initialized", initialized(table, state)),
-        ("Ready", ready),
-        ("ContainersReady", containers_ready),
-        ("PodScheduled", Verdict::TRUE),
-    ]
-    .into_iter()
-    .map(|(kind, verdict)| {
-        let status = if verdict.holds { ConditionStatus::True } else { ConditionStatus::False };
-        let known = state.conditions.iter().find(|c| c.kind == kind && c.status == status);
-        PodCondition {
-            kind: kind.to_owned(),
-            status,
-            last_transition_time: known.and_then(|c| c.last_transition_time).or(Some(now)),
-            reason: verdict.reason.map(str::to_owned),
-            message: verdict.message,
-            observed_generation: table.observed_generation,
-            ..PodCondition::default()
-        }
-    })
-    .collect()
+    let verdicts = [
+        sandbox,
+        initialized(table, state),
+        containers_ready.clone(),
+        containers_ready,
+        Verdict::TRUE,
+    ];
+    let mut all: Vec<PodCondition> = OWN_CONDITIONS
+        .into_iter()
+        .zip(verdicts)
+        .map(|(kind, verdict)| observed(table, state, kind, verdict, now))
+        .collect();
+    all.extend(state.conditions.iter().filter(|c| !is_own(&c.kind)).cloned());
+    // The pod is ready when its containers are, and for the same reasons not; then its gates count.
+    if let Some(shut) = shut_gates(table, &all)
+        && let Some(ready) = all.iter_mut().find(|c| c.kind == READY)
+        && ready.status == ConditionStatus::True
+    {
+        *ready = observed(table, state, READY, shut, now);
+    }
+    all
+}
+
+/// One of the pod's own conditions, after the state that has the one before.
+fn observed(
+    table: &LifecycleTable,
+    state: &MachineState,
+    kind: &str,
+    verdict: Verdict,
+    now: Time,
+) -> PodCondition {
+    let status = if verdict.holds { ConditionStatus::True } else { ConditionStatus::False };
+    let known = state.conditions.iter().find(|c| c.kind == kind && c.status == status);
+    PodCondition {
+        kind: kind.to_owned(),
+        status,
+        last_transition_time: known.and_then(|c| c.last_transition_time).or(Some(now)),
+        reason: verdict.reason.map(str::to_owned),
+        message: verdict.message,
+        observed_generation: table.observed_generation,
+        ..PodCondition::default()
+    }
+}
+
+fn is_own(kind: &str) -> bool {
+    OWN_CONDITIONS.contains(&kind)
+}
+
+/// Which of the pod's readiness gates have no condition that holds.
+fn shut_gates(table: &LifecycleTable, conditions: &[PodCondition]) -> Option<Verdict> {
+    let shut = |gate: &String| match conditions.iter().find(|c| c.kind == *gate) {
+        None => Some(format!(
+            "corresponding condition of pod readiness gate \"{gate}\" does not exist."
+        )),
+        Some(c) if c.status == ConditionStatus::True => None,
+        Some(c) => Some(format!(
+            "the status of pod readiness gate \"{gate}\" is not \"True\", but {}",
+            c.status.as_str()
+        )),
+    };
+    let words: Vec<String> = table.readiness_gates.iter().filter_map(shut).collect();
+    let message = Some(words.join(", "));
+    let reason = Some("ReadinessGatesNotReady");
+    (!words.is_empty()).then_some(Verdict { holds: false, reason, message })
+}
+
+/// Puts a condition from outside in the place of the one of its type.
+pub(crate) fn set(conditions: &mut Vec<PodCondition>, mut new: PodCondition, now: Time) {
+    if is_own(&new.kind) {
+        return;
+    }
+    let known = conditions.iter_mut().find(|c| c.kind == new.kind);
+    let unchanged = known.as_ref().filter(|known| known.status == new.status);
+    let since = unchanged.and_then(|known| known.last_transition_time).unwrap_or(now);
+    new.last_transition_time.get_or_insert(since);
+    match known {
+        Some(known) => *known = new,
+        None => conditions.push(new),
+    }
 }
 
 fn initialized(table: &LifecycleTable, state: &MachineState) -> Verdict {

@@ -1,6 +1,7 @@
 //! What goes into the machine and what comes out of it.
 
 use pod_spec::Time;
+use pod_spec::status::PodCondition;
 use serde::{Deserialize, Serialize};
 
 use crate::{Addresses, GraceSeconds, HookKind, ProbeKind};
@@ -9,7 +10,7 @@ use crate::{Addresses, GraceSeconds, HookKind, ProbeKind};
 ///
 /// An event about an unknown container, or about an attempt that is over, changes nothing: events may arrive twice,
 /// late, or in another order than they happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Event {
     /// The sandbox is up and has its network.
     SandboxReady {
@@ -95,6 +96,11 @@ pub enum Event {
         hook: HookKind,
         /// Why it failed, if it did; for people.
         result: Result<(), String>,
+    },
+    /// Somebody says something about the pod. One of [`OWN_CONDITIONS`](crate::OWN_CONDITIONS) changes nothing.
+    ConditionSet {
+        /// What: the one of this type is replaced. Without `lastTransitionTime` that is now, if the status is another one.
+        condition: PodCondition,
     },
     /// Somebody wants the pod to go.
     Delete {

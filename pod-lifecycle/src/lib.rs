@@ -18,8 +18,9 @@
 //! ```
 //!
 //! It does not know manifests (the caller fills in a [`LifecycleTable`]), images, volumes or processes. It says when a
-//! probe is to be made and what its result means, not how it is made; the same goes for hooks. Readiness gates and
-//! restart rules are not part of it yet.
+//! probe is to be made and what its result means, not how it is made; the same goes for hooks. Conditions that
+//! others set ([`Event::ConditionSet`]) it keeps, and waits for those that are readiness gates. Restart rules are not part
+//! of it yet.
 //!
 //! # Example
 //!
@@ -41,6 +42,7 @@
 //!     grace: GraceSeconds::DEFAULT,
 //!     active_deadline: None,
 //!     backoff: Backoff::default(),
+//!     readiness_gates: Vec::new(),
 //!     qos_class: QosClass::BestEffort,
 //!     observed_generation: None,
 //! };
@@ -86,6 +88,7 @@ mod table;
 mod termination;
 
 pub use backoff::Backoff;
+pub use conditions::OWN_CONDITIONS;
 pub use event::{Action, Event, EventKind, Exit, PodEvent, ProbeResult};
 pub use machine::PodMachine;
 pub use resume::{Observed, ObservedContainer, ObservedSandbox, ObservedState};

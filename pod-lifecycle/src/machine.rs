@@ -154,6 +154,12 @@ impl PodMachine {
             }
             Event::Delete { grace } => {
                 let grace = grace.unwrap_or(self.table.grace);
+            Event::ConditionSet { condition } => {
+                // Those of a pod that is over are settled.
+                if self.state.outcome().is_none() {
+                    conditions::set(&mut self.state.conditions, condition, now);
+                }
+            }
                 self.terminate(TerminationCause::Deleted, now + grace.as_duration());
             }
             Event::SandboxRemoved => {

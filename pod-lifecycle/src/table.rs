@@ -22,6 +22,8 @@ pub struct LifecycleTable {
     pub active_deadline: Option<Duration>,
     /// How long to wait before something that failed is tried again.
     pub backoff: Backoff,
+    /// `spec.readinessGates`: the conditions that others set and that the pod's readiness waits for.
+    pub readiness_gates: Vec<String>,
     /// `status.qosClass`.
     pub qos_class: QosClass,
     /// `metadata.generation`, repeated in the status and in each condition.

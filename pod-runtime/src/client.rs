@@ -10,12 +10,13 @@ use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use pod_spec::PodStatus;
+use pod_spec::status::PodCondition;
 use serde::Serialize;
 use tokio::net::UnixStream;
 
 use crate::dirs::StateDir;
 use crate::driven::driven;
-use crate::engine::DeleteOptions;
+use crate::engine::{ConditionsPatch, DeleteOptions, StatusPatch};
 use crate::error::RuntimeError;
 
 /// Largest answer that is read, in bytes.
@@ -32,13 +33,39 @@ pub(crate) async fn delete(
     let query = if force { "?force=true" } else { "" };
     let path = format!("/api/v1/namespaces/{namespace}/pods/{name}{query}");
     let body = DeleteOptions { grace_period_seconds: grace };
-    match request(state, Method::DELETE, &path, &body).await {
+    ask(state, name, Method::DELETE, &path, &body).await
+}
+
+/// Asks the engine to set conditions of its pod. `false` when no engine answers.
+pub(crate) async fn set_conditions(
+    state: &StateDir,
+    namespace: &str,
+    name: &str,
+    conditions: Vec<PodCondition>,
+) -> Result<bool, RuntimeError> {
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{name}/status");
+    let body = StatusPatch { status: ConditionsPatch { conditions } };
+    ask(state, name, Method::PATCH, &path, &body).await
+}
+
+/// Asks the engine for something. `false` when no engine answers.
+async fn ask(
+    state: &StateDir,
+    name: &str,
+    method: Method,
+    path: &str,
+    body: &impl Serialize,
+) -> Result<bool, RuntimeError> {
+    match request(state, method, path, body).await {
         Ok((status, _)) if status.is_success() => Ok(true),
         // It has just come to its end.
         Ok((StatusCode::GONE, _)) => Ok(false),
         Ok((status, message)) => {
-            let message = String::from_utf8_lossy(&message).into_owned();
-            Err(RuntimeError::Engine { pod: name.to_owned(), status: status.as_u16(), message })
+            let (pod, message) = (name.to_owned(), String::from_utf8_lossy(&message).into_owned());
+            Err(match status {
+                StatusCode::UNPROCESSABLE_ENTITY => RuntimeError::Refused { pod, message },
+                _ => RuntimeError::Engine { pod, status: status.as_u16(), message },
+            })
         }
         Err(_) => Ok(false),
     }

@@ -157,6 +157,14 @@ pub enum RuntimeError {
     /// The pod's network cannot be made.
     #[error(transparent)]
     Network(#[from] pod_network::NetworkError),
+    /// A change of the pod is refused.
+    #[error("pod `{pod}` cannot be changed so: {message}")]
+    Refused {
+        /// The pod.
+        pod: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The engine gave an answer that is not understood.
     #[error("the engine of pod `{pod}` answered {status}: {message}")]
     Engine {

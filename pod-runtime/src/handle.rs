@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pod_lifecycle::{Observed, ObservedSandbox, PodMachine};
 use pod_sandbox::{ContainerState, RequestError, SandboxError};
+use pod_spec::status::PodCondition;
 use pod_spec::{PodPhase, PodStatus, ValidPod};
 
 use crate::blocked::Blocked;
@@ -377,14 +378,43 @@ impl PodHandle {
         let began = tokio::time::Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
+        let (state, namespace, name) = (self.state(), self.namespace(), self.name());
+        let asked = self.ask(|| client::delete(&state, namespace, name, grace, force)).await?;
+        if asked { Ok(()) } else { self.bury().await }
+    }
+
+    /// Sets conditions that are not the pod's own, such as those that its readiness gates wait for; one of each type is
+    /// kept. Without `lastTransitionTime` that is now, if the status is another one than before.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] when the pod is gone, [`RuntimeError::NotReached`] when it is over, and
+    /// [`RuntimeError::Refused`] for one of its own conditions.
+    pub async fn set_conditions(&self, conditions: Vec<PodCondition>) -> Result<(), RuntimeError> {
+        let (state, namespace, name) = (self.state(), self.namespace(), self.name());
+        let set = || client::set_conditions(&state, namespace, name, conditions.clone());
+        if self.ask(set).await? {
+            return Ok(());
+        }
+        Err(RuntimeError::NotReached {
+            pod: name.to_owned(),
+            reason: self.status()?.phase.as_str().to_owned(),
+            what: "is over: its conditions do not change any more".to_owned(),
+        })
+    }
+
+    /// Asks the engine for something until it answers. `false` when there is none any more.
+    async fn ask<A: Future<Output = Result<bool, RuntimeError>>>(
+        &self,
+        request: impl Fn() -> A,
+    ) -> Result<bool, RuntimeError> {
             self.saved()?;
-            if client::delete(&self.state(), self.namespace(), self.name(), grace, force).await? {
-                return Ok(());
+            if request().await? {
+                return Ok(true);
             }
             let id = sandbox_id(&self.pod)?;
             let alive = self.sandboxes()?.sandbox(&id).is_ok();
             if !alive || began.elapsed() > ENGINE_PATIENCE {
-                return self.bury().await;
+                return Ok(false);
             }
             // The keeper starts the engine again; there is no descriptor that tells when it listens.
             tokio::time::sleep(pause).await;

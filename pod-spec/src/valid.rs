@@ -76,7 +76,8 @@ impl ValidPod {
         self.pod.check_update(new)
     }
 
-    /// The pod as one that exists: with its id, the moment it was taken on, and another namespace if one is given.
+    /// The pod as one that exists: with its id, the moment it was taken on, generation 1, and another namespace if one is
+    /// given.
     ///
     /// What only a server sets is dropped: the status, and in the metadata versions and deletion.
     ///
@@ -101,7 +102,7 @@ impl ValidPod {
             uid: Some(uid.to_owned()),
             creation_timestamp: Some(created),
             namespace: namespace.map(str::to_owned).or(self.pod.metadata.namespace),
-            generation: None,
+            generation: Some(1),
             resource_version: None,
             self_link: None,
             deletion_timestamp: None,

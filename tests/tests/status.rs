@@ -1,15 +1,78 @@
-//! What is told of a pod: its conditions, and the last words of its containers.
+//! What is told of a pod: its conditions, the last words of its containers, and its events.
 
-use pod_runtime::{PodHandle, PodPhase};
+use pod_runtime::{PodHandle, PodPhase, PodStatus, RuntimeError};
+use pod_spec::status::{ConditionStatus, PodCondition};
 use pod_tests::{Host, manifest, soon};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
 }
 
+fn given(kind: &str, status: ConditionStatus) -> PodCondition {
+    PodCondition { kind: kind.to_owned(), status, ..PodCondition::default() }
+}
+
+fn condition<'s>(status: &'s PodStatus, kind: &str) -> &'s PodCondition {
+    status.conditions.iter().find(|c| c.kind == kind).expect("there is such a condition")
+}
+
 async fn remove(pod: &PodHandle) {
     soon(pod.delete(Some(0))).await.expect("is deleted");
     soon(pod.wait_gone()).await.expect("goes");
+}
+
+#[tokio::test]
+async fn b021_b228_a_pod_is_ready_when_others_have_said_so() {
+    let host = host("gates");
+    let spec = "
+  terminationGracePeriodSeconds: 0
+  readinessGates: [{conditionType: example.com/up}]
+  containers: [{name: a, image: pod.local/host, command: [sleep, '1000']}]
+";
+    let pod = host.run(&manifest("gated", spec)).await;
+    let status = soon(pod.wait_running()).await.expect("runs");
+    let ready = condition(&status, "Ready");
+    assert_eq!(ready.reason.as_deref(), Some("ReadinessGatesNotReady"));
+    let up = |status| vec![given("example.com/up", status)];
+    soon(pod.set_conditions(up(ConditionStatus::True))).await.expect("is set");
+    let status = soon(pod.wait_ready()).await.expect("ready");
+    let (first, own) = (condition(&status, "example.com/up"), condition(&status, "Ready"));
+    assert!(first.last_transition_time.is_some());
+    assert_eq!((status.observed_generation, own.observed_generation), (Some(1), Some(1)));
+    assert_eq!(pod.pod().metadata().generation, Some(1));
+    soon(pod.set_conditions(up(ConditionStatus::False))).await.expect("is set");
+    let status = pod.status().expect("is there");
+    assert_eq!(condition(&status, "Ready").status, ConditionStatus::False);
+    let nameless = pod.set_conditions(vec![given("", ConditionStatus::True)]);
+    assert!(matches!(soon(nameless).await, Err(RuntimeError::Refused { .. })));
+    let own = pod.set_conditions(vec![given("Ready", ConditionStatus::True)]);
+    match soon(own).await {
+        Err(RuntimeError::Refused { message, .. }) => {
+            assert_eq!(message, "the condition `Ready` is the pod's own and cannot be set");
+        }
+        other => panic!("{other:?}"),
+    }
+    remove(&pod).await;
+}
+
+#[tokio::test]
+async fn conditions_of_a_pod_that_is_over_do_not_change() {
+    let host = host("over");
+    let spec = "
+  restartPolicy: Never
+  containers: [{name: a, image: pod.local/host, command: ['true']}]
+";
+    let pod = host.run(&manifest("over", spec)).await;
+    soon(pod.wait_finished()).await.expect("ends");
+    let set = pod.set_conditions(vec![given("example.com/up", ConditionStatus::True)]);
+    match soon(set).await {
+        Err(error @ RuntimeError::NotReached { .. }) => {
+            let words = "pod `over` is over: its conditions do not change any more";
+            assert_eq!(error.to_string(), words);
+        }
+        other => panic!("{other:?}"),
+    }
+    remove(&pod).await;
 }
 
 /// The messages with which the containers of a pod end.

@@ -9,6 +9,7 @@ mod get;
 mod image;
 mod logs;
 mod port_forward;
+mod patch;
 mod system;
 mod up;
 mod version;
@@ -30,6 +31,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Wait(args) => wait::run(&globals, &args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Patch(args) => patch::run(&globals, &args),
         Command::Image(args) => image::run(&globals, &args),
         Command::System(args) => system::run(&globals, &args),
         Command::Version => version::run(),

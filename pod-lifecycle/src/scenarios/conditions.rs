@@ -1,9 +1,12 @@
 //! Conditions and what else is read off the status.
 
-use pod_spec::status::{PodPhase, PodStatus};
+use std::time::Duration;
 
-use crate::RestartPolicy::Always;
-use crate::sim::{Script, Sim, condition, of, pod, seconds};
+use pod_spec::status::{ConditionStatus, PodCondition, PodPhase, PodStatus};
+
+use crate::RestartPolicy::{Always, Never};
+use crate::sim::{OnTerm, Script, Sim, condition, of, pod, probe, seconds};
+use crate::{Event, Exit, LifecycleTable, PodMachine, ProbeKind};
 
 fn changed(status: &PodStatus, kind: &str) -> i64 {
     let found = status.conditions.iter().find(|c| c.kind == kind).unwrap();
@@ -120,4 +123,142 @@ fn what_happens_is_told_in_the_kubelets_words() {
             "30.0 Normal Started: Container started",
         ]
     );
+}
+
+/// A condition from outside.
+fn given(kind: &str, status: ConditionStatus) -> Event {
+    let condition = PodCondition { kind: kind.to_owned(), status, ..PodCondition::default() };
+    Event::ConditionSet { condition }
+}
+
+fn gated(gates: &[&str]) -> Sim {
+    let readiness_gates = gates.iter().map(|gate| (*gate).to_owned()).collect();
+    let table = LifecycleTable { readiness_gates, ..pod(Always, &["app"]) };
+    Sim::new(table, vec![Script::forever()])
+}
+
+#[test]
+fn b020_b021_a_pod_is_ready_when_its_gates_are_open() {
+    let mut sim = gated(&["a.io/x", "a.io/y"]);
+    sim.order(10, given("a.io/x", ConditionStatus::False));
+    sim.order(20, given("a.io/x", ConditionStatus::True));
+    sim.order(30, given("a.io/y", ConditionStatus::True));
+    sim.order(40, given("a.io/x", ConditionStatus::False));
+    let shut = |words: &str| format!("False/ReadinessGatesNotReady/{words}");
+    let missing =
+        |gate| format!("corresponding condition of pod readiness gate \"{gate}\" does not exist.");
+    let closed = "the status of pod readiness gate \"a.io/x\" is not \"True\", but False";
+    for (second, ready) in [
+        (5, shut(&format!("{}, {}", missing("a.io/x"), missing("a.io/y")))),
+        (15, shut(&format!("{closed}, {}", missing("a.io/y")))),
+        (25, shut(&missing("a.io/y"))),
+        (35, "True//".to_owned()),
+        (45, shut(closed)),
+    ] {
+        let status = sim.run_until(second);
+        assert_eq!(condition(&status, "Ready"), ready, "{second}");
+        assert_eq!(condition(&status, "ContainersReady"), "True//", "{second}");
+    }
+    assert_eq!(changed(&sim.run_until(50), "Ready"), 40);
+}
+
+#[test]
+fn b020_the_containers_come_before_the_gates() {
+    let table =
+        LifecycleTable { readiness_gates: vec!["a.io/x".to_owned()], ..pod(Never, &["app"]) };
+    let mut sim = Sim::new(table, vec![Script::codes(5, &[0])]);
+    let ready = condition(&sim.machine.status(), "Ready");
+    assert_eq!(ready, "False/ContainersNotReady/containers with unready status: [app]");
+    assert_eq!(condition(&sim.run(), "Ready"), "False/PodCompleted/");
+}
+
+#[test]
+fn b018_b228_conditions_of_others_are_kept() {
+    let mut sim = gated(&[]);
+    sim.order(10, given("DisruptionTarget", ConditionStatus::True));
+    sim.order(20, given("DisruptionTarget", ConditionStatus::True));
+    sim.order(20, given("Ready", ConditionStatus::False));
+    sim.delete(30, None);
+    let status = sim.run_until(25);
+    assert_eq!((condition(&status, "Ready").as_str(), changed(&status, "Ready")), ("True//", 0));
+    let status = sim.run();
+    assert_eq!(condition(&status, "DisruptionTarget"), "True//");
+    assert_eq!(changed(&status, "DisruptionTarget"), 10);
+    // They are what is saved, too.
+    let text = serde_json::to_string(sim.machine.state()).unwrap();
+    assert!(text.contains("DisruptionTarget"));
+}
+
+#[test]
+fn b017_the_reason_of_a_phase_stays_as_long_as_the_phase() {
+    let table = LifecycleTable {
+        active_deadline: Some(Duration::from_secs(10)),
+        ..pod(Always, &["app", "other"])
+    };
+    let stubborn = Script::forever().on_term(OnTerm::Ignore);
+    let mut sim = Sim::new(table, vec![stubborn, Script::forever()]);
+    let why = |status: &PodStatus| (status.phase, status.reason.clone(), status.message.clone());
+    let over = sim.run();
+    assert_eq!((over.phase, over.reason.as_deref()), (PodPhase::Failed, Some("DeadlineExceeded")));
+    let exit = Event::Exited {
+        container: "app".to_owned(),
+        attempt: 0,
+        exit: Exit::with_code(0),
+        started_at: seconds(0),
+        finished_at: seconds(60),
+        message: None,
+    };
+    sim.order(100, exit);
+    sim.order(110, given("a.io/x", ConditionStatus::True));
+    assert_eq!(why(&sim.run()), why(&over));
+
+    let mut sim = Sim::new(pod(Always, &["app"]), vec![Script::forever()]);
+    sim.world.sandbox_failures = 2;
+    let (first, later) = (why(&sim.run_until(5)), why(&sim.run_until(15)));
+    assert_eq!((first.0, first.1.is_some()), (PodPhase::Pending, true));
+    assert_eq!(first, later);
+}
+
+#[test]
+fn b031_before_the_first_result_a_container_is_alive_and_neither_up_nor_ready() {
+    let rules = probe(20, 10, 1);
+    let first_look = |kind| {
+        let table = pod(Always, &["app"]).with_probe("app", kind, rules);
+        let mut sim = Sim::new(table, vec![Script::forever()]);
+        let status = sim.run_until(19);
+        let app = of(&status, "app");
+        (app.started, app.ready, sim.run_until(21).container_statuses[0].ready)
+    };
+    assert_eq!(first_look(ProbeKind::Readiness), (Some(true), false, true));
+    assert_eq!(first_look(ProbeKind::Liveness), (Some(true), true, true));
+    assert_eq!(first_look(ProbeKind::Startup), (Some(false), false, true));
+}
+
+#[test]
+fn b203_the_containers_of_a_pod_share_the_room_for_messages() {
+    for (names, most) in
+        [(vec!["a"], 12_288), (vec!["a", "b", "c"], 4096), (vec!["a", "b", "c", "d"], 3072)]
+    {
+        let scripts = names.iter().map(|_| Script::forever()).collect();
+        let mut sim = Sim::new(pod(Never, &names), scripts);
+        sim.run_until(1);
+        let exit = |message: String| Event::Exited {
+            container: "a".to_owned(),
+            attempt: 0,
+            exit: Exit::with_code(1),
+            started_at: seconds(0),
+            finished_at: seconds(2),
+            message: Some(message),
+        };
+        let said = |text: String| {
+            let mut machine: PodMachine = sim.machine.clone();
+            machine.handle(seconds(2), exit(text));
+            of(&machine.status(), "a").state.terminated.clone().unwrap().message.unwrap()
+        };
+        assert_eq!(said("x".repeat(20_000)), "x".repeat(most));
+        // A character is kept whole or not at all.
+        assert_eq!(said(format!("x{}", "ü".repeat(10_000))).len(), most - 1);
+        sim.delete(3, Some(0));
+        sim.run();
+    }
 }

@@ -145,6 +145,7 @@ pub(crate) fn pod(restart_policy: RestartPolicy, names: &[&str]) -> LifecycleTab
         grace: GraceSeconds::DEFAULT,
         active_deadline: None,
         backoff: Backoff::default(),
+        readiness_gates: Vec::new(),
         qos_class: QosClass::Burstable,
         observed_generation: Some(7),
     }

@@ -34,8 +34,8 @@ use crate::readable::Readable;
 use crate::store::Saved;
 use crate::{network, removal};
 use effects::{Done, Effects};
-pub(crate) use server::DeleteOptions;
 use server::Request;
+pub(crate) use server::{ConditionsPatch, DeleteOptions, StatusPatch};
 use watchers::Watchers;
 
 /// `argv[0]` of an engine.
@@ -295,6 +295,16 @@ impl Engine {
             Request::Watch { answer } => {
                 let _ = answer.send(self.watchers.add(&self.machine.status()));
             }
+            // Without an answer, the client is told that the pod is over.
+            Request::SetConditions { conditions, answer }
+                if !self.machine.status().phase.is_terminal() =>
+            {
+                for condition in conditions {
+                    self.step(Event::ConditionSet { condition })?;
+                }
+                let _ = answer.send(());
+            }
+            Request::SetConditions { .. } => {}
             Request::Delete { grace, force, answer } => {
                 self.saved.deleted.get_or_insert_with(now);
                 let grace = if force {

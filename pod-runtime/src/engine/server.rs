@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /api/v1/namespaces/NS/pods/NAME/status` | answers with the pod's status |
 //! | the same with `?watch=true` | goes on with one line for each status that follows, until the engine ends |
+//! | `PATCH /api/v1/namespaces/NS/pods/NAME/status` | sets conditions; the body is a strategic merge patch with nothing else |
 //! | `DELETE /api/v1/namespaces/NS/pods/NAME` | begins to delete the pod; the body may be a `v1.DeleteOptions` |
 //! | the same with `?force=true` | kills what runs at once, without the two seconds that even a grace of 0 leaves |
 
@@ -18,7 +19,9 @@ use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use nix::unistd::geteuid;
+use pod_lifecycle::OWN_CONDITIONS;
 use pod_spec::PodStatus;
+use pod_spec::status::PodCondition;
 use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
@@ -34,6 +37,7 @@ const MAX_BODY: usize = 64 << 10;
 pub(super) enum Request {
     Get { answer: oneshot::Sender<PodStatus> },
     Watch { answer: oneshot::Sender<Lines> },
+    SetConditions { conditions: Vec<PodCondition>, answer: oneshot::Sender<()> },
     Delete { grace: Option<i64>, force: bool, answer: oneshot::Sender<()> },
 }
 
@@ -43,6 +47,20 @@ pub(super) enum Request {
 pub(crate) struct DeleteOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grace_period_seconds: Option<i64>,
+}
+
+/// What can be patched of a pod's status.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StatusPatch {
+    pub status: ConditionsPatch,
+}
+
+/// Conditions, which are merged by their types.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConditionsPatch {
+    pub conditions: Vec<PodCondition>,
 }
 
 /// Begins to listen, taking the socket over from an engine that has died.
@@ -96,13 +114,49 @@ async fn respond(
     let response = match (request.method().clone(), what.as_str()) {
         (Method::GET, "status") if watch => follow(&requests).await,
         (Method::GET, "status") => get(&requests).await,
-        (Method::DELETE, "") => match Limited::new(request.into_body(), MAX_BODY).collect().await {
-            Ok(body) => delete(&requests, &body.to_bytes(), force).await,
-            Err(_) => Some(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")),
+        (Method::PATCH, "status") => match whole(request).await {
+            Ok(body) => set_conditions(&requests, &body).await,
+            Err(refused) => Some(refused),
         },
-        _ => Some(text(StatusCode::METHOD_NOT_ALLOWED, "GET …/status and DELETE are understood")),
+        (Method::DELETE, "") => match whole(request).await {
+            Ok(body) => delete(&requests, &body, force).await,
+            Err(refused) => Some(refused),
+        },
+        _ => Some(text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "GET …/status, PATCH …/status and DELETE are understood",
+        )),
     };
     Ok(response.unwrap_or_else(|| text(StatusCode::GONE, "the pod is over")))
+}
+
+/// The body of a request, unless it is too long.
+async fn whole(request: hyper::Request<Incoming>) -> Result<Bytes, Response> {
+    match Limited::new(request.into_body(), MAX_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(_) => Err(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")),
+    }
+}
+
+async fn set_conditions(
+    requests: &mpsc::UnboundedSender<Request>,
+    body: &[u8],
+) -> Option<Response> {
+    let conditions = match serde_json::from_slice(body) {
+        Ok(StatusPatch { status: ConditionsPatch { conditions } }) => conditions,
+        Err(error) => return Some(text(StatusCode::BAD_REQUEST, &error.to_string())),
+    };
+    if conditions.iter().any(|c| c.kind.is_empty()) {
+        return Some(text(StatusCode::UNPROCESSABLE_ENTITY, "a condition needs a `type`"));
+    }
+    if let Some(own) = conditions.iter().find(|c| OWN_CONDITIONS.contains(&c.kind.as_str())) {
+        let message = format!("the condition `{}` is the pod's own and cannot be set", own.kind);
+        return Some(text(StatusCode::UNPROCESSABLE_ENTITY, &message));
+    }
+    let (answer, done) = oneshot::channel();
+    requests.send(Request::SetConditions { conditions, answer }).ok()?;
+    done.await.ok()?;
+    Some(text(StatusCode::OK, "the conditions are set"))
 }
 
 async fn get(requests: &mpsc::UnboundedSender<Request>) -> Option<Response> {

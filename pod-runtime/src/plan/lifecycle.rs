@@ -35,8 +35,13 @@ impl PodPlan {
                 .map_or(GraceSeconds::DEFAULT, GraceSeconds::from_spec),
             active_deadline: seconds(spec.active_deadline_seconds),
             backoff: Backoff::default(),
+            readiness_gates: spec
+                .readiness_gates
+                .iter()
+                .map(|g| g.condition_type.clone())
+                .collect(),
             qos_class: self.pod.qos_class(),
-            observed_generation: None,
+            observed_generation: self.pod.metadata().generation,
         }
     }
 }

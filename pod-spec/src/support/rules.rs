@@ -109,7 +109,7 @@ pub(crate) const POD: &[Rule] = &[
     cluster_only("spec.preemptionPolicy", SCHEDULING),
     cluster_only("spec.priority", SCHEDULING),
     cluster_only("spec.priorityClassName", SCHEDULING).except(&[""]),
-    refused("spec.readinessGates", "nobody could set the conditions that the gates wait for"),
+    honoured("spec.readinessGates", "b021_b228_a_pod_is_ready_when_others_have_said_so"),
     refused("spec.resourceClaims", CLAIMS),
     refused(
         "spec.resources",
