@@ -65,6 +65,8 @@ pub enum Command {
     Apply(Apply),
     /// Show pods
     Get(Get),
+    /// Show what happened to pods in the last hour
+    Events(Events),
     /// Print the output of a container
     Logs(Logs),
     /// Execute a program in a container
@@ -82,13 +84,13 @@ pub enum Command {
     Delete(Delete),
     /// Wait for a condition of pods
     Wait(Wait),
-    /// Say what is wrong with manifests, and what of them is not supported, without running them
-    Check(Check),
     /// Set conditions of a pod that are not its own, such as those that its readiness gates wait for
     ///
     /// The patch is `{"status": {"conditions": [{"type": "example.com/up", "status": "True"}]}}`: a strategic merge patch,
     /// so one condition of each type is kept. `reason`, `message` and `lastTransitionTime` may be given.
     Patch(Patch),
+    /// Say what is wrong with manifests, and what of them is not supported, without running them
+    Check(Check),
     /// Say what a field of a Pod is for, and what happens to it here
     Explain(Explain),
     /// Pull, load, show and remove images
@@ -256,6 +258,32 @@ pub enum Format {
     Name,
 }
 
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Only those of this pod: `pod/NAME`
+    #[arg(long = "for", value_name = "pod/NAME")]
+    pub pod: Option<String>,
+    /// Events of pods of all namespaces
+    #[arg(short = 'A', long, conflicts_with = "pod")]
+    pub all_namespaces: bool,
+    /// Only those of these types
+    #[arg(long, value_name = "TYPE", value_delimiter = ',', ignore_case = true)]
+    pub types: Vec<EventType>,
+    /// Leave the headings out
+    #[arg(long)]
+    pub no_headers: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventType {
+    /// Something went as it should
+    #[value(name = "Normal")]
+    Normal,
+    /// Something did not
+    #[value(name = "Warning")]
+    Warning,
+}
+
 #[derive(Debug, Clone, Args)]
 pub struct Logs {
     /// The pod
@@ -386,6 +414,32 @@ pub struct Delete {
 }
 
 #[derive(Debug, Args)]
+pub struct Patch {
+    /// `pod NAME` or `pod/NAME`
+    #[arg(required = true, value_name = "pod NAME")]
+    pub target: Vec<String>,
+    /// What of the pod is patched
+    #[arg(long, value_name = "NAME", required = true)]
+    pub subresource: Subresource,
+    /// How the patch is read
+    #[arg(long = "type", value_name = "TYPE", default_value = "strategic")]
+    pub kind: PatchKind,
+    /// The patch, as JSON
+    #[arg(short, long, value_name = "JSON")]
+    pub patch: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Subresource {
+    Status,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PatchKind {
+    Strategic,
+}
+
+#[derive(Debug, Args)]
 pub struct Wait {
     /// `NAME…`, `pods NAME…` or `pod/NAME…`
     #[arg(required = true, value_name = "pod/NAME")]
@@ -413,32 +467,6 @@ impl WaitFor {
             "this is neither `condition=NAME`, such as `condition=Ready`, nor `delete`".to_owned()
         };
         match text.split_once('=') {
-#[derive(Debug, Args)]
-pub struct Patch {
-    /// `pod NAME` or `pod/NAME`
-    #[arg(required = true, value_name = "pod NAME")]
-    pub target: Vec<String>,
-    /// What of the pod is patched
-    #[arg(long, value_name = "NAME", required = true)]
-    pub subresource: Subresource,
-    /// How the patch is read
-    #[arg(long = "type", value_name = "TYPE", default_value = "strategic")]
-    pub kind: PatchKind,
-    /// The patch, as JSON
-    #[arg(short, long, value_name = "JSON")]
-    pub patch: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Subresource {
-    Status,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PatchKind {
-    Strategic,
-}
-
             None if text == "delete" => Ok(Self::Delete),
             Some(("condition", condition)) => {
                 let (name, value) = condition.split_once('=').unwrap_or((condition, "True"));

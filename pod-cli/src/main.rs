@@ -3,6 +3,7 @@
 //! It holds no pod and decides nothing about one: it reads arguments and manifests, asks `pod-runtime`, and prints.
 
 mod args;
+mod clock;
 mod commands;
 mod error;
 mod event_loop;

@@ -90,6 +90,8 @@ impl PodMachine {
     /// Decides what follows from the state at this time.
     pub(crate) fn advance(&mut self, now: Time, actions: &mut Vec<Action>) {
         if self.state.pod.is_active() && self.active_deadline().is_some_and(|at| at <= now) {
+            let said = OVERDUE.to_owned();
+            actions.push(Action::record(EventKind::Normal, "DeadlineExceeded", None, said));
             self.terminate(
                 TerminationCause::DeadlineExceeded,
                 now + self.table.grace.as_duration(),
@@ -152,14 +154,14 @@ impl PodMachine {
                     }
                 }
             }
-            Event::Delete { grace } => {
-                let grace = grace.unwrap_or(self.table.grace);
             Event::ConditionSet { condition } => {
                 // Those of a pod that is over are settled.
                 if self.state.outcome().is_none() {
                     conditions::set(&mut self.state.conditions, condition, now);
                 }
             }
+            Event::Delete { grace } => {
+                let grace = grace.unwrap_or(self.table.grace);
                 self.terminate(TerminationCause::Deleted, now + grace.as_duration());
             }
             Event::SandboxRemoved => {
@@ -270,12 +272,13 @@ impl PodMachine {
         match &record.life {
             ContainerLife::Starting { from, .. } => {
                 let failures = from.failures();
-                let said = status::failed_start_words(&reason, &message, image);
-                actions.push(Action::warning("Failed", &record.name, said));
-                if !is_run(&reason) && failures > 0 && status::is_pull(&reason) {
-                    let said = format!("Back-off pulling image \"{image}\"");
-                    actions.push(Action::warning("BackOff", &record.name, said));
+                let mut news = status::failed_start_news(&reason, &message, image);
+                if failures > 0 && status::is_pull(&reason) {
+                    news.push(("BackOff", format!("Back-off pulling image \"{image}\"")));
+                    news.push(("Failed", "Error: ImagePullBackOff".to_owned()));
                 }
+                let tell = |(word, said)| Action::warning(word, &record.name, said);
+                actions.extend(news.into_iter().map(tell));
             }
             ContainerLife::Aborting { .. } => {}
             ContainerLife::NotStarted
@@ -367,6 +370,9 @@ impl PodMachine {
         self.index(container).filter(|&i| self.state.containers[i].live_attempt() == Some(attempt))
     }
 }
+
+/// What is said of a pod that took longer than it may.
+pub(crate) const OVERDUE: &str = "Pod was active on the node longer than the specified deadline";
 
 /// From when to when a program ran.
 #[derive(Debug, Clone, Copy)]

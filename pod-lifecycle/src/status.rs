@@ -249,11 +249,25 @@ pub(crate) fn is_pull(reason: &str) -> bool {
     reason == "ErrImagePull"
 }
 
-/// The message of the event that a start failed.
-pub(crate) fn failed_start_words(reason: &str, message: &str, image: &str) -> String {
-    if is_pull(reason) {
-        format!("Failed to pull image \"{image}\": {message}")
-    } else {
-        format!("Error: {message}")
-    }
+/// What is told of a start that failed: reasons and messages of events, the last of them in the words of the status.
+pub(crate) fn failed_start_news(
+    reason: &str,
+    message: &str,
+    image: &str,
+) -> Vec<(&'static str, String)> {
+    let of_image = match reason {
+        "ErrImagePull" | "RegistryUnavailable" | "SignatureValidationFailed" => {
+            ("Failed", format!("Failed to pull image \"{image}\": {message}"))
+        }
+        "ErrImageNeverPull" => ("ErrImageNeverPull", message.to_owned()),
+        "InvalidImageName" => {
+            let said = format!("Failed to apply default image tag \"{image}\": {message}");
+            ("InspectFailed", said)
+        }
+        "ImageInspectError" => {
+            ("InspectFailed", format!("Failed to inspect image \"{image}\": {message}"))
+        }
+        _ => return vec![("Failed", format!("Error: {message}"))],
+    };
+    vec![of_image, ("Failed", format!("Error: {reason}"))]
 }

@@ -16,7 +16,7 @@ use pod_spec::Time;
 use pod_spec::status::PodPhase;
 
 use crate::container::{ContainerLife, ContainerRecord, Stop, StopCause, StopStep};
-use crate::machine::MINIMUM_GRACE;
+use crate::machine::{MINIMUM_GRACE, OVERDUE};
 use crate::state::{Outcome, PodState, TerminationCause};
 use crate::{Action, ContainerKind, HookKind, PodMachine};
 
@@ -210,10 +210,9 @@ impl PodMachine {
             TerminationCause::SandboxLost { message } => {
                 failed(Some("SandboxLost".to_owned()), Some(message))
             }
-            TerminationCause::DeadlineExceeded => failed(
-                Some("DeadlineExceeded".to_owned()),
-                Some("Pod was active on the node longer than the specified deadline".to_owned()),
-            ),
+            TerminationCause::DeadlineExceeded => {
+                failed(Some("DeadlineExceeded".to_owned()), Some(OVERDUE.to_owned()))
+            }
             TerminationCause::Ended | TerminationCause::Deleted => {
                 let succeeded = |index: &usize| match &self.state.containers[*index].life {
                     ContainerLife::Exited { run } => run.exit_code() == 0,

@@ -157,12 +157,15 @@ impl PodHandle {
         Ok(machine.status())
     }
 
-    /// What happened to it, oldest first.
+    /// What happened to it in the last hour, in the order in which it was last seen. It goes with the pod.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`] when the pod is gone.
     pub fn events(&self) -> Result<Vec<RecordedEvent>, RuntimeError> {
-        Ok(self.saved()?.map(|s| s.events).unwrap_or_default())
+        let mut events = self.saved()?.map(|s| s.events).unwrap_or_default();
+        let now = now();
+        events.retain(|e| e.is_fresh(now));
+        Ok(events)
     }
 
     /// The pod as the Kubernetes API shows it: `v1.Pod` with metadata, spec and status.
@@ -375,9 +378,6 @@ impl PodHandle {
     }
 
     async fn request_deletion(&self, grace: Option<i64>, force: bool) -> Result<(), RuntimeError> {
-        let began = tokio::time::Instant::now();
-        let mut pause = Duration::from_millis(1);
-        loop {
         let (state, namespace, name) = (self.state(), self.namespace(), self.name());
         let asked = self.ask(|| client::delete(&state, namespace, name, grace, force)).await?;
         if asked { Ok(()) } else { self.bury().await }
@@ -407,6 +407,9 @@ impl PodHandle {
         &self,
         request: impl Fn() -> A,
     ) -> Result<bool, RuntimeError> {
+        let began = tokio::time::Instant::now();
+        let mut pause = Duration::from_millis(1);
+        loop {
             self.saved()?;
             if request().await? {
                 return Ok(true);

@@ -68,6 +68,7 @@ pub use exec::{Exec, Output};
 pub use forward::Forwarded;
 pub use handle::PodHandle;
 pub use logs::{LogLine, LogOptions, LogStream, OutputStream};
+pub use pod_lifecycle::{EventKind, PodEvent};
 pub use pod_network::{Bridge, Cni, IpNet, Network, NetworkError, Repair as NetworkRepair};
 pub use pod_sandbox::{Exit, ExitCall, RequestError, SandboxError};
 pub use pod_spec::{Admitted, Faults, Notice, Pod, PodPhase, PodStatus, ValidPod};

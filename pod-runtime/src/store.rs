@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
 use pod_lifecycle::{MachineState, PodEvent};
@@ -15,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::dirs::StateDir;
 use crate::plan::VolumePaths;
 
-/// Most events that are kept with a pod.
+/// Most events that are kept with a pod, and how long one is kept that does not come again.
 const MAX_EVENTS: usize = 256;
+const EVENT_AGE: Duration = Duration::from_secs(60 * 60);
 
 /// What the engine must know to go on after a crash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,17 +51,26 @@ impl Saved {
         Ok(serde_json::to_vec(self)?)
     }
 
-    /// Adds an event, counting one that is there already.
+    /// Adds an event, counting one that is there already. The list is in the order in which they were last seen.
     pub fn record(&mut self, now: Time, event: PodEvent) {
-        match self.events.iter_mut().find(|e| e.event == event) {
-            Some(known) => {
-                known.count += 1;
-                known.last = now;
-            }
-            None => self.events.push(RecordedEvent { first: now, last: now, count: 1, event }),
-        }
+        self.events.retain(|e| e.is_fresh(now));
+        let known = self.events.iter().position(|e| e.event == event);
+        let mut entry = match known {
+            Some(index) => self.events.remove(index),
+            None => RecordedEvent { first: now, last: now, count: 0, event },
+        };
+        entry.count = entry.count.saturating_add(1);
+        entry.last = now;
+        self.events.push(entry);
         let surplus = self.events.len().saturating_sub(MAX_EVENTS);
         self.events.drain(..surplus);
+    }
+}
+
+impl RecordedEvent {
+    /// Whether it was seen within the time that events are kept.
+    pub(crate) fn is_fresh(&self, now: Time) -> bool {
+        now.since(self.last) <= EVENT_AGE
     }
 }
 
@@ -183,5 +194,66 @@ impl StateDir {
         // Not empty: another pod is in it.
         let _ = fs::remove_dir(namespace);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pod_lifecycle::{
+        Backoff, EventKind, GraceSeconds, LifecycleTable, PodIdentity, RestartPolicy,
+    };
+
+    fn saved() -> Saved {
+        let table = LifecycleTable {
+            pod: PodIdentity { name: "web".into(), namespace: "default".into(), uid: "1".into() },
+            containers: Vec::new(),
+            restart_policy: RestartPolicy::Always,
+            grace: GraceSeconds::DEFAULT,
+            active_deadline: None,
+            backoff: Backoff::default(),
+            readiness_gates: Vec::new(),
+            qos_class: pod_spec::status::QosClass::BestEffort,
+            observed_generation: None,
+        };
+        let (machine, _) = pod_lifecycle::PodMachine::new(table, Time::default());
+        let machine = machine.state().clone();
+        Saved { machine, revision: 0, deleted: None, events: Vec::new() }
+    }
+
+    fn event(message: &str) -> PodEvent {
+        let (reason, message) = ("Started".to_owned(), message.to_owned());
+        PodEvent { kind: EventKind::Normal, reason, container: None, message }
+    }
+
+    fn minutes(count: u64) -> Time {
+        Time::default() + Duration::from_secs(60 * count)
+    }
+
+    #[test]
+    fn events_are_counted_and_kept_for_an_hour() {
+        let mut saved = saved();
+        saved.record(minutes(0), event("a"));
+        saved.record(minutes(10), event("b"));
+        saved.record(minutes(50), event("a"));
+        let seen: Vec<_> =
+            saved.events.iter().map(|e| (e.event.message.as_str(), e.count)).collect();
+        assert_eq!(seen, [("b", 1), ("a", 2)]);
+        assert_eq!((saved.events[1].first, saved.events[1].last), (minutes(0), minutes(50)));
+        saved.record(minutes(71), event("c"));
+        let seen: Vec<_> = saved.events.iter().map(|e| e.event.message.as_str()).collect();
+        assert_eq!(seen, ["a", "c"]);
+    }
+
+    #[test]
+    fn the_last_events_are_kept() {
+        let mut saved = saved();
+        for n in 0..MAX_EVENTS + 10 {
+            saved.record(minutes(1), event(&n.to_string()));
+        }
+        assert_eq!(
+            (saved.events.len(), saved.events[0].event.message.as_str()),
+            (MAX_EVENTS, "10")
+        );
     }
 }

@@ -1,9 +1,6 @@
 //! `pod get`: shows pods.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use pod_runtime::{PodStatus, Runtime, RuntimeError, ValidPod};
-use pod_spec::Time;
 use serde_json::Value;
 
 use crate::args::{Format, Get, Globals};
@@ -11,7 +8,7 @@ use crate::error::CliError;
 use crate::failures::Failures;
 use crate::resource::{self, Targets};
 use crate::summary::Summary;
-use crate::{exit, object, output, table};
+use crate::{clock, exit, object, output, table};
 
 /// A pod as it was when it was looked at.
 struct Found {
@@ -102,7 +99,7 @@ fn names(found: &[Found]) -> String {
 
 fn rows(args: &Get, found: &[Found]) -> Result<String, CliError> {
     let wide = args.output == Some(Format::Wide);
-    let now = now();
+    let now = clock::now();
     let mut heading = vec!["NAME", "READY", "STATUS", "RESTARTS", "AGE"];
     if args.all_namespaces {
         heading.insert(0, "NAMESPACE");
@@ -136,9 +133,4 @@ fn rows(args: &Get, found: &[Found]) -> Result<String, CliError> {
         rows.push(row);
     }
     Ok(table::render(&heading, &rows))
-}
-
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -3,13 +3,14 @@
 mod apply;
 mod check;
 mod delete;
+mod events;
 mod exec;
 mod explain;
 mod get;
 mod image;
 mod logs;
-mod port_forward;
 mod patch;
+mod port_forward;
 mod system;
 mod up;
 mod version;
@@ -24,14 +25,15 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Up(args) => up::run(&globals, &args),
         Command::Apply(args) => apply::run(&globals, &args),
         Command::Get(args) => get::run(&globals, &args),
+        Command::Events(args) => events::run(&globals, &args),
         Command::Logs(args) => logs::run(&globals, &args),
         Command::Exec(args) => exec::run(&globals, args),
         Command::PortForward(args) => port_forward::run(&globals, &args),
         Command::Delete(args) => delete::run(&globals, &args),
         Command::Wait(args) => wait::run(&globals, &args),
+        Command::Patch(args) => patch::run(&globals, &args),
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
-        Command::Patch(args) => patch::run(&globals, &args),
         Command::Image(args) => image::run(&globals, &args),
         Command::System(args) => system::run(&globals, &args),
         Command::Version => version::run(),

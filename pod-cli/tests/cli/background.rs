@@ -59,6 +59,38 @@ fn objects_are_whole() {
 }
 
 #[test]
+fn b021_conditions_are_set_and_what_happened_is_shown() {
+    let host = Host::new();
+    let gate = "spec:\n  readinessGates: [{conditionType: example.com/up}]\n";
+    assert_eq!(host.pod_on("apply", &server().replacen("spec:\n", gate, 1)).code, 0);
+    let set = |kind: &str| {
+        let condition = format!(r#"{{"type": "{kind}", "status": "True"}}"#);
+        let patch = format!(r#"{{"status": {{"conditions": [{condition}]}}}}"#);
+        host.pod_args(&["patch", "pod", "web", "--subresource=status", "-p", &patch])
+    };
+    let done = set("example.com/up");
+    assert_eq!((done.code, done.out.as_str()), (0, "pod/web patched\n"), "{}", done.err);
+    assert_eq!(host.pod("wait pod/web --for=condition=Ready").code, 0);
+    let refused = set("Ready");
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("the condition `Ready` is the pod's own"), "{}", refused.err);
+    let wrong = ["patch", "pod", "web", "--subresource=status", "-p", "{\"spec\": {}}"];
+    assert_eq!(host.pod_args(&wrong).code, 2);
+
+    let events = host.pod("events --for pod/web").out;
+    let lines: Vec<Vec<&str>> = events.lines().map(|l| l.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["LAST", "SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"], "{events}");
+    let told: Vec<_> = lines[1..].iter().map(|l| (l[1], l[2], l[3], l[4..].join(" "))).collect();
+    assert!(
+        told.contains(&("Normal", "Started", "Pod/web", "Container started".into())),
+        "{events}"
+    );
+    assert_eq!(host.pod("events -A --types=Warning --no-headers").err, "No events found.\n");
+    assert_eq!(host.pod("events --for pod/other").code, 4);
+    assert_eq!(host.pod("delete web --force").code, 0);
+}
+
+#[test]
 fn two_namespaces_are_two_worlds() {
     let host = Host::new();
     let file = host.manifest(&server());

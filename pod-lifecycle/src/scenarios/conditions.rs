@@ -117,8 +117,11 @@ fn what_happens_is_told_in_the_kubelets_words() {
         sim.lines(&["Normal", "Warning"]),
         [
             "0.0 Warning Failed: Failed to pull image \"image\": no such thing",
+            "0.0 Warning Failed: Error: ErrImagePull",
             "10.0 Warning Failed: Failed to pull image \"image\": no such thing",
+            "10.0 Warning Failed: Error: ErrImagePull",
             "10.0 Warning BackOff: Back-off pulling image \"image\"",
+            "10.0 Warning Failed: Error: ImagePullBackOff",
             "30.0 Normal Created: Container created",
             "30.0 Normal Started: Container started",
         ]
