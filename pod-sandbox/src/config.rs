@@ -165,6 +165,10 @@ pub struct ContainerConfig {
     pub writable: Vec<PathBuf>,
     /// Its first process.
     pub process: Process,
+    /// A running container whose pid namespace it enters, in place of one of its own or the sandbox's. It is killed when
+    /// that container ends.
+    #[serde(default)]
+    pub pid_of: Option<ContainerId>,
     /// Whether its standard input is a pipe that stays open as long as it runs. Else it is empty.
     #[serde(default)]
     pub stdin: bool,
@@ -192,6 +196,7 @@ impl ContainerConfig {
             mounts: Vec::new(),
             writable: Vec::new(),
             process,
+            pid_of: None,
             stdin: false,
             stop_signal: sigterm(),
             resources: Resources::default(),

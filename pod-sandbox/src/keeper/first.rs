@@ -100,15 +100,15 @@ impl First {
     }
 }
 
-/// Forks into a pid namespace: a new one, or the sandbox's.
+/// Forks into a pid namespace: a new one, or that of another process.
 fn fork(shared: &Shared<'_>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork> {
-    if !shared.pid {
+    let Some(other) = shared.pid else {
         return sys::fork(CloneFlags::CLONE_NEWPID, cgroup, false);
-    }
+    };
     // A process stays in its pid namespace; only its children are in another one.
     let own = fs::File::open("/proc/self/ns/pid")?;
-    let pods = fs::File::open(format!("/proc/{}/ns/pid", shared.pause))?;
-    setns(pods, CloneFlags::CLONE_NEWPID)?;
+    let others = fs::File::open(format!("/proc/{other}/ns/pid"))?;
+    setns(others, CloneFlags::CLONE_NEWPID)?;
     let forked = sys::fork(CloneFlags::empty(), cgroup, false);
     if !matches!(forked, Ok(Fork::Child)) {
         setns(own, CloneFlags::CLONE_NEWPID)?;

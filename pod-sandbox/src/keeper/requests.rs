@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
+use nix::unistd::Pid;
+
 use super::clients::Client;
 use super::container::{Container, Place, State};
 use super::entry::Entry;
@@ -92,13 +94,15 @@ impl Keeper {
             Ok(filter) => filter,
             Err(e) => return self.clients.answer(n, failed(chain(&e))),
         };
-        let shm = self.dir.shm();
-        let shared = Shared {
-            pause: self.pause.pid,
-            pid: self.config.share_pid,
-            shm: &shm,
-            thermal: &self.thermal,
+        let pid = match &config.pid_of {
+            Some(other) => match self.running(other) {
+                Ok(first) => Some(first),
+                Err(error) => return self.clients.answer(n, Err(error)),
+            },
+            None => self.config.share_pid.then_some(self.pause.pid),
         };
+        let shm = self.dir.shm();
+        let shared = Shared { pause: self.pause.pid, pid, shm: &shm, thermal: &self.thermal };
         let place = Place {
             hierarchy: &self.hierarchy,
             sandbox_cgroup: &self.config.cgroup,
@@ -113,6 +117,15 @@ impl Keeper {
                 self.changed = true;
             }
             Err(e) => self.clients.answer(n, failed(chain(&e))),
+        }
+    }
+
+    /// The first process of a container that runs.
+    fn running(&self, id: &ContainerId) -> Result<Pid, RequestError> {
+        let container = self.containers.get(id).ok_or_else(|| not_found(id))?;
+        match &container.state {
+            State::Running { first, .. } => Ok(first.pid),
+            state => Err(wrong_state(id, state, "enter the pid namespace of")),
         }
     }
 

@@ -19,8 +19,8 @@ use crate::config::ContainerConfig;
 pub(super) struct Shared<'a> {
     /// The pause process.
     pub pause: Pid,
-    /// Whether its pid namespace is shared.
-    pub pid: bool,
+    /// A process whose pid namespace it enters; without one it has its own.
+    pub pid: Option<Pid>,
     /// The directory of the shared `/dev/shm`.
     pub shm: &'a Path,
     /// `/sys/devices/system/cpu/cpuN/thermal_throttle` of every processor that has one.
@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn shared() -> Shared<'static> {
-        Shared { pause: Pid::from_raw(7), pid: false, shm: Path::new("/shm"), thermal: &[] }
+        Shared { pause: Pid::from_raw(7), pid: None, shm: Path::new("/shm"), thermal: &[] }
     }
 
     #[test]

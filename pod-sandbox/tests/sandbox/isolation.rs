@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Command;
 
-use pod_sandbox::{Mount, Sandbox};
+use pod_sandbox::{Mount, RequestError, Sandbox, SandboxError};
 
 use crate::harness::tests;
 use crate::world::{PROBE, World, id, sh};
@@ -23,6 +23,7 @@ tests![
     files_outside_mounts_are_not_shared,
     b192_each_container_has_its_own_pids,
     b192_pids_are_shared_when_asked_for,
+    b214_a_container_may_enter_the_pids_of_another,
     orphans_are_reaped_in_a_shared_pid_namespace,
     processes_beside_the_first_end_with_it_in_a_shared_pid_namespace,
 ];
@@ -199,6 +200,30 @@ fn b192_pids_are_shared_when_asked_for(w: &World) {
     let pause = w.run(&s, "c2", "grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs):' /proc/1/status");
     let expected = "Uid:\t65535\t65535\t65535\t65535\nCapEff:\t0000000000000000\nCapBnd:\t0000000000000000\nNoNewPrivs:\t1\n";
     assert_eq!(pause.out, expected);
+}
+
+fn b214_a_container_may_enter_the_pids_of_another(w: &World) {
+    let s = w.sandbox("a");
+    let other = w.idle(&s, "other");
+    w.idle(&s, "third");
+    let entering = |name: &str, script: &str| {
+        let mut config = w.container(&s, name, sh(script));
+        config.pid_of = Some(other.clone());
+        config
+    };
+    let look = "cat /proc/1/comm; test $$ != 1 && cat /proc/[0-9]*/comm | grep -c probe";
+    let seen = w.run_config(&s, &entering("c1", look));
+    assert_eq!(seen.out, "probe\n1\n", "{seen:?}");
+
+    let ends = entering("c2", "exec sleep 1000");
+    w.start(&s, &ends).expect("starts");
+    s.signal(&other, nix::libc::SIGKILL).expect("is killed");
+    assert_eq!(s.wait(&ends.id).expect("ends").signal, Some(nix::libc::SIGKILL));
+    s.wait(&other).expect("ends");
+    match s.create_container(&entering("c3", "true")) {
+        Err(SandboxError::Request(RequestError::WrongState { id, .. })) => assert_eq!(id, "other"),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn orphans_are_reaped_in_a_shared_pid_namespace(w: &World) {
