@@ -136,10 +136,10 @@ fn initialized(table: &LifecycleTable, state: &MachineState) -> Verdict {
     let incomplete = names(table, state, |kind, record| match kind {
         ContainerKind::Init => !record.init_is_done(),
         ContainerKind::Sidecar => !record.is_started(),
-        ContainerKind::Main => false,
+        ContainerKind::Main | ContainerKind::Ephemeral => false,
     });
     let a_main_has_run = !names(table, state, |kind, record| match kind {
-        ContainerKind::Init | ContainerKind::Sidecar => false,
+        ContainerKind::Init | ContainerKind::Sidecar | ContainerKind::Ephemeral => false,
         ContainerKind::Main => record.has_run(),
     })
     .is_empty();
@@ -156,7 +156,7 @@ fn containers_ready(table: &LifecycleTable, state: &MachineState) -> Verdict {
         PodPhase::Pending | PodPhase::Running | PodPhase::Unknown => {}
     }
     let unready = names(table, state, |kind, record| match kind {
-        ContainerKind::Init => false,
+        ContainerKind::Init | ContainerKind::Ephemeral => false,
         ContainerKind::Sidecar | ContainerKind::Main => !record.is_ready(),
     });
     Verdict::unless(&unready, "ContainersNotReady", "containers with unready status")

@@ -207,7 +207,8 @@ pub(crate) fn restarts_after(run: &Run, kind: ContainerKind, policy: RestartPoli
             !run.completes_init()
         }
         (ContainerKind::Main, RestartPolicy::OnFailure) => run.exit_code() != 0,
-        (ContainerKind::Init | ContainerKind::Main, RestartPolicy::Never) => false,
+        (ContainerKind::Init | ContainerKind::Main, RestartPolicy::Never)
+        | (ContainerKind::Ephemeral, _) => false,
     }
 }
 

@@ -4,7 +4,7 @@ use pod_spec::Time;
 use pod_spec::status::PodCondition;
 use serde::{Deserialize, Serialize};
 
-use crate::{Addresses, GraceSeconds, HookKind, ProbeKind};
+use crate::{Addresses, ContainerRules, GraceSeconds, HookKind, ProbeKind};
 
 /// Something that happened to the pod.
 ///
@@ -96,6 +96,13 @@ pub enum Event {
         hook: HookKind,
         /// Why it failed, if it did; for people.
         result: Result<(), String>,
+    },
+    /// A container is added to the pod, to look at it. One whose name is taken changes nothing.
+    Added {
+        /// Its rules; it is ephemeral whatever they say, and is started once.
+        rules: Box<ContainerRules>,
+        /// The pod's `metadata.generation` from now on.
+        generation: Option<i64>,
     },
     /// Somebody says something about the pod. One of [`OWN_CONDITIONS`](crate::OWN_CONDITIONS) changes nothing.
     ConditionSet {

@@ -9,11 +9,14 @@ use std::time::Duration;
 use pod_spec::Time;
 use pod_spec::status::PodStatus;
 
-use crate::container::{ContainerLife, Instance, Run, RunEnd, restarts_after};
+use crate::container::{ContainerLife, ContainerRecord, Instance, Run, RunEnd, restarts_after};
 use crate::event::EventKind;
 use crate::health::Health;
 use crate::state::{Addresses, FailedSandbox, MachineState, PodState, TerminationCause};
-use crate::{Action, ContainerKind, Event, Exit, HookKind, LifecycleTable, conditions, status};
+use crate::{
+    Action, ContainerKind, ContainerRules, Event, Exit, HookKind, LifecycleTable, conditions,
+    status,
+};
 
 /// The life of one pod: events and the time go in, actions come out.
 ///
@@ -154,6 +157,7 @@ impl PodMachine {
                     }
                 }
             }
+            Event::Added { rules, generation } => self.added(*rules, generation),
             Event::ConditionSet { condition } => {
                 // Those of a pod that is over are settled.
                 if self.state.outcome().is_none() {
@@ -170,6 +174,15 @@ impl PodMachine {
                 }
             }
             Event::Tick => {}
+        }
+    }
+
+    /// An ephemeral container is started when the sandbox stands, whatever the others do.
+    fn added(&mut self, rules: ContainerRules, generation: Option<i64>) {
+        if self.index(&rules.name).is_none() {
+            self.state.containers.push(ContainerRecord::new(&rules.name));
+            self.table.containers.push(ContainerRules { kind: ContainerKind::Ephemeral, ..rules });
+            self.table.observed_generation = generation;
         }
     }
 

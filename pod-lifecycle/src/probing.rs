@@ -98,10 +98,13 @@ impl PodMachine {
             (ContainerKind::Init | ContainerKind::Sidecar, _) => {
                 format!("Init container {} failed {probe} probe", rules.name)
             }
-            (ContainerKind::Main, RestartPolicy::Never) => {
+            (ContainerKind::Main | ContainerKind::Ephemeral, RestartPolicy::Never) => {
                 format!("Container {} failed {probe} probe", rules.name)
             }
-            (ContainerKind::Main, RestartPolicy::Always | RestartPolicy::OnFailure) => {
+            (
+                ContainerKind::Main | ContainerKind::Ephemeral,
+                RestartPolicy::Always | RestartPolicy::OnFailure,
+            ) => {
                 format!("Container {} failed {probe} probe, will be restarted", rules.name)
             }
         }

@@ -23,6 +23,9 @@ enum Gate {
 impl PodMachine {
     /// Starts what is next, and notices that the pod is over.
     pub(crate) fn go_on(&mut self, now: Time, actions: &mut Vec<Action>) {
+        for index in self.of_kind(ContainerKind::Ephemeral) {
+            self.start_first(index, actions);
+        }
         if self.state.pod == PodState::Initializing {
             match self.next_to_initialize() {
                 (Gate::Open, Some(index)) => self.start_first(index, actions),
@@ -79,7 +82,7 @@ impl PodMachine {
     /// Whether the init list may go on, and with which container; `None` when it is at its end.
     fn next_to_initialize(&self) -> (Gate, Option<usize>) {
         let list: Vec<usize> = (0..self.table.containers.len())
-            .filter(|&i| self.table.containers[i].kind != ContainerKind::Main)
+            .filter(|&i| self.table.containers[i].kind.is_in_init_list())
             .collect();
         let newest =
             list.iter().rposition(|&i| self.state.containers[i].life != ContainerLife::NotStarted);
@@ -95,7 +98,7 @@ impl PodMachine {
         let open = match self.table.containers[index].kind {
             ContainerKind::Sidecar => record.is_started(),
             ContainerKind::Init => record.init_is_done(),
-            ContainerKind::Main => true,
+            ContainerKind::Main | ContainerKind::Ephemeral => true,
         };
         match (open, ended) {
             (true, _) => Gate::Open,

@@ -2,6 +2,7 @@
 
 mod anything;
 mod conditions;
+mod ephemeral;
 mod hook;
 mod init;
 mod probe;

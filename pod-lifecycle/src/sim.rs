@@ -160,7 +160,8 @@ impl Sim {
 /// The status of one container.
 pub(crate) fn of<'a>(status: &'a PodStatus, name: &str) -> &'a ContainerStatus {
     let all = status.init_container_statuses.iter().chain(&status.container_statuses);
-    all.into_iter().find(|c| c.name == name).unwrap()
+    let mut all = all.chain(&status.ephemeral_container_statuses);
+    all.find(|c| c.name == name).unwrap()
 }
 
 /// The reason a container gives for what it does, or `Running`.

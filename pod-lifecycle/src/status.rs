@@ -15,11 +15,13 @@ use crate::{ContainerKind, ContainerRules, LifecycleTable};
 /// The whole status. It depends on nothing but what is handed in.
 pub(crate) fn project(table: &LifecycleTable, state: &MachineState) -> PodStatus {
     let (mut init_container_statuses, mut container_statuses) = (Vec::new(), Vec::new());
+    let mut ephemeral_container_statuses = Vec::new();
     for (rules, record) in table.containers.iter().zip(&state.containers) {
         let status = container(table, state, rules, record);
         match rules.kind {
             ContainerKind::Init | ContainerKind::Sidecar => init_container_statuses.push(status),
             ContainerKind::Main => container_statuses.push(status),
+            ContainerKind::Ephemeral => ephemeral_container_statuses.push(status),
         }
     }
     let (reason, message) = why(state);
@@ -37,6 +39,7 @@ pub(crate) fn project(table: &LifecycleTable, state: &MachineState) -> PodStatus
         start_time: Some(state.start_time),
         init_container_statuses,
         container_statuses,
+        ephemeral_container_statuses,
         qos_class: Some(table.qos_class),
         ..PodStatus::default()
     }
@@ -87,6 +90,8 @@ fn container(
     }
     let ready = match rules.kind {
         ContainerKind::Init => record.init_is_done(),
+        // Nobody asks whether it is.
+        ContainerKind::Ephemeral => false,
         ContainerKind::Sidecar | ContainerKind::Main => record.is_ready(),
     };
     let (id, image_id) = match &record.life {
@@ -111,7 +116,7 @@ fn container(
         image: rules.image.clone(),
         image_id: image_id.to_owned(),
         container_id: id.map(uri),
-        started: Some(record.is_started()),
+        started: (rules.kind != ContainerKind::Ephemeral).then(|| record.is_started()),
         stop_signal: rules.stop_signal.clone(),
         ..ContainerStatus::default()
     }
@@ -188,7 +193,7 @@ fn was_left_out(table: &LifecycleTable, state: &MachineState, rules: &ContainerR
 }
 
 fn has_init_list(table: &LifecycleTable) -> bool {
-    table.containers.iter().any(|rules| rules.kind != ContainerKind::Main)
+    table.containers.iter().any(|rules| rules.kind.is_in_init_list())
 }
 
 fn default_reason(table: &LifecycleTable) -> &'static str {

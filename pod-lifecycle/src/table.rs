@@ -12,7 +12,8 @@ use crate::Backoff;
 pub struct LifecycleTable {
     /// Whose life it is; only for messages.
     pub pod: PodIdentity,
-    /// `spec.initContainers` in the manifest's order, sidecars among them, then `spec.containers` in theirs.
+    /// `spec.initContainers` in the manifest's order, sidecars among them, then `spec.containers` and
+    /// `spec.ephemeralContainers` in theirs.
     pub containers: Vec<ContainerRules>,
     /// `spec.restartPolicy`.
     pub restart_policy: RestartPolicy,
@@ -154,6 +155,16 @@ pub enum ContainerKind {
     Sidecar,
     /// In `spec.containers`: the pod is over when all of these are.
     Main,
+    /// Was added to the running pod, to look at it. It is started once, at once, and the pod's phase and readiness do not
+    /// depend on it.
+    Ephemeral,
+}
+
+impl ContainerKind {
+    /// Whether it is one of `spec.initContainers`.
+    pub(crate) const fn is_in_init_list(self) -> bool {
+        matches!(self, Self::Init | Self::Sidecar)
+    }
 }
 
 /// `spec.restartPolicy`: which ended containers are started again. Sidecars always are.

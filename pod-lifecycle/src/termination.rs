@@ -1,7 +1,7 @@
 //! How a pod comes to its end.
 //!
-//! All containers begin to stop at once, each with its `preStop` hook if it has one. Main containers, and an init
-//! container that runs, are asked to end as soon as that is over. Sidecars follow in the reverse order of the manifest,
+//! All containers begin to stop at once, each with its `preStop` hook if it has one. Main and ephemeral containers, and an
+//! init container that runs, are asked to end as soon as that is over. Sidecars follow in the reverse order of the manifest,
 //! each when the main containers and the later sidecars have ended. Whose hook is not over, or who had no turn, when the
 //! grace period is over is asked then. Who has been asked is killed when the grace period is over, but never within two
 //! seconds. When nothing is alive, the outcome is settled and the sandbox is taken down.
@@ -60,9 +60,10 @@ impl PodMachine {
         }
     }
 
-    /// Main containers, init containers, then sidecars in the reverse order of the manifest.
+    /// Main, ephemeral and init containers, then sidecars in the reverse order of the manifest.
     fn stop_order(&self) -> Vec<usize> {
         let mains = self.of_kind(ContainerKind::Main).into_iter();
+        let mains = mains.chain(self.of_kind(ContainerKind::Ephemeral));
         let sidecars = self.of_kind(ContainerKind::Sidecar).into_iter().rev();
         mains.chain(self.of_kind(ContainerKind::Init)).chain(sidecars).collect()
     }
@@ -156,7 +157,7 @@ impl PodMachine {
         let blocks = |other: usize| match self.table.containers[other].kind {
             ContainerKind::Main => self.state.containers[other].is_live(),
             ContainerKind::Sidecar => other > index && self.state.containers[other].is_live(),
-            ContainerKind::Init => false,
+            ContainerKind::Init | ContainerKind::Ephemeral => false,
         };
         !(0..self.table.containers.len()).any(blocks)
     }

@@ -9,14 +9,16 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use pod_spec::PodStatus;
 use pod_spec::status::PodCondition;
+use pod_spec::{EphemeralContainer, PodStatus};
 use serde::Serialize;
 use tokio::net::UnixStream;
 
 use crate::dirs::StateDir;
 use crate::driven::driven;
-use crate::engine::{ConditionsPatch, DeleteOptions, StatusPatch};
+use crate::engine::{
+    ConditionsPatch, ContainersPatch, DeleteOptions, EphemeralContainers, StatusPatch,
+};
 use crate::error::RuntimeError;
 
 /// Largest answer that is read, in bytes.
@@ -45,6 +47,18 @@ pub(crate) async fn set_conditions(
 ) -> Result<bool, RuntimeError> {
     let path = format!("/api/v1/namespaces/{namespace}/pods/{name}/status");
     let body = StatusPatch { status: ConditionsPatch { conditions } };
+    ask(state, name, Method::PATCH, &path, &body).await
+}
+
+/// Asks the engine to add ephemeral containers to its pod. `false` when no engine answers.
+pub(crate) async fn add_containers(
+    state: &StateDir,
+    namespace: &str,
+    name: &str,
+    ephemeral_containers: Vec<EphemeralContainer>,
+) -> Result<bool, RuntimeError> {
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{name}/ephemeralcontainers");
+    let body = ContainersPatch { spec: EphemeralContainers { ephemeral_containers } };
     ask(state, name, Method::PATCH, &path, &body).await
 }
 

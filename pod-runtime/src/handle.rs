@@ -7,7 +7,7 @@ use std::time::Duration;
 use pod_lifecycle::{Observed, ObservedSandbox, PodMachine};
 use pod_sandbox::{ContainerState, RequestError, SandboxError};
 use pod_spec::status::PodCondition;
-use pod_spec::{PodPhase, PodStatus, ValidPod};
+use pod_spec::{EphemeralContainer, PodPhase, PodStatus, ValidPod};
 
 use crate::blocked::Blocked;
 use crate::changes::Changes;
@@ -18,7 +18,7 @@ use crate::error::RuntimeError;
 use crate::exec::Exec;
 use crate::logs::{LogOptions, LogStream};
 use crate::machine::this_machine;
-use crate::plan::{PodPlan, instance, sandbox_id};
+use crate::plan::{PodPlan, containers, instance, sandbox_id};
 use crate::store::{RecordedEvent, Saved};
 use crate::{client, network, removal};
 
@@ -69,10 +69,9 @@ impl PodHandle {
         self.pod.metadata().uid.as_deref().unwrap_or_default()
     }
 
-    /// The names of its containers, init containers first.
+    /// The names of its containers: init, main, then ephemeral ones.
     pub fn containers(&self) -> Vec<&str> {
-        let spec = self.pod.spec();
-        spec.init_containers.iter().chain(&spec.containers).map(|c| c.name.as_str()).collect()
+        containers(self.pod.spec()).map(|c| c.name.as_str()).collect()
     }
 
     fn gone(&self) -> RuntimeError {
@@ -395,11 +394,33 @@ impl PodHandle {
         if self.ask(set).await? {
             return Ok(());
         }
-        Err(RuntimeError::NotReached {
-            pod: name.to_owned(),
-            reason: self.status()?.phase.as_str().to_owned(),
-            what: "is over: its conditions do not change any more".to_owned(),
-        })
+        Err(self.over("its conditions do not change any more")?)
+    }
+
+    /// Adds an ephemeral container to the pod, which is started at once, once, and stays in the pod's list. Returns a
+    /// handle on the pod that has it; this one does not know it.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] when the pod is gone, [`RuntimeError::NotReached`] when it is over, and
+    /// [`RuntimeError::Refused`] when something is wrong with the container.
+    pub async fn add_ephemeral_container(
+        &self,
+        container: EphemeralContainer,
+    ) -> Result<Self, RuntimeError> {
+        let (state, namespace, name) = (self.state(), self.namespace(), self.name());
+        let add = || client::add_containers(&state, namespace, name, vec![container.clone()]);
+        if !self.ask(add).await? {
+            return Err(self.over("no container can be added to it")?);
+        }
+        let pod = state.read_pod().map_err(RuntimeError::io("read pod.json"))?;
+        Ok(Self::new(self.dirs.clone(), pod.ok_or_else(|| self.gone())?))
+    }
+
+    /// The error of a pod that is over, and what that means.
+    fn over(&self, what: &str) -> Result<RuntimeError, RuntimeError> {
+        let reason = self.status()?.phase.as_str().to_owned();
+        let what = format!("is over: {what}");
+        Ok(RuntimeError::NotReached { pod: self.name().to_owned(), reason, what })
     }
 
     /// Asks the engine for something until it answers. `false` when there is none any more.

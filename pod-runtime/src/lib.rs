@@ -71,7 +71,9 @@ pub use logs::{LogLine, LogOptions, LogStream, OutputStream};
 pub use pod_lifecycle::{EventKind, PodEvent};
 pub use pod_network::{Bridge, Cni, IpNet, Network, NetworkError, Repair as NetworkRepair};
 pub use pod_sandbox::{Exit, ExitCall, RequestError, SandboxError};
-pub use pod_spec::{Admitted, Faults, Notice, Pod, PodPhase, PodStatus, ValidPod};
+pub use pod_spec::{
+    Admitted, EphemeralContainer, Faults, Notice, Pod, PodPhase, PodStatus, ValidPod,
+};
 pub use repair::Repair;
 pub use runtime::Runtime;
 pub use store::RecordedEvent;

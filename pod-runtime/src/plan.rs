@@ -58,6 +58,12 @@ pub(crate) fn volume_paths(volumes: &[Prepared]) -> VolumePaths {
     volumes.iter().filter_map(path).collect()
 }
 
+/// The containers of a pod: init, main and ephemeral, each in the order of the spec.
+pub(crate) fn containers(spec: &PodSpec) -> impl Iterator<Item = &Container> {
+    let ephemeral = spec.ephemeral_containers.iter().map(|one| &one.container);
+    spec.init_containers.iter().chain(&spec.containers).chain(ephemeral)
+}
+
 /// The id of a pod's sandbox: its uid.
 pub(crate) fn sandbox_id(pod: &ValidPod) -> Result<SandboxId, ConfigError> {
     Ok(SandboxId::new(uid(pod))?)
@@ -168,14 +174,31 @@ impl PodPlan {
         all
     }
 
+    /// The same plan for the pod as it has become.
+    pub fn with_pod(&self, pod: ValidPod) -> Self {
+        Self {
+            pod,
+            dirs: self.dirs.clone(),
+            machine: self.machine.clone(),
+            masked: self.masked.clone(),
+        }
+    }
+
     /// A container of this name.
     pub fn container(&self, name: &str) -> Option<&Container> {
-        self.spec().init_containers.iter().chain(&self.spec().containers).find(|c| c.name == name)
+        containers(self.spec()).find(|c| c.name == name)
     }
 
     /// The names of all containers, in the order of the spec.
     pub fn container_names(&self) -> impl Iterator<Item = &str> {
-        self.spec().init_containers.iter().chain(&self.spec().containers).map(|c| c.name.as_str())
+        containers(self.spec()).map(|c| c.name.as_str())
+    }
+
+    /// The container whose processes an ephemeral one sees.
+    pub fn target(&self, name: &str) -> Option<&str> {
+        let ephemeral = &self.spec().ephemeral_containers;
+        let one = ephemeral.iter().find(|one| one.container.name == name)?;
+        one.target_container_name.as_deref().filter(|target| !target.is_empty())
     }
 
     /// One instance of a container, for an image that is there and volumes that are prepared.

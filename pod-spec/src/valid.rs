@@ -8,13 +8,15 @@ use crate::fault::Faults;
 use crate::names::rule;
 use crate::path::{InText, Path};
 use crate::status::QosClass;
-use crate::types::{ConfigMap, ObjectMeta, PersistentVolumeClaim, Pod, PodSpec, Secret};
-use crate::validate::{Check, Update as _, Validate as _};
+use crate::types::{
+    ConfigMap, EphemeralContainer, ObjectMeta, PersistentVolumeClaim, Pod, PodSpec, Secret,
+};
+use crate::validate::{Check, Update as _, Validate as _, existing_pod};
 use crate::{Time, qos};
 
 /// A pod that Kubernetes would take: nothing in it is wrong, and every default is filled in.
 ///
-/// Only [`Pod::validate`] makes one; reading one back validates it again. It is serialised as the Pod it holds. Whether
+/// Only [`Pod::validate`] makes one; reading one back validates it again, as one that exists. It is serialised as the Pod it holds. Whether
 /// this project can run it is another question: see [`supported`](Self::supported).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValidPod {
@@ -29,6 +31,13 @@ impl Pod {
     pub fn validate(mut self) -> Result<ValidPod, Faults> {
         self.fill();
         let faults = self.faults(&InText::of(&self.source));
+        Faults::or(faults, ValidPod { pod: self })
+    }
+
+    /// As [`validate`](Self::validate), for a pod that exists.
+    fn validate_existing(mut self) -> Result<ValidPod, Faults> {
+        self.fill();
+        let faults = existing_pod(&self, &InText::of(&self.source));
         Faults::or(faults, ValidPod { pod: self })
     }
 }
@@ -74,6 +83,18 @@ impl ValidPod {
     /// Everything that is wrong with `new`, in itself or in place of this pod.
     pub fn check_update(&self, new: &Pod) -> Result<(), Faults> {
         self.pod.check_update(new)
+    }
+
+    /// The pod with one more ephemeral container, and the next generation: what the API server makes of a change of its
+    /// subresource `ephemeralcontainers`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the container, in itself or in this pod.
+    pub fn with_ephemeral_container(&self, container: EphemeralContainer) -> Result<Self, Faults> {
+        let mut pod = self.pod.clone();
+        pod.spec.ephemeral_containers.push(container);
+        pod.metadata.generation = pod.metadata.generation.map(|before| before + 1);
+        pod.validate_existing()
     }
 
     /// The pod as one that exists: with its id, the moment it was taken on, generation 1, and another namespace if one is
@@ -186,6 +207,6 @@ impl Serialize for ValidPod {
 
 impl<'de> Deserialize<'de> for ValidPod {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Pod::deserialize(d)?.validate().map_err(D::Error::custom)
+        Pod::deserialize(d)?.validate_existing().map_err(D::Error::custom)
     }
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use pod_spec::{
-    Admitted, ImagePullPolicy, Pod, Protocol, QosClass, RestartPolicy, Time, ValidPod, VolumeSource,
+    Admitted, EphemeralContainer, ImagePullPolicy, Pod, Protocol, QosClass, RestartPolicy, Time,
+    ValidPod, VolumeSource,
 };
 
 fn data(name: &str) -> String {
@@ -167,4 +168,34 @@ fn json_is_read_with_its_own_escapes() {
 	"spec": {"containers": [{"name": "a", "image": "a"}]}}"#;
     let pod = Pod::from_json(text).unwrap();
     assert_eq!(pod.metadata.annotations["b"], "\u{1f600}/");
+}
+
+#[test]
+fn b214_a_container_is_added_to_a_pod_that_exists() {
+    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers: [{name: app, image: x}]\n";
+    let pod = Pod::from_yaml(text).and_then(Pod::validate).expect("valid");
+    let pod = pod.with_identity("u1", Time::from_nanos(0), None).expect("valid");
+    let one = |json: &str| serde_json::from_str::<EphemeralContainer>(json).expect("is one");
+    let added = pod
+        .with_ephemeral_container(one(
+            r#"{"name": "looks", "image": "y", "targetContainerName": "app"}"#,
+        ))
+        .expect("is added");
+    assert_eq!((pod.metadata().generation, added.metadata().generation), (Some(1), Some(2)));
+    let container = &added.spec().ephemeral_containers[0].container;
+    // It has its defaults, and is read back as it is.
+    assert_eq!(container.image_pull_policy, Some(ImagePullPolicy::Always));
+    let saved = serde_json::to_string(&added).unwrap();
+    assert_eq!(serde_json::from_str::<ValidPod>(&saved).unwrap(), added);
+    // A new pod has none.
+    let faults = Pod::from_json(&saved).and_then(Pod::validate).expect_err("is refused");
+    assert!(faults.to_string().contains("spec.ephemeralContainers"), "{faults}");
+    for wrong in [
+        r#"{"name": "looks", "image": "y"}"#,
+        r#"{"name": "app", "image": "y"}"#,
+        r#"{"name": "b", "image": "y", "targetContainerName": "looks"}"#,
+        r#"{"name": "b", "image": "y", "livenessProbe": {"exec": {"command": ["x"]}}}"#,
+    ] {
+        assert!(added.with_ephemeral_container(one(wrong)).is_err(), "{wrong}");
+    }
 }

@@ -2,7 +2,8 @@
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use pod_runtime::{LogOptions, PodHandle, PodPhase};
+use pod_runtime::{EphemeralContainer, LogOptions, PodHandle, PodPhase, PodStatus, RecordedEvent};
+use pod_spec::status::{ConditionStatus, PodCondition};
 use pod_tests::{Host, exec, manifest, soon};
 
 fn host(test: &str) -> Host {
@@ -35,6 +36,69 @@ async fn kill_engine(host: &Host, pod: &PodHandle) {
     .await;
 }
 
+/// Waits for the successor of the first engine, and returns its number.
+async fn next_engine(host: &Host, pod: &PodHandle) -> u64 {
+    soon(async {
+        loop {
+            match engine(host, pod) {
+                Some((_, generation)) if generation > 1 => break generation,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn b214_b228_what_was_said_and_added_is_known_to_the_next_engine() {
+    let host = host("engine-added");
+    let spec = "
+  terminationGracePeriodSeconds: 0
+  containers: [{name: main, image: pod.local/host, command: [sleep, '1000']}]
+";
+    let pod = host.run(&manifest("added", spec)).await;
+    soon(pod.wait_running()).await.expect("runs");
+    let (kind, status) = ("example.com/up".to_owned(), ConditionStatus::True);
+    let up = PodCondition { kind, status, ..PodCondition::default() };
+    soon(pod.set_conditions(vec![up])).await.expect("is set");
+    let looks = |name: &str| {
+        let json = format!(
+            r#"{{"name": "{name}", "image": "pod.local/host", "command": ["sleep", "1000"]}}"#
+        );
+        serde_json::from_str::<EphemeralContainer>(&json).expect("is one")
+    };
+    let pod = soon(pod.add_ephemeral_container(looks("first"))).await.expect("is added");
+    added(&pod, 1).await;
+    let events = pod.events().expect("can be read");
+
+    kill_engine(&host, &pod).await;
+    next_engine(&host, &pod).await;
+    let pod = soon(pod.add_ephemeral_container(looks("second"))).await.expect("is added");
+    let status = added(&pod, 2).await;
+    assert!(status.conditions.iter().any(|c| c.kind == "example.com/up"), "{status:#?}");
+    assert!(status.ephemeral_container_statuses.iter().all(|c| c.restart_count == 0));
+    let later = pod.events().expect("can be read");
+    let kept = |event| later.iter().any(|e: &RecordedEvent| e.event == event);
+    assert!(events.into_iter().all(|e| kept(e.event)), "{later:#?}");
+    soon(pod.delete(None)).await.expect("is deleted");
+    soon(pod.wait_gone()).await.expect("goes");
+}
+
+/// Waits until so many ephemeral containers run.
+async fn added(pod: &PodHandle, count: usize) -> PodStatus {
+    let mut changes = pod.changes();
+    soon(async {
+        loop {
+            let status = changes.next().await.expect("can be read").expect("the pod is there");
+            let all = status.ephemeral_container_statuses.iter();
+            if all.filter(|c| c.state.running.is_some()).count() == count {
+                return status;
+            }
+        }
+    })
+    .await
+}
+
 #[tokio::test]
 async fn containers_logs_and_commands_go_on_without_the_engine() {
     let host = host("engine");
@@ -57,16 +121,7 @@ async fn containers_logs_and_commands_go_on_without_the_engine() {
     for _ in 0..20 {
         soon(lines.next()).await.expect("reads").expect("lines go on");
     }
-    let generation = soon(async {
-        loop {
-            match engine(&host, &pod) {
-                Some((_, generation)) if generation > 1 => break generation,
-                _ => tokio::task::yield_now().await,
-            }
-        }
-    })
-    .await;
-    assert_eq!(generation, 2);
+    assert_eq!(next_engine(&host, &pod).await, 2);
     let after = pod.status().expect("is known");
     assert_eq!(after.container_statuses[0].restart_count, 0);
     assert_eq!(after.container_statuses[0].container_id, before.container_statuses[0].container_id);

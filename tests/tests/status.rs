@@ -1,8 +1,8 @@
 //! What is told of a pod: its conditions, the last words of its containers, and its events.
 
-use pod_runtime::{PodHandle, PodPhase, PodStatus, RuntimeError};
+use pod_runtime::{EphemeralContainer, PodHandle, PodPhase, PodStatus, RuntimeError};
 use pod_spec::status::{ConditionStatus, PodCondition};
-use pod_tests::{Host, manifest, soon};
+use pod_tests::{Host, exec, log, manifest, soon};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
@@ -134,4 +134,98 @@ async fn b199_b200_a_container_that_fails_says_why_with_its_last_lines() {
     let lines: Vec<String> = (21..=100).map(|i| i.to_string()).collect();
     let some = |text: &str| Some(text.to_owned());
     assert_eq!(words, [some("DONE"), None, some("OK"), Some(lines.join("\n"))]);
+}
+
+fn ephemeral(json: &str) -> EphemeralContainer {
+    serde_json::from_str(json).expect("is one")
+}
+
+/// Waits until an ephemeral container has begun, or ended.
+async fn ephemeral_state(pod: &PodHandle, name: &str, ended: bool) -> PodStatus {
+    let mut changes = pod.changes();
+    soon(async {
+        loop {
+            let status = changes.next().await.expect("can be read").expect("the pod is there");
+            let one = status.ephemeral_container_statuses.iter().find(|c| c.name == name);
+            let state = one.map(|c| &c.state);
+            if state
+                .is_some_and(|s| if ended { s.terminated.is_some() } else { s.running.is_some() })
+            {
+                return status;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn b214_containers_are_added_to_a_running_pod() {
+    let host = host("ephemeral");
+    let spec = "
+  terminationGracePeriodSeconds: 0
+  initContainers: [{name: slow, image: pod.local/host, command: [sleep, '1000']}]
+  containers: [{name: app, image: pod.local/host, command: [sleep, '1000']}]
+";
+    let pod = host.run(&manifest("debugged", spec)).await;
+    let waits = r#"{"name": "waits", "image": "pod.local/host", "command": ["sleep", "2000"]}"#;
+    let pod = soon(pod.add_ephemeral_container(ephemeral(waits))).await.expect("is added");
+    let status = ephemeral_state(&pod, "waits", false).await;
+    assert_eq!((status.phase, status.observed_generation), (PodPhase::Pending, Some(2)));
+    assert_eq!(soon(exec(&pod, "waits", "echo here")).await, ("here\n".to_owned(), 0));
+
+    let looks = r#"{"name": "looks", "image": "pod.local/host", "targetContainerName": "slow",
+        "command": ["sh", "-c", "tr '\\0' ' ' </proc/1/cmdline; exit 3"]}"#;
+    let pod = soon(pod.add_ephemeral_container(ephemeral(looks))).await.expect("is added");
+    let status = ephemeral_state(&pod, "looks", true).await;
+    let names: Vec<&str> =
+        status.ephemeral_container_statuses.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["waits", "looks"]);
+    let looks = &status.ephemeral_container_statuses[1];
+    assert_eq!((looks.restart_count, looks.ready), (0, false));
+    assert_eq!(looks.state.terminated.as_ref().map(|end| end.exit_code), Some(3));
+    assert_eq!(log(&pod, "looks").await.trim(), "sleep 1000");
+
+    for (wrong, words) in [
+        (r#"{"name": "looks", "image": "x"}"#, "spec.ephemeralContainers[2].name"),
+        (r#"{"name": "p", "image": "x", "ports": [{"containerPort": 1}]}"#, "cannot have it"),
+        (r#"{"name": "t", "image": "x", "targetContainerName": "none"}"#, "targetContainerName"),
+        (r#"{"name": "t", "image": "x", "tty": true}"#, "terminals are not there yet"),
+    ] {
+        match soon(pod.add_ephemeral_container(ephemeral(wrong))).await {
+            Err(RuntimeError::Refused { message, .. }) => {
+                assert!(message.contains(words), "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    remove(&pod).await;
+}
+
+#[tokio::test]
+async fn b214_an_ephemeral_container_waits_for_its_target() {
+    let host = host("target");
+    let spec = "
+  terminationGracePeriodSeconds: 0
+  initContainers: [{name: slow, image: pod.local/host, command: [sleep, '1000']}]
+  containers: [{name: app, image: pod.local/host, command: [sleep, '1000']}]
+";
+    let pod = host.run(&manifest("target", spec)).await;
+    let looks = r#"{"name": "looks", "image": "pod.local/host", "command": ["true"],
+        "targetContainerName": "app"}"#;
+    let pod = soon(pod.add_ephemeral_container(ephemeral(looks))).await.expect("is added");
+    let mut changes = pod.changes();
+    let waiting = soon(async {
+        loop {
+            let status = changes.next().await.expect("can be read").expect("the pod is there");
+            let one = status.ephemeral_container_statuses.into_iter().next();
+            let waiting = one.and_then(|c| c.state.waiting);
+            if let Some(waiting) = waiting.filter(|w| w.message.is_some()) {
+                return waiting;
+            }
+        }
+    })
+    .await;
+    assert_eq!(waiting.reason.as_deref(), Some("CreateContainerConfigError"));
+    assert_eq!(waiting.message.as_deref(), Some("unable to find target container app"));
+    remove(&pod).await;
 }

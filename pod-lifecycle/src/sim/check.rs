@@ -70,8 +70,11 @@ pub(crate) fn action(machine: &PodMachine, table: &LifecycleTable, world: &World
             let index = index(table, container);
             for (earlier, rules) in table.containers.iter().enumerate() {
                 let name = &rules.name;
-                let matters =
-                    earlier < index || table.containers[index].kind == ContainerKind::Main;
+                let matters = match table.containers[index].kind {
+                    ContainerKind::Main => true,
+                    ContainerKind::Init | ContainerKind::Sidecar => earlier < index,
+                    ContainerKind::Ephemeral => false,
+                };
                 match rules.kind {
                     ContainerKind::Init if matters && name != container => {
                         assert!(is_done(world, name), "{container} before {name} was done");
@@ -79,7 +82,10 @@ pub(crate) fn action(machine: &PodMachine, table: &LifecycleTable, world: &World
                     ContainerKind::Sidecar if matters && name != container => {
                         assert!(was_started(world, rules), "{container} before {name} was started");
                     }
-                    ContainerKind::Init | ContainerKind::Sidecar | ContainerKind::Main => {}
+                    ContainerKind::Init
+                    | ContainerKind::Sidecar
+                    | ContainerKind::Main
+                    | ContainerKind::Ephemeral => {}
                 }
             }
             for ((name, number), instance) in &world.instances {
@@ -105,7 +111,7 @@ pub(crate) fn action(machine: &PodMachine, table: &LifecycleTable, world: &World
                         && match rules.kind {
                             ContainerKind::Main => true,
                             ContainerKind::Sidecar => later > index,
-                            ContainerKind::Init => false,
+                            ContainerKind::Init | ContainerKind::Ephemeral => false,
                         }
                 };
                 let in_turn = !table.containers.iter().enumerate().any(blocks);

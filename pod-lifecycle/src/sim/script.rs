@@ -120,13 +120,14 @@ impl Script {
     }
 }
 
-/// A pod of these containers: `i…` are init containers, `s…` sidecars, all others main containers.
+/// A pod of these containers: `i…` are init containers, `s…` sidecars, `e…` ephemeral, all others main containers.
 pub(crate) fn pod(restart_policy: RestartPolicy, names: &[&str]) -> LifecycleTable {
     let rules = |name: &&str| ContainerRules {
         name: (*name).to_owned(),
         kind: match name.chars().next() {
             Some('i') => ContainerKind::Init,
             Some('s') => ContainerKind::Sidecar,
+            Some('e') => ContainerKind::Ephemeral,
             Some(_) | None => ContainerKind::Main,
         },
         image: "image".to_owned(),

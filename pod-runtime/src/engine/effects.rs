@@ -8,7 +8,9 @@ use std::rc::Rc;
 
 use pod_images::Image;
 use pod_lifecycle::{Action, Addresses, Event, EventKind, HookKind, PodEvent, ProbeKind};
-use pod_sandbox::{Call, RequestError, Sandbox, SandboxError, SandboxStatus};
+use pod_sandbox::{
+    Call, ContainerId, ContainerState, RequestError, Sandbox, SandboxError, SandboxStatus,
+};
 use pod_spec::Container;
 use tokio::sync::{mpsc, oneshot};
 
@@ -43,7 +45,8 @@ struct Starting {
 }
 
 struct Shared {
-    plan: Rc<PodPlan>,
+    /// Another one as soon as the pod is changed.
+    plan: RefCell<Rc<PodPlan>>,
     sandbox: Sandbox,
     volumes: VolumePaths,
     /// Where the pod can be reached, once it has its network.
@@ -99,7 +102,7 @@ impl Effects {
     ) -> Self {
         let supply = Supply::new(plan.dirs.images.clone(), holder(&plan.pod));
         let shared = Shared {
-            plan,
+            plan: RefCell::new(plan),
             sandbox,
             volumes,
             addresses: RefCell::default(),
@@ -114,6 +117,11 @@ impl Effects {
             ending: Rc::default(),
             previous: None,
         }
+    }
+
+    /// Carries out what the pod has become.
+    pub fn follow(&self, plan: Rc<PodPlan>) {
+        *self.shared.plan.borrow_mut() = plan;
     }
 
     /// Has containers know where the pod can be reached.
@@ -269,23 +277,27 @@ impl Effects {
 }
 
 impl Shared {
+    fn plan(&self) -> Rc<PodPlan> {
+        Rc::clone(&self.plan.borrow())
+    }
+
     /// `None` when whoever made the pod could not, and has taken it away again.
     async fn connect(&self) -> Result<Option<Addresses>, RuntimeError> {
         let context = || RuntimeError::io("wait for the pod's lock");
-        let state = self.plan.dirs.state.clone();
+        let state = self.plan().dirs.state.clone();
         let locked = tokio::task::spawn_blocking(move || removal::lock(&state)).await;
         let lock = locked.map_err(|e| context()(io::Error::other(e)))??;
         // Another pod may have the name by now.
-        let uid = self.plan.dirs.state.read_uid().map_err(context())?;
-        if lock.is_none() || uid.is_none_or(|uid| uid != self.plan.uid()) {
+        let uid = self.plan().dirs.state.read_uid().map_err(context())?;
+        if lock.is_none() || uid.is_none_or(|uid| uid != self.plan().uid()) {
             return Ok(None);
         }
-        network::connect(&self.plan, &self.sandbox).map(Some)
+        network::connect(&self.plan(), &self.sandbox).map(Some)
     }
 
     fn prober(&self) -> Prober<'_> {
         let addresses = self.addresses.borrow().clone();
-        Prober { plan: &self.plan, sandbox: &self.sandbox, addresses }
+        Prober { plan: self.plan(), sandbox: &self.sandbox, addresses }
     }
 
     fn tell(&self, done: Done) {
@@ -302,15 +314,18 @@ impl Shared {
             }
         };
         let creating = fail("CreateContainerError");
-        let container = self.plan.container(name).ok_or_else(|| StartFailure {
+        let plan = self.plan();
+        let container = plan.container(name).ok_or_else(|| StartFailure {
             reason: "CreateContainerConfigError".to_owned(),
             message: format!("the pod has no container `{name}`"),
         })?;
         let image = self.image(container).await?;
-        let config = self
-            .plan
+        let mut config = plan
             .instance(container, attempt, &image, &self.volumes, &self.addresses.borrow())
             .map_err(|e| fail("CreateContainerConfigError")(&e))?;
+        if let Some(target) = plan.target(name) {
+            config.pid_of = Some(self.target(target)?);
+        }
         if let Some(last) = attempt.checked_sub(1) {
             self.remove(name, last).await.map_err(|e| creating(&e))?;
             self.forget_logs(name, last);
@@ -320,7 +335,7 @@ impl Shared {
             // A start that was cut short may have left this very instance.
             self.remove(name, attempt).await.map_err(|e| creating(&e))?;
         }
-        termination::prepare(&self.plan.dirs, name, attempt).map_err(|e| creating(&e))?;
+        termination::prepare(&self.plan().dirs, name, attempt).map_err(|e| creating(&e))?;
         let call = self.sandbox.begin_create(&config).map_err(|e| creating(&e))?;
         finish(call).await.map_err(|e| creating(&e))?;
         self.link_log(name, attempt);
@@ -356,6 +371,23 @@ impl Shared {
         }));
     }
 
+    /// The running instance of the container whose processes another one is to see.
+    fn target(&self, name: &str) -> Result<ContainerId, StartFailure> {
+        let status = self.sandbox.status().map_err(|e| StartFailure {
+            reason: "CreateContainerError".to_owned(),
+            message: chain(&e),
+        })?;
+        let mut running = status
+            .containers
+            .into_iter()
+            .filter(|c| matches!(c.state, ContainerState::Running { .. }));
+        let found = running.find(|c| instance(&c.id).is_some_and(|(running, _)| running == name));
+        found.map(|c| c.id).ok_or_else(|| StartFailure {
+            reason: "CreateContainerConfigError".to_owned(),
+            message: format!("unable to find target container {name}"),
+        })
+    }
+
     async fn remove(&self, name: &str, attempt: u32) -> Result<(), SandboxError> {
         let id = container_id(name, attempt)?;
         finish(self.sandbox.begin_remove(&id)?).await
@@ -363,7 +395,7 @@ impl Shared {
 
     /// One ended instance keeps its log; those before it go.
     fn forget_logs(&self, name: &str, last: u32) {
-        let dir = self.plan.dirs.container_logs(name);
+        let dir = self.plan().dirs.container_logs(name);
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
             let file = entry.file_name();
             let number =
@@ -376,19 +408,19 @@ impl Shared {
     }
 
     fn log_link(&self, name: &str, attempt: u32) -> std::path::PathBuf {
-        let pod = &self.plan.pod;
+        let pod = &self.plan().pod;
         let id = full_id(pod, name, attempt);
         let mut link = format!("{}_{}_{name}-{id}", pod.name(), pod.namespace());
         link.truncate(255 - ".log".len());
-        self.plan.dirs.links().join(format!("{link}.log"))
+        self.plan().dirs.links().join(format!("{link}.log"))
     }
 
     /// Links the log to where log shippers on a node look for it.
     fn link_log(&self, name: &str, attempt: u32) {
         let link = self.log_link(name, attempt);
         let make = || -> io::Result<()> {
-            fs::create_dir_all(self.plan.dirs.links())?;
-            match std::os::unix::fs::symlink(self.plan.dirs.log(name, attempt), &link) {
+            fs::create_dir_all(self.plan().dirs.links())?;
+            match std::os::unix::fs::symlink(self.plan().dirs.log(name, attempt), &link) {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
                 result => result,
             }
@@ -410,7 +442,7 @@ impl Shared {
     ) -> Event {
         match result {
             Ok(image_id) => Event::Started {
-                id: full_id(&self.plan.pod, &container, attempt),
+                id: full_id(&self.plan().pod, &container, attempt),
                 image_id,
                 container,
                 attempt,

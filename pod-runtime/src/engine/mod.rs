@@ -16,13 +16,14 @@ mod server;
 mod supply;
 mod watchers;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use pod_lifecycle::{Action, Event, GraceSeconds, PodEvent, PodMachine};
+use pod_lifecycle::{Action, Event, GraceSeconds, LifecycleTable, PodEvent, PodMachine};
 use pod_sandbox::{GENERATION, Sandbox, SandboxStatus};
-use pod_spec::Time;
+use pod_spec::{EphemeralContainer, Faults, Time};
 use tokio::sync::mpsc;
 
 use crate::clock::now;
@@ -35,7 +36,9 @@ use crate::store::Saved;
 use crate::{network, removal};
 use effects::{Done, Effects};
 use server::Request;
-pub(crate) use server::{ConditionsPatch, DeleteOptions, StatusPatch};
+pub(crate) use server::{
+    ConditionsPatch, ContainersPatch, DeleteOptions, EphemeralContainers, StatusPatch,
+};
 use watchers::Watchers;
 
 /// `argv[0]` of an engine.
@@ -295,7 +298,14 @@ impl Engine {
             Request::Watch { answer } => {
                 let _ = answer.send(self.watchers.add(&self.machine.status()));
             }
+            Request::AddContainers { containers, answer }
+                if !self.machine.status().phase.is_terminal() =>
+            {
+                let added = self.add_containers(containers)?;
+                let _ = answer.send(added);
+            }
             // Without an answer, the client is told that the pod is over.
+            Request::AddContainers { .. } => {}
             Request::SetConditions { conditions, answer }
                 if !self.machine.status().phase.is_terminal() =>
             {
@@ -320,6 +330,40 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Adds ephemeral containers. They are in the saved pod before the machine is told, so that the next engine knows them.
+    fn add_containers(
+        &mut self,
+        containers: Vec<EphemeralContainer>,
+    ) -> Result<Result<(), Faults>, RuntimeError> {
+        let mut pod = self.plan.pod.clone();
+        for container in containers {
+            pod = match pod.with_ephemeral_container(container) {
+                Ok(pod) => pod,
+                Err(faults) => return Ok(Err(faults)),
+            };
+        }
+        if let Err(faults) = pod.supported() {
+            return Ok(Err(faults));
+        }
+        let plan = Rc::new(self.plan.with_pod(pod));
+        for name in plan.container_names() {
+            let dir = plan.dirs.container_logs(name);
+            fs::create_dir_all(&dir)
+                .map_err(RuntimeError::io(format!("make {}", dir.display())))?;
+        }
+        let state = &plan.dirs.state;
+        state.write_pod(&plan.pod).map_err(RuntimeError::io("write pod.json"))?;
+        let known = self.plan.container_names().count();
+        self.plan = Rc::clone(&plan);
+        self.effects.follow(Rc::clone(&plan));
+        let LifecycleTable { containers, observed_generation, .. } = plan.lifecycle();
+        for rules in containers.into_iter().skip(known) {
+            let (rules, generation) = (Box::new(rules), observed_generation);
+            self.step(Event::Added { rules, generation })?;
+        }
+        Ok(Ok(()))
     }
 
     /// Nothing runs any more: leaves the pod's state and logs to be read, or removes all of it when it was deleted.

@@ -6,7 +6,7 @@ use pod_lifecycle::{
 use pod_sandbox::{ContainerState, SandboxState, SandboxStatus};
 use pod_spec::{Time, ValidPod};
 
-use crate::plan::{PodPlan, instance};
+use crate::plan::{PodPlan, containers, instance};
 use crate::termination;
 
 /// The id of a container's instance, unlike any other's: `<uid>-<container>-<attempt>`. A status shows `pod://` before it.
@@ -103,7 +103,6 @@ fn started_at(exit: &pod_sandbox::Exit) -> Time {
 
 /// What a container's image was found as. There is one image so far, and its id is its name.
 fn image_of(pod: &ValidPod, container: &str) -> String {
-    let spec = pod.spec();
-    let found = spec.init_containers.iter().chain(&spec.containers).find(|c| c.name == container);
+    let found = containers(pod.spec()).find(|c| c.name == container);
     found.map(|c| c.image.clone()).unwrap_or_default()
 }

@@ -5,6 +5,7 @@
 //! | `GET /api/v1/namespaces/NS/pods/NAME/status` | answers with the pod's status |
 //! | the same with `?watch=true` | goes on with one line for each status that follows, until the engine ends |
 //! | `PATCH /api/v1/namespaces/NS/pods/NAME/status` | sets conditions; the body is a strategic merge patch with nothing else |
+//! | `PATCH /api/v1/namespaces/NS/pods/NAME/ephemeralcontainers` | adds containers; the body is as above |
 //! | `DELETE /api/v1/namespaces/NS/pods/NAME` | begins to delete the pod; the body may be a `v1.DeleteOptions` |
 //! | the same with `?force=true` | kills what runs at once, without the two seconds that even a grace of 0 leaves |
 
@@ -20,8 +21,8 @@ use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use nix::unistd::geteuid;
 use pod_lifecycle::OWN_CONDITIONS;
-use pod_spec::PodStatus;
 use pod_spec::status::PodCondition;
+use pod_spec::{EphemeralContainer, Faults, PodStatus};
 use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
@@ -38,6 +39,7 @@ pub(super) enum Request {
     Get { answer: oneshot::Sender<PodStatus> },
     Watch { answer: oneshot::Sender<Lines> },
     SetConditions { conditions: Vec<PodCondition>, answer: oneshot::Sender<()> },
+    AddContainers { containers: Vec<EphemeralContainer>, answer: oneshot::Sender<Added> },
     Delete { grace: Option<i64>, force: bool, answer: oneshot::Sender<()> },
 }
 
@@ -47,6 +49,23 @@ pub(super) enum Request {
 pub(crate) struct DeleteOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grace_period_seconds: Option<i64>,
+}
+
+/// Whether containers were added, or what is wrong with them.
+pub(super) type Added = Result<(), Faults>;
+
+/// What is patched of a pod's specification to add containers to it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContainersPatch {
+    pub spec: EphemeralContainers,
+}
+
+/// Containers that are added.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(crate) struct EphemeralContainers {
+    pub ephemeral_containers: Vec<EphemeralContainer>,
 }
 
 /// What can be patched of a pod's status.
@@ -118,13 +137,17 @@ async fn respond(
             Ok(body) => set_conditions(&requests, &body).await,
             Err(refused) => Some(refused),
         },
+        (Method::PATCH, "ephemeralcontainers") => match whole(request).await {
+            Ok(body) => add_containers(&requests, &body).await,
+            Err(refused) => Some(refused),
+        },
         (Method::DELETE, "") => match whole(request).await {
             Ok(body) => delete(&requests, &body, force).await,
             Err(refused) => Some(refused),
         },
         _ => Some(text(
             StatusCode::METHOD_NOT_ALLOWED,
-            "GET …/status, PATCH …/status and DELETE are understood",
+            "GET …/status, PATCH …/status or …/ephemeralcontainers, and DELETE are understood",
         )),
     };
     Ok(response.unwrap_or_else(|| text(StatusCode::GONE, "the pod is over")))
@@ -157,6 +180,22 @@ async fn set_conditions(
     requests.send(Request::SetConditions { conditions, answer }).ok()?;
     done.await.ok()?;
     Some(text(StatusCode::OK, "the conditions are set"))
+}
+
+async fn add_containers(
+    requests: &mpsc::UnboundedSender<Request>,
+    body: &[u8],
+) -> Option<Response> {
+    let containers = match serde_json::from_slice(body) {
+        Ok(ContainersPatch { spec }) => spec.ephemeral_containers,
+        Err(error) => return Some(text(StatusCode::BAD_REQUEST, &error.to_string())),
+    };
+    let (answer, added) = oneshot::channel();
+    requests.send(Request::AddContainers { containers, answer }).ok()?;
+    Some(match added.await.ok()? {
+        Ok(()) => text(StatusCode::OK, "the containers are added"),
+        Err(faults) => text(StatusCode::UNPROCESSABLE_ENTITY, &faults.to_string()),
+    })
 }
 
 async fn get(requests: &mpsc::UnboundedSender<Request>) -> Option<Response> {

@@ -18,13 +18,15 @@ impl PodPlan {
             rules(c, if c.is_sidecar() { ContainerKind::Sidecar } else { ContainerKind::Init })
         });
         let mains = spec.containers.iter().map(|c| rules(c, ContainerKind::Main));
+        let ephemeral = &spec.ephemeral_containers;
+        let ephemeral = ephemeral.iter().map(|one| rules(&one.container, ContainerKind::Ephemeral));
         LifecycleTable {
             pod: PodIdentity {
                 name: self.pod.name().to_owned(),
                 namespace: self.pod.namespace().to_owned(),
                 uid: uid(&self.pod).to_owned(),
             },
-            containers: init.chain(mains).collect(),
+            containers: init.chain(mains).chain(ephemeral).collect(),
             restart_policy: match spec.restart_policy {
                 Some(pod_spec::RestartPolicy::OnFailure) => RestartPolicy::OnFailure,
                 Some(pod_spec::RestartPolicy::Never) => RestartPolicy::Never,

@@ -8,6 +8,7 @@ mod hook;
 mod http;
 mod tls;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
@@ -31,7 +32,7 @@ const TRIES: usize = 3;
 /// Makes the probes and runs the hooks of one pod.
 #[derive(Debug)]
 pub(crate) struct Prober<'p> {
-    pub plan: &'p PodPlan,
+    pub plan: Rc<PodPlan>,
     pub sandbox: &'p Sandbox,
     /// Where the pod can be reached.
     pub addresses: Addresses,

@@ -88,7 +88,7 @@ pub(crate) const POD: &[Rule] = &[
     honoured("spec.dnsConfig", "names_are_looked_up_as_the_pod_says"),
     honoured("spec.dnsPolicy", "names_are_looked_up_as_the_pod_says"),
     honoured("spec.enableServiceLinks", "variables_are_made_of_the_pods_own_fields"),
-    refused("spec.ephemeralContainers", "ephemeral containers are not there yet"),
+    honoured("spec.ephemeralContainers", "b214_containers_are_added_to_a_running_pod"),
     honoured("spec.hostAliases", "a_pod_has_its_name_its_hosts_and_its_processes"),
     refused("spec.hostIPC", "the pod always has its own IPC namespace").except(&["false"]),
     honoured("spec.hostNetwork", "b156_b193_a_pod_may_have_the_machines_network"),
@@ -278,7 +278,7 @@ pub(crate) const CONTAINER: &[Rule] = &[
     honoured("startupProbe.grpc", "b107_b121_the_health_of_a_server_is_asked_for_by_grpc"),
     honoured("stdin", "standard_input_stays_open"),
     refused("stdinOnce", "nothing can be attached to a container yet").except(&["false"]),
-    refused("targetContainerName", "ephemeral containers are not there yet"),
+    honoured("targetContainerName", "b214_containers_are_added_to_a_running_pod"),
     honoured("terminationMessagePath", "b198_b203_a_container_says_why_it_ended_in_a_file"),
     honoured(
         "terminationMessagePolicy",

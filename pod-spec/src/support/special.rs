@@ -88,6 +88,10 @@ pub(super) fn look(pod: &Pod, survey: &mut Survey<'_>) {
             container(one, &at.index(i), survey);
         }
     }
+    let at = spec.field("ephemeralContainers");
+    for (i, one) in pod.spec.ephemeral_containers.iter().enumerate() {
+        container(&one.container, &at.index(i), survey);
+    }
     // Kubernetes takes it as one second.
     if pod.spec.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
         survey.refuse(&spec.field("terminationGracePeriodSeconds"), "it must not be negative");

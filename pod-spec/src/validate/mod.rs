@@ -66,6 +66,13 @@ validate! {
     Job: job;
 }
 
+/// Everything that is wrong with a pod that exists, its defaults filled in: it may have what a new one may not.
+pub(crate) fn existing_pod(pod: &Pod, places: &dyn Places) -> Vec<Fault> {
+    let mut check = Check::new(places);
+    pod::pod_and_spec(&mut check, pod);
+    check.faults
+}
+
 macro_rules! update {
     ($($name:ident: $update:path;)*) => {
         $(
