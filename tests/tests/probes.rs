@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use pod_runtime::{Network, PodStatus};
+use pod_runtime::{Network, PodHandle, PodStatus};
 use pod_tests::{Host, delete, exec, manifest, pod, run, soon, told, until, wait_until};
 
 fn host(test: &str) -> Host {
