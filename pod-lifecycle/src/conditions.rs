@@ -4,7 +4,7 @@ use pod_spec::Time;
 use pod_spec::status::{ConditionStatus, PodCondition, PodPhase};
 
 use crate::container::ContainerRecord;
-use crate::state::MachineState;
+use crate::state::{MachineState, PodState};
 use crate::status::phase;
 use crate::{ContainerKind, LifecycleTable};
 
@@ -43,6 +43,7 @@ pub(crate) fn refreshed(
     let sandbox = Verdict { holds: state.has_sandbox(), reason: None, message: None };
     // Without readiness gates, the pod is ready when its containers are, and for the same reasons not.
     let ready = containers_ready.clone();
+    let restarting = table.may_restart_all().then(|| restarting(table, state));
     [
         ("PodReadyToStartContainers", sandbox),
         ("Initialized", initialized(table, state)),
@@ -51,6 +52,7 @@ pub(crate) fn refreshed(
         ("PodScheduled", Verdict::TRUE),
     ]
     .into_iter()
+    .chain(restarting.map(|verdict| ("AllContainersRestarting", verdict)))
     .map(|(kind, verdict)| {
         let status = if verdict.holds { ConditionStatus::True } else { ConditionStatus::False };
         let known = state.conditions.iter().find(|c| c.kind == kind && c.status == status);
@@ -65,6 +67,22 @@ pub(crate) fn refreshed(
         }
     })
     .collect()
+}
+
+/// Whether all containers are being put away to begin anew.
+fn restarting(table: &LifecycleTable, state: &MachineState) -> Verdict {
+    let message = match phase(table, state) {
+        PodPhase::Succeeded => return Verdict::because(false, "PodCompleted"),
+        PodPhase::Failed => return Verdict::because(false, "PodFailed"),
+        _ if state.pod == PodState::RestartingAll => "container exited with restart policy rule",
+        PodPhase::Pending | PodPhase::Running | PodPhase::Unknown => {
+            return Verdict { holds: false, reason: None, message: None };
+        }
+    };
+    Verdict {
+        message: Some(message.to_owned()),
+        ..Verdict::because(true, "RestartAllContainersStarted")
+    }
 }
 
 fn initialized(table: &LifecycleTable, state: &MachineState) -> Verdict {

@@ -18,8 +18,8 @@
 //! ```
 //!
 //! It does not know manifests (the caller fills in a [`LifecycleTable`]), images, volumes or processes. It says when a
-//! probe is to be made and what its result means, not how it is made; the same goes for hooks. Readiness gates and
-//! restart rules are not part of it yet.
+//! probe is to be made and what its result means, not how it is made; the same goes for hooks. Readiness gates are
+//! not part of it yet.
 //!
 //! # Example
 //!
@@ -36,6 +36,7 @@
 //!         probes: Probes::default(),
 //!         hooks: Hooks::default(),
 //!         stop_signal: None,
+//!         restarts: Restarts::default(),
 //!     }],
 //!     restart_policy: RestartPolicy::Never,
 //!     grace: GraceSeconds::DEFAULT,
@@ -75,6 +76,7 @@ mod health;
 mod machine;
 mod probing;
 mod progress;
+mod restart_all;
 mod resume;
 #[cfg(test)]
 mod scenarios;
@@ -91,6 +93,6 @@ pub use machine::PodMachine;
 pub use resume::{Observed, ObservedContainer, ObservedSandbox, ObservedState};
 pub use state::{Addresses, MachineState};
 pub use table::{
-    ContainerKind, ContainerRules, GraceSeconds, HookKind, Hooks, LifecycleTable, PodIdentity,
-    ProbeKind, ProbeRules, Probes, RestartPolicy,
+    ContainerKind, ContainerRules, ExitAction, ExitCodes, ExitRule, GraceSeconds, HookKind, Hooks,
+    LifecycleTable, PodIdentity, ProbeKind, ProbeRules, Probes, RestartPolicy, Restarts,
 };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use pod_spec::Time;
 use pod_spec::status::PodStatus;
 
-use crate::container::{ContainerLife, Instance, Run, RunEnd, restarts_after};
+use crate::container::{ContainerLife, Instance, Run, RunEnd, Sequel};
 use crate::event::EventKind;
 use crate::health::Health;
 use crate::state::{Addresses, FailedSandbox, MachineState, PodState, TerminationCause};
@@ -53,7 +53,7 @@ impl PodMachine {
         let end = self.active_deadline();
         let times = match &self.state.pod {
             PodState::SandboxBackOff { until, .. } => [Some(*until), end, None, None],
-            PodState::StartingSandbox { .. } => [end, None, None, None],
+            PodState::StartingSandbox { .. } | PodState::RestartingAll => [end, None, None, None],
             PodState::Initializing | PodState::Running => {
                 [self.next_restart(), self.next_stop(), self.next_probe(), end]
             }
@@ -105,13 +105,16 @@ impl PodMachine {
                 self.restart_ended(now, actions);
                 self.go_on(now, actions);
             }
-            PodState::Terminating { .. } => {}
+            PodState::RestartingAll | PodState::Terminating { .. } => {}
             PodState::StartingSandbox { .. }
             | PodState::SandboxBackOff { .. }
             | PodState::RemovingSandbox { .. }
             | PodState::Finished { .. } => {}
         }
-        // Either branch may have come here only now.
+        if self.state.pod == PodState::RestartingAll {
+            self.restart_all(now, actions);
+        }
+        // Each branch may have come here only now.
         if let PodState::Terminating { cause, deadline } = self.state.pod.clone() {
             self.stop_containers(cause, deadline, now, actions);
         }
@@ -173,6 +176,7 @@ impl PodMachine {
             }
             PodState::Initializing
             | PodState::Running
+            | PodState::RestartingAll
             | PodState::Terminating { .. }
             | PodState::RemovingSandbox { .. }
             | PodState::Finished { .. } => {}
@@ -204,7 +208,7 @@ impl PodMachine {
             PodState::StartingSandbox { .. } => {
                 self.sandbox_failed(now, "CreatePodSandboxError".to_owned(), message, actions);
             }
-            PodState::Initializing | PodState::Running => {
+            PodState::Initializing | PodState::Running | PodState::RestartingAll => {
                 let over = self.mains_are_over();
                 self.lose_containers(now);
                 let cause = if over {
@@ -231,10 +235,9 @@ impl PodMachine {
 
     /// Whether all main containers ended and none of them would be started again.
     fn mains_are_over(&self) -> bool {
-        self.table.containers.iter().zip(&self.state.containers).all(|(rules, record)| {
-            rules.kind != ContainerKind::Main
-                || matches!(&record.life, ContainerLife::Exited { run }
-                    if !restarts_after(run, rules.kind, self.table.restart_policy))
+        self.of_kind(ContainerKind::Main).into_iter().all(|index| {
+            matches!(&self.state.containers[index].life, ContainerLife::Exited { run }
+                if self.table.sequel(index, run) == Sequel::Nothing)
         })
     }
 

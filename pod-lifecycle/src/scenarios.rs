@@ -7,5 +7,6 @@ mod init;
 mod probe;
 mod restart;
 mod resume;
+mod rules;
 mod sidecar;
 mod termination;

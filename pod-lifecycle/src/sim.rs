@@ -16,7 +16,7 @@ use pod_spec::status::{ContainerStatus, PodPhase, PodStatus};
 pub(crate) use script::{Choices, HookPlay, OnTerm, Play, Script, Vitals, pod, probe, seconds};
 use world::World;
 
-use crate::{Action, Event, GraceSeconds, LifecycleTable, PodMachine};
+use crate::{Action, Event, Exit, GraceSeconds, LifecycleTable, PodMachine};
 
 /// A machine in its world.
 pub(crate) struct Sim {
@@ -93,6 +93,18 @@ impl Sim {
         );
     }
 
+    /// The end of an attempt at this second, as the machine is told of it.
+    pub(crate) fn exit_of(&self, container: &str, attempt: u32, code: i32, at: u64) -> Event {
+        Event::Exited {
+            container: container.to_owned(),
+            attempt,
+            exit: Exit::with_code(code),
+            started_at: self.world.now,
+            finished_at: seconds(at),
+            message: None,
+        }
+    }
+
     fn take_order(&mut self) -> Option<Event> {
         let due = self.orders.iter().position(|o| o.0 <= self.world.now)?;
         Some(self.orders.swap_remove(due).1)
@@ -136,7 +148,7 @@ impl Sim {
 
     fn carry_out(&mut self, actions: &[Action]) {
         for action in actions {
-            check::action(&self.machine, &self.table, &self.world, action);
+            self.checks.action(&self.machine, &self.table, &self.world, action);
             self.world.perform(action, &mut self.choices, &mut self.log);
         }
     }

@@ -22,7 +22,7 @@ pub(crate) struct World {
     pub sandbox_failures: u32,
     pub instances: BTreeMap<(String, u32), Instance>,
     /// Who ever ran.
-    pub ever_alive: BTreeSet<String>,
+    pub ever_alive: BTreeSet<(String, u32)>,
     /// Whose startup probe ever succeeded.
     pub ever_up: BTreeSet<(String, u32)>,
     /// Whose `postStart` hook ever did.
@@ -244,7 +244,7 @@ impl World {
             }
         };
         self.instances.insert(key.clone(), Instance::Alive { since: now });
-        self.ever_alive.insert(container.clone());
+        self.ever_alive.insert(key.clone());
         log.push(format!("{} {container}#{attempt} runs", self.clock()));
         let (id, image_id) = (id(&key), "sha256:1".to_owned());
         self.tell(Event::Started { container, attempt, id, image_id, at: now }, choices);
