@@ -21,12 +21,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::backoff::BackoffEntry;
 use crate::health::Health;
-use crate::{ContainerKind, Exit, ExitAction, LifecycleTable, RestartPolicy};
+use crate::{ContainerKind, ContainerRules, Exit, ExitAction, LifecycleTable, RestartPolicy};
 
 /// What is remembered of one container.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ContainerRecord {
     pub name: String,
+    /// The image that it was last started with, or is to be started with.
+    pub image: String,
     pub life: ContainerLife,
     /// The run before the one that `life` speaks of.
     pub previous: Option<Run>,
@@ -111,6 +113,8 @@ pub(crate) enum StopCause {
     PostStart { message: String },
     /// All containers are restarted.
     RestartAll,
+    /// Its image was changed.
+    Update,
 }
 
 /// How far the stopping of a container has come.
@@ -212,8 +216,12 @@ pub(crate) enum Sequel {
 }
 
 impl LifecycleTable {
-    /// What follows this end of the container at `index`. Its rules come first, but for one that failed a probe.
+    /// What follows this end of the container at `index`. Its rules come first, but for one that failed a probe. One
+    /// that was stopped to run another image is started in any case.
     pub(crate) fn sequel(&self, index: usize, run: &Run) -> Sequel {
+        if run.stopped == Some(StopCause::Update) {
+            return Sequel::Restart;
+        }
         let rules = &self.containers[index];
         let of_probe = run.stopped == Some(StopCause::Probe);
         let said = rules.restarts.action(run.exit_code()).filter(|_| !of_probe);
@@ -246,9 +254,10 @@ fn restarts_by_policy(run: &Run, kind: ContainerKind, policy: RestartPolicy) -> 
 }
 
 impl ContainerRecord {
-    pub(crate) fn new(name: &str) -> Self {
+    pub(crate) fn new(rules: &ContainerRules) -> Self {
         Self {
-            name: name.to_owned(),
+            name: rules.name.clone(),
+            image: rules.image.clone(),
             life: ContainerLife::NotStarted,
             previous: None,
             restarts: 0,

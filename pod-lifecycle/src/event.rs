@@ -3,7 +3,7 @@
 use pod_spec::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::{Addresses, GraceSeconds, HookKind, ProbeKind};
+use crate::{Addresses, GraceSeconds, HookKind, LifecycleTable, ProbeKind};
 
 /// Something that happened to the pod.
 ///
@@ -95,6 +95,12 @@ pub enum Event {
         hook: HookKind,
         /// Why it failed, if it did; for people.
         result: Result<(), String>,
+    },
+    /// The pod's manifest has been changed, in a way that a pod may be changed. A pod that is over, or on its way to it,
+    /// stays as it is.
+    Update {
+        /// The rules it lives by from now on, for the same containers.
+        table: Box<LifecycleTable>,
     },
     /// Somebody wants the pod to go.
     Delete {

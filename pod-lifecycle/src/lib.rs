@@ -86,6 +86,7 @@ mod state;
 mod status;
 mod table;
 mod termination;
+mod update;
 
 pub use backoff::Backoff;
 pub use event::{Action, Event, EventKind, Exit, PodEvent, ProbeResult};

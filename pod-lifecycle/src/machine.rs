@@ -78,6 +78,11 @@ impl PodMachine {
         &self.state
     }
 
+    /// Whether the pod is neither over nor on its way to it, so that it may be changed.
+    pub fn is_active(&self) -> bool {
+        self.state.pod.is_active()
+    }
+
     /// Whether the pod is over and nothing of it is left to be stopped or removed.
     pub fn is_finished(&self) -> bool {
         matches!(self.state.pod, PodState::Finished { .. })
@@ -101,6 +106,7 @@ impl PodMachine {
                 actions.push(Action::CreateSandbox);
             }
             PodState::Initializing | PodState::Running => {
+                self.follow_images(now, actions);
                 self.carry_on_stops(now, actions);
                 self.restart_ended(now, actions);
                 self.go_on(now, actions);
@@ -153,6 +159,11 @@ impl PodMachine {
                         HookKind::PostStart => self.post_start_ended(index, result, now, actions),
                         HookKind::PreStop => self.pre_stop_ended(index, result, actions),
                     }
+                }
+            }
+            Event::Update { table } => {
+                if self.state.pod.is_active() {
+                    self.table = *table;
                 }
             }
             Event::Delete { grace } => {
@@ -262,12 +273,12 @@ impl PodMachine {
         actions: &mut Vec<Action>,
     ) {
         let backoff = self.table.backoff;
-        let image = &self.table.containers[index].image;
         let record = &mut self.state.containers[index];
+        let image = record.image.clone();
         match &record.life {
             ContainerLife::Starting { from, .. } => {
                 let failures = from.failures();
-                let said = status::failed_start_words(&reason, &message, image);
+                let said = status::failed_start_words(&reason, &message, &image);
                 actions.push(Action::warning("Failed", &record.name, said));
                 if !is_run(&reason) && failures > 0 && status::is_pull(&reason) {
                     let said = format!("Back-off pulling image \"{image}\"");

@@ -154,9 +154,13 @@ impl PodMachine {
         // Who is stopped to be restarted has to wait only when the run before has ended too short a time ago.
         let since = match run.stopped {
             Some(StopCause::Probe) => record.previous.as_ref().map(|run| run.finished_at),
-            Some(StopCause::Pod | StopCause::PostStart { .. } | StopCause::RestartAll) | None => {
-                Some(finished)
-            }
+            Some(
+                StopCause::Pod
+                | StopCause::PostStart { .. }
+                | StopCause::RestartAll
+                | StopCause::Update,
+            )
+            | None => Some(finished),
         };
         let window = |since| self.table.backoff.window(record.backoff, since).map(|w| (since, w));
         match since.and_then(window) {
@@ -199,6 +203,7 @@ impl PodMachine {
 
     fn start(&mut self, index: usize, attempt: u32, from: Beginning, actions: &mut Vec<Action>) {
         let record = &mut self.state.containers[index];
+        record.image.clone_from(&self.table.containers[index].image);
         record.life = ContainerLife::Starting { attempt, from };
         actions.push(Action::StartContainer { container: record.name.clone(), attempt });
     }

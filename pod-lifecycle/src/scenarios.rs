@@ -10,3 +10,4 @@ mod resume;
 mod rules;
 mod sidecar;
 mod termination;
+mod update;

@@ -58,6 +58,19 @@ impl Sim {
         self.order(at, Event::Delete { grace: grace.map(GraceSeconds::new) });
     }
 
+    /// Gives a container another image, at this second.
+    pub(crate) fn update_image(&mut self, at: u64, container: &str, image: &str) {
+        let mut table = self.table.clone();
+        let rules = table.containers.iter_mut().find(|rules| rules.name == container).unwrap();
+        rules.image = image.to_owned();
+        self.update(at, table);
+    }
+
+    /// Changes the pod's rules, at this second.
+    pub(crate) fn update(&mut self, at: u64, table: LifecycleTable) {
+        self.order(at, Event::Update { table: Box::new(table) });
+    }
+
     /// Tells the machine something at this second that did not come from the world.
     pub(crate) fn order(&mut self, at: u64, event: Event) {
         self.orders.push((seconds(at), event));
@@ -112,11 +125,20 @@ impl Sim {
 
     fn deliver(&mut self, event: Event) {
         if self.choices.crash() {
-            // Lost before it was noted; who gave an order gives it again.
-            if matches!(event, Event::Delete { .. }) {
-                self.orders.push((self.world.now, event));
+            // Lost before it was noted; who gave an order gives it again, and a changed manifest lies there already.
+            match event {
+                Event::Delete { .. } => self.orders.push((self.world.now, event)),
+                Event::Update { table } if self.machine.state().pod.is_active() => {
+                    self.table = *table;
+                }
+                _ => {}
             }
             return self.crash();
+        }
+        if let Event::Update { table } = &event
+            && self.machine.state().pod.is_active()
+        {
+            self.table.clone_from(table);
         }
         let actions = self.machine.handle(self.world.now, event);
         self.check();

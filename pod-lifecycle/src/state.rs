@@ -125,7 +125,7 @@ impl MachineState {
     pub(crate) fn new(table: &LifecycleTable, now: Time) -> Self {
         Self {
             pod: PodState::StartingSandbox { failed: None },
-            containers: table.containers.iter().map(|c| ContainerRecord::new(&c.name)).collect(),
+            containers: table.containers.iter().map(ContainerRecord::new).collect(),
             conditions: Vec::new(),
             addresses: Addresses::default(),
             start_time: now,
@@ -141,7 +141,7 @@ impl MachineState {
             .iter()
             .map(|rules| match known.iter().position(|record| record.name == rules.name) {
                 Some(index) => known.swap_remove(index),
-                None => ContainerRecord::new(&rules.name),
+                None => ContainerRecord::new(rules),
             })
             .collect();
         self

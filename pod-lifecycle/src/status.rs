@@ -108,7 +108,7 @@ fn container(
         last_state: last,
         ready,
         restart_count: record.restarts,
-        image: rules.image.clone(),
+        image: record.image.clone(),
         image_id: image_id.to_owned(),
         container_id: id.map(uri),
         started: Some(record.is_started()),
@@ -143,7 +143,7 @@ fn states(
         if was_left_out(table, state, rules) {
             unknown()
         } else {
-            failed_start_state(failed, &rules.image)
+            failed_start_state(failed, &record.image)
         }
     };
     match &record.life {
@@ -154,9 +154,10 @@ fn states(
                 Some(StopCause::PostStart { message }) => {
                     (waiting("PostStartHookError", Some(message.clone())), terminated(run))
                 }
-                Some(StopCause::Pod | StopCause::Probe | StopCause::RestartAll) | None => {
-                    (terminated(run), before())
-                }
+                Some(
+                    StopCause::Pod | StopCause::Probe | StopCause::RestartAll | StopCause::Update,
+                )
+                | None => (terminated(run), before()),
             },
             Beginning::CrashLoop { run, delay } => (crash_loop(*delay), terminated(run)),
             Beginning::Retry { run, failed } => (failed_start(failed), ended(run)),

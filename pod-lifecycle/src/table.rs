@@ -1,4 +1,4 @@
-//! What the machine has to know about a pod before it starts: the rules, which never change during its life.
+//! What the machine has to know about a pod before it starts: the rules. Few of them can be changed during its life.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ pub struct ContainerRules {
     pub name: String,
     /// Its part in the pod.
     pub kind: ContainerKind,
-    /// The image as asked for; only shown.
+    /// The image as asked for. A container that runs another one is started again.
     pub image: String,
     /// Its probes.
     pub probes: Probes,

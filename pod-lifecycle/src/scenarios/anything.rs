@@ -189,6 +189,29 @@ fn ends_when_deleted(
     Ok(())
 }
 
+/// What ends by itself ends the same whatever chance does.
+fn ends_the_same(
+    mut table: LifecycleTable,
+    scripts: Vec<Script>,
+    chance: Choices,
+    sandbox_failures: u32,
+) -> Result<(), TestCaseError> {
+    if table.restart_policy == RestartPolicy::Always {
+        table.restart_policy = RestartPolicy::OnFailure;
+    }
+    let smooth = Sim::new(table.clone(), scripts.clone());
+    let mut rough = Sim::with_choices(table, scripts, chance);
+    rough.world.sandbox_failures = sandbox_failures;
+    agree(smooth, rough)
+}
+
+/// Whatever chance has done to one of them, they come to the same end.
+fn agree(mut smooth: Sim, mut rough: Sim) -> Result<(), TestCaseError> {
+    prop_assert_eq!(ended(&mut smooth), ended(&mut rough));
+    prop_assert_eq!(end_of(&smooth.machine.status()), end_of(&rough.machine.status()));
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -215,6 +238,43 @@ proptest! {
     }
 
     #[test]
+    fn a_pod_that_is_changed_comes_to_its_end(
+        (table, scripts) in ruled_pod(&[ExitAction::Restart, ExitAction::RestartAllContainers]),
+        chance in choices(true),
+        changes in vec((0..200_u64, any::<proptest::sample::Index>(), "[a-c]"), 1..4),
+        deletions in vec((0..300_u64, proptest::option::of(0..60_u32)), 1..3),
+        failures in 0..3_u32,
+    ) {
+        let names: Vec<String> = table.containers.iter().map(|rules| rules.name.clone()).collect();
+        let mut sim = Sim::with_choices(table, scripts, chance);
+        for (at, which, image) in changes {
+            sim.update_image(at, which.get::<String>(&names), &image);
+        }
+        ends_when_deleted(sim, deletions, failures)?;
+    }
+
+    #[test]
+    fn b046_crashes_do_not_change_what_a_change_comes_to(
+        (table, scripts) in restarted_pod(),
+        chance in choices(true),
+        of_sidecars in any::<bool>(),
+    ) {
+        let mut smooth = Sim::new(table.clone(), scripts.clone());
+        let mut rough = Sim::with_choices(table.clone(), scripts, chance);
+        for sim in [&mut smooth, &mut rough] {
+            let mut table = table.clone();
+            for rules in &mut table.containers {
+                if rules.name == "b" || of_sidecars && rules.kind == ContainerKind::Sidecar {
+                    rules.image = "new".to_owned();
+                }
+            }
+            sim.update(400, table);
+            sim.delete(1000, None);
+        }
+        agree(smooth, rough)?;
+    }
+
+    #[test]
     fn b055_crashes_do_not_change_what_a_restart_of_all_containers_comes_to(
         (table, scripts) in restarted_pod(),
         chance in choices(true),
@@ -224,8 +284,7 @@ proptest! {
         for sim in [&mut smooth, &mut rough] {
             sim.delete(1000, None);
         }
-        prop_assert_eq!(ended(&mut smooth), ended(&mut rough));
-        prop_assert_eq!(end_of(&smooth.machine.status()), end_of(&rough.machine.status()));
+        agree(smooth, rough)?;
     }
 
     #[test]
@@ -250,28 +309,15 @@ proptest! {
 
     #[test]
     fn crashes_do_not_change_the_end(
-        (mut table, scripts) in any_pod(),
+        (table, scripts) in any_pod(),
         chance in choices(true),
         failures in 0..3_u32,
     ) {
-        if table.restart_policy == RestartPolicy::Always {
-            table.restart_policy = RestartPolicy::OnFailure;
-        }
-        let mut smooth = Sim::new(table.clone(), scripts.clone());
-        let mut rough = Sim::with_choices(table, scripts, chance);
-        rough.world.sandbox_failures = failures;
-        prop_assert_eq!(ended(&mut smooth), ended(&mut rough));
-        prop_assert_eq!(end_of(&smooth.machine.status()), end_of(&rough.machine.status()));
+        ends_the_same(table, scripts, chance, failures)?;
     }
 
     #[test]
-    fn late_and_reordered_news_do_not_change_the_end((mut table, scripts) in any_pod(), chance in choices(false)) {
-        if table.restart_policy == RestartPolicy::Always {
-            table.restart_policy = RestartPolicy::OnFailure;
-        }
-        let mut smooth = Sim::new(table.clone(), scripts.clone());
-        let mut rough = Sim::with_choices(table, scripts, chance);
-        prop_assert_eq!(ended(&mut smooth), ended(&mut rough));
-        prop_assert_eq!(end_of(&smooth.machine.status()), end_of(&rough.machine.status()));
+    fn late_and_reordered_news_do_not_change_the_end((table, scripts) in any_pod(), chance in choices(false)) {
+        ends_the_same(table, scripts, chance, 0)?;
     }
 }

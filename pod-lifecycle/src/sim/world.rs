@@ -294,6 +294,8 @@ impl World {
             Action::StartContainer { container, attempt } => {
                 log.push(format!("{} start {container}#{attempt}", self.clock()));
                 let key = (container.clone(), *attempt);
+                // One that was given up before it ran has had a signal under this number.
+                self.done.signals.remove(&key);
                 self.instances.insert(key.clone(), Instance::Coming);
                 let latency = MOMENT * u32::try_from(choices.below(30)).unwrap();
                 self.agenda.push((self.now + latency, Occurrence::Arrives { key }));
