@@ -9,7 +9,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use pod_spec::PodStatus;
+use pod_spec::{PodStatus, ValidPod};
 use serde::Serialize;
 use tokio::net::UnixStream;
 
@@ -31,7 +31,23 @@ pub(crate) async fn delete(
     let query = if force { "?force=true" } else { "" };
     let path = format!("/api/v1/namespaces/{namespace}/pods/{name}{query}");
     let body = DeleteOptions { grace_period_seconds: grace };
-    match request(state, Method::DELETE, &path, &body).await {
+    accepted(name, request(state, Method::DELETE, &path, &body).await)
+}
+
+/// Asks the engine to change its pod. `false` when no engine answers.
+pub(crate) async fn update(state: &StateDir, pod: &ValidPod) -> Result<bool, RuntimeError> {
+    let path = format!("/api/v1/namespaces/{}/pods/{}", pod.namespace(), pod.name());
+    let answer = request(state, Method::PUT, &path, pod).await;
+    if matches!(answer, Ok((StatusCode::CONFLICT, _))) {
+        let (namespace, name) = (pod.namespace().to_owned(), pod.name().to_owned());
+        return Err(RuntimeError::Over { namespace, name });
+    }
+    accepted(pod.name(), answer)
+}
+
+/// Whether an engine has done what it was asked for; `false` when there is none.
+fn accepted(name: &str, answer: io::Result<(StatusCode, Bytes)>) -> Result<bool, RuntimeError> {
+    match answer {
         Ok((status, _)) if status.is_success() => Ok(true),
         // It has just come to its end.
         Ok((StatusCode::GONE, _)) => Ok(false),

@@ -355,6 +355,30 @@ impl PodHandle {
         }
     }
 
+    /// Changes the pod in place, as far as [`ValidPod::check_update`] lets one be changed, and the handle with it. Returns
+    /// when the change has been noted: containers with another image are stopped and started again from then on.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Manifest`] when something of it cannot be changed or is not supported, [`RuntimeError::Over`] when
+    /// the pod is over or being deleted, [`RuntimeError::NotFound`] when it is gone.
+    pub async fn update(&mut self, new: &ValidPod) -> Result<(), RuntimeError> {
+        new.supported()?;
+        let state = self.state();
+        let current = || {
+            let pod = state.read_pod().map_err(RuntimeError::io("read pod.json"))?;
+            pod.ok_or_else(|| self.gone())
+        };
+        // The engine checks it, too; what this finds is told field by field.
+        current()?.updated(new.clone())?;
+        if !self.ask(|| client::update(&state, new)).await? {
+            let (namespace, name) = (self.namespace().to_owned(), self.name().to_owned());
+            return Err(RuntimeError::Over { namespace, name });
+        }
+        let changed = current()?;
+        self.pod = changed;
+        Ok(())
+    }
+
     /// Begins to delete the pod: its containers are stopped within the grace period, in seconds (`None`: the pod's own),
     /// and then nothing is kept of it. Returns when that has been noted; see [`wait_gone`](Self::wait_gone).
     ///
@@ -374,17 +398,27 @@ impl PodHandle {
     }
 
     async fn request_deletion(&self, grace: Option<i64>, force: bool) -> Result<(), RuntimeError> {
+        let state = self.state();
+        let delete = || client::delete(&state, self.namespace(), self.name(), grace, force);
+        if self.ask(delete).await? { Ok(()) } else { self.bury().await }
+    }
+
+    /// Asks the pod's engine, or the one that follows when it dies. `false` when there is none.
+    async fn ask<F: Future<Output = Result<bool, RuntimeError>>>(
+        &self,
+        request: impl Fn() -> F,
+    ) -> Result<bool, RuntimeError> {
         let began = tokio::time::Instant::now();
         let mut pause = Duration::from_millis(1);
         loop {
             self.saved()?;
-            if client::delete(&self.state(), self.namespace(), self.name(), grace, force).await? {
-                return Ok(());
+            if request().await? {
+                return Ok(true);
             }
             let id = sandbox_id(&self.pod)?;
             let alive = self.sandboxes()?.sandbox(&id).is_ok();
             if !alive || began.elapsed() > ENGINE_PATIENCE {
-                return self.bury().await;
+                return Ok(false);
             }
             // The keeper starts the engine again; there is no descriptor that tells when it listens.
             tokio::time::sleep(pause).await;

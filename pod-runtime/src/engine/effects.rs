@@ -45,7 +45,7 @@ struct Shared {
     sandbox: Sandbox,
     volumes: VolumePaths,
     /// Where the pod can be reached, once it has its network.
-    addresses: RefCell<Addresses>,
+    addresses: Rc<RefCell<Addresses>>,
     supply: Supply,
     /// Whether another engine has looked after the pod before.
     resumed: bool,
@@ -100,13 +100,29 @@ impl Effects {
             plan,
             sandbox,
             volumes,
-            addresses: RefCell::default(),
+            addresses: Rc::default(),
             supply,
             resumed,
             tried: RefCell::default(),
             done,
         };
         Self { shared: Rc::new(shared), starting: Rc::default(), previous: None }
+    }
+
+    /// Goes on with a changed manifest: what begins from now on follows it.
+    pub fn follow(&mut self, plan: Rc<PodPlan>) {
+        let known = &self.shared;
+        self.shared = Rc::new(Shared {
+            sandbox: known.sandbox.clone(),
+            volumes: known.volumes.clone(),
+            addresses: Rc::clone(&known.addresses),
+            supply: Supply::new(plan.dirs.images.clone(), holder(&plan.pod)),
+            // What was tried before may have left something.
+            resumed: true,
+            tried: RefCell::default(),
+            done: known.done.clone(),
+            plan,
+        });
     }
 
     /// Has containers know where the pod can be reached.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use pod_lifecycle::{Action, Event, GraceSeconds, PodEvent, PodMachine};
 use pod_sandbox::{GENERATION, Sandbox, SandboxStatus};
-use pod_spec::Time;
+use pod_spec::{Time, ValidPod};
 use tokio::sync::mpsc;
 
 use crate::clock::now;
@@ -35,7 +35,7 @@ use crate::store::Saved;
 use crate::{network, removal};
 use effects::{Done, Effects};
 pub(crate) use server::DeleteOptions;
-use server::Request;
+use server::{Request, Updated};
 use watchers::Watchers;
 
 /// `argv[0]` of an engine.
@@ -295,6 +295,10 @@ impl Engine {
             Request::Watch { answer } => {
                 let _ = answer.send(self.watchers.add(&self.machine.status()));
             }
+            Request::Update { pod, answer } => {
+                let updated = self.update(*pod)?;
+                let _ = answer.send(updated);
+            }
             Request::Delete { grace, force, answer } => {
                 self.saved.deleted.get_or_insert_with(now);
                 let grace = if force {
@@ -310,6 +314,23 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Takes a changed manifest on. It is written before the machine is told: an engine that follows finds it there.
+    fn update(&mut self, new: ValidPod) -> Result<Updated, RuntimeError> {
+        if !self.machine.is_active() {
+            return Ok(Updated::Over);
+        }
+        let pod = match self.plan.pod.updated(new) {
+            Ok(pod) => pod,
+            Err(faults) => return Ok(Updated::Refused(faults.to_string())),
+        };
+        let plan = Rc::new(PodPlan::new(pod, &self.dirs, this_machine()));
+        plan.dirs.state.write_pod(&plan.pod).map_err(RuntimeError::io("write pod.json"))?;
+        self.effects.follow(Rc::clone(&plan));
+        self.plan = plan;
+        self.step(Event::Update { table: Box::new(self.plan.lifecycle()) })?;
+        Ok(Updated::Noted)
     }
 
     /// Nothing runs any more: leaves the pod's state and logs to be read, or removes all of it when it was deleted.

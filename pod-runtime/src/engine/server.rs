@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /api/v1/namespaces/NS/pods/NAME/status` | answers with the pod's status |
 //! | the same with `?watch=true` | goes on with one line for each status that follows, until the engine ends |
+//! | `PUT /api/v1/namespaces/NS/pods/NAME` | changes the pod to the `v1.Pod` in the body, as far as a pod can be changed |
 //! | `DELETE /api/v1/namespaces/NS/pods/NAME` | begins to delete the pod; the body may be a `v1.DeleteOptions` |
 //! | the same with `?force=true` | kills what runs at once, without the two seconds that even a grace of 0 leaves |
 
@@ -18,7 +19,7 @@ use hyper::service::service_fn;
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use nix::unistd::geteuid;
-use pod_spec::PodStatus;
+use pod_spec::{PodStatus, ValidPod};
 use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
@@ -28,13 +29,23 @@ use crate::dirs::StateDir;
 use crate::error::RuntimeError;
 
 /// Largest request body, in bytes.
-const MAX_BODY: usize = 64 << 10;
+const MAX_BODY: usize = 4 << 20;
 
 /// What a client asks the engine.
 pub(super) enum Request {
     Get { answer: oneshot::Sender<PodStatus> },
     Watch { answer: oneshot::Sender<Lines> },
+    Update { pod: Box<ValidPod>, answer: oneshot::Sender<Updated> },
     Delete { grace: Option<i64>, force: bool, answer: oneshot::Sender<()> },
+}
+
+/// What came of a change.
+pub(super) enum Updated {
+    Noted,
+    /// The pod is over, or on its way to it.
+    Over,
+    /// A pod cannot be changed so, for these faults.
+    Refused(String),
 }
 
 /// `v1.DeleteOptions`, as far as it means something here.
@@ -96,11 +107,19 @@ async fn respond(
     let response = match (request.method().clone(), what.as_str()) {
         (Method::GET, "status") if watch => follow(&requests).await,
         (Method::GET, "status") => get(&requests).await,
-        (Method::DELETE, "") => match Limited::new(request.into_body(), MAX_BODY).collect().await {
-            Ok(body) => delete(&requests, &body.to_bytes(), force).await,
-            Err(_) => Some(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")),
-        },
-        _ => Some(text(StatusCode::METHOD_NOT_ALLOWED, "GET …/status and DELETE are understood")),
+        (method @ (Method::DELETE | Method::PUT), "") => {
+            match Limited::new(request.into_body(), MAX_BODY).collect().await {
+                Ok(body) if method == Method::PUT => update(&requests, &body.to_bytes()).await,
+                Ok(body) => delete(&requests, &body.to_bytes(), force).await,
+                Err(_) => {
+                    Some(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 4 MiB"))
+                }
+            }
+        }
+        _ => {
+            let understood = "GET …/status, PUT and DELETE are understood";
+            Some(text(StatusCode::METHOD_NOT_ALLOWED, understood))
+        }
     };
     Ok(response.unwrap_or_else(|| text(StatusCode::GONE, "the pod is over")))
 }
@@ -117,6 +136,20 @@ async fn follow(requests: &mpsc::UnboundedSender<Request>) -> Option<Response> {
     let mut response = Response::new(Either::Right(lines.await.ok()?));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Some(response)
+}
+
+async fn update(requests: &mpsc::UnboundedSender<Request>, body: &[u8]) -> Option<Response> {
+    let pod = match serde_json::from_slice(body) {
+        Ok(pod) => pod,
+        Err(error) => return Some(text(StatusCode::BAD_REQUEST, &error.to_string())),
+    };
+    let (answer, updated) = oneshot::channel();
+    requests.send(Request::Update { pod, answer }).ok()?;
+    Some(match updated.await.ok()? {
+        Updated::Noted => text(StatusCode::OK, "the pod is being changed"),
+        Updated::Over => text(StatusCode::CONFLICT, "the pod is over, or on its way to it"),
+        Updated::Refused(faults) => text(StatusCode::UNPROCESSABLE_ENTITY, &faults),
+    })
 }
 
 async fn delete(

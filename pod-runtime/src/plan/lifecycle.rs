@@ -39,7 +39,7 @@ impl PodPlan {
             active_deadline: seconds(spec.active_deadline_seconds),
             backoff: Backoff::default(),
             qos_class: self.pod.qos_class(),
-            observed_generation: None,
+            observed_generation: self.pod.metadata().generation,
         }
     }
 }
