@@ -83,3 +83,33 @@ async fn b053_b054_all_containers_are_restarted_in_the_same_sandbox() {
     assert_eq!(addresses[0], addresses[1], "the address is the sandbox's");
     remove(&pod).await;
 }
+
+#[tokio::test]
+async fn a_back_off_is_as_short_as_the_annotations_say() {
+    let host = host("backoff");
+    let text = "
+apiVersion: v1
+kind: Pod
+metadata:
+  name: backoff
+  annotations: {pod.local/backoff-initial: 100ms, pod.local/backoff-max: 200ms}
+spec:
+  restartPolicy: OnFailure
+  volumes: [{name: v, emptyDir: {}}]
+  containers:
+  - name: main
+    image: pod.local/host
+    command: [sh, -c, 'echo >> /v/rounds; test $(wc -l < /v/rounds) = 4']
+    volumeMounts: [{name: v, mountPath: /v}]
+";
+    let pod = host.run(text).await;
+    let status = finished(&pod).await;
+    assert_eq!((status.phase, restarts(&status)), (PodPhase::Succeeded, vec![3]));
+    let main = &status.container_statuses[0];
+    let ended = main.last_state.terminated.as_ref().and_then(|end| end.finished_at);
+    let started = main.state.terminated.as_ref().and_then(|end| end.started_at);
+    let pause = started.expect("ran").since(ended.expect("ran before"));
+    // The third pause is of 20 s otherwise.
+    assert!(pause < std::time::Duration::from_secs(20), "{pause:?}");
+    remove(&pod).await;
+}

@@ -9,7 +9,7 @@ use crate::progress::Progress;
 use crate::{event_loop, exit, manifest, output};
 
 pub fn run(globals: &Globals, args: &Apply) -> Result<u8, CliError> {
-    let Admitted { pod, notices } = manifest::load(&args.filename, globals)?;
+    let Admitted { pod, notices } = manifest::load_with(&args.filename, globals, &args.backoff)?;
     manifest::notice(&notices);
     apply(&globals.runtime_with(&args.network)?, pod)
 }

@@ -8,7 +8,7 @@ use pod_lifecycle::{
 };
 use pod_spec::{
     Container, ContainerRestartPolicy, ContainerRestartRule, ContainerRestartRuleAction,
-    ExitCodesOperator, Probe,
+    ExitCodesOperator, Probe, RestartBackoff,
 };
 
 use super::{PodPlan, uid};
@@ -17,6 +17,7 @@ impl PodPlan {
     /// The rules that the pod lives by.
     pub fn lifecycle(&self) -> LifecycleTable {
         let spec = self.spec();
+        let RestartBackoff { initial, max } = self.pod.restart_backoff();
         let init = spec.init_containers.iter().map(|c| {
             rules(c, if c.is_sidecar() { ContainerKind::Sidecar } else { ContainerKind::Init })
         });
@@ -37,7 +38,7 @@ impl PodPlan {
                 .termination_grace_period_seconds
                 .map_or(GraceSeconds::DEFAULT, GraceSeconds::from_spec),
             active_deadline: seconds(spec.active_deadline_seconds),
-            backoff: Backoff::default(),
+            backoff: Backoff { initial, max, ..Backoff::default() },
             qos_class: self.pod.qos_class(),
             observed_generation: self.pod.metadata().generation,
         }
