@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use pod_images::{CatalogError, LeaseError, LoadError, PullError, RemoveError, SaveError};
-use pod_runtime::{RequestError, RuntimeError, SandboxError};
+use pod_runtime::{Faults, RequestError, RuntimeError, SandboxError};
 
 use crate::{exit, output};
 
@@ -36,13 +36,12 @@ pub enum CliError {
     /// The arguments make no sense together.
     #[error("{0}")]
     Usage(String),
-    /// A pod of this name runs another manifest.
+    /// A pod of this name runs another manifest, and cannot be changed to this one.
     #[error(
-        "pod `{name}` exists already with another manifest, and a pod is not changed in place: \
-         delete it first (pod delete {})",
+        "pod `{name}` exists already, and what is changed needs a new one: delete it first (pod delete {})",
         located(namespace, name)
     )]
-    Differs { namespace: String, name: String },
+    Differs { namespace: String, name: String, source: Box<Faults> },
     /// A pod of this name is on its way out.
     #[error(
         "pod `{name}` is being deleted: try again when it is gone (pod wait --for=delete {})",
@@ -189,7 +188,7 @@ fn runtime_code(error: &RuntimeError) -> u8 {
         RuntimeError::NotRoot | RuntimeError::Sandbox(SandboxError::Privilege { .. }) => {
             exit::PRIVILEGE
         }
-        RuntimeError::Exists { .. } => exit::EXISTS,
+        RuntimeError::Exists { .. } | RuntimeError::Over { .. } => exit::EXISTS,
         RuntimeError::NotFound { .. } | RuntimeError::NoContainer { .. } => exit::NOT_FOUND,
         RuntimeError::Manifest(_) => exit::MANIFEST,
         RuntimeError::Sandbox(SandboxError::Request(RequestError::Exec { code, .. })) => {
@@ -251,7 +250,7 @@ mod tests {
                 exit::NOT_FOUND,
             ),
             (RuntimeError::Exists { namespace: namespace(), name: name() }.into(), exit::EXISTS),
-            (CliError::Differs { namespace: namespace(), name: name() }, exit::EXISTS),
+            (RuntimeError::Over { namespace: namespace(), name: name() }.into(), exit::EXISTS),
             (CliError::Usage("x".to_owned()), exit::USAGE),
             (CliError::Manifest { rendered: String::new() }, exit::MANIFEST),
             (CliError::Output(io::ErrorKind::StorageFull.into()), exit::FAILED),

@@ -5,12 +5,21 @@ use std::io::{self, Read};
 
 use pod_runtime::{Admitted, Faults, Notice, Pod, ValidPod};
 
-use crate::args::Globals;
+use crate::args::{BackoffArgs, Globals};
 use crate::error::CliError;
 use crate::output;
 
 /// Reads the pod of a manifest, `-` being standard input. Its namespace is its own, else the command line's.
 pub fn load(file: &str, globals: &Globals) -> Result<Admitted, CliError> {
+    load_with(file, globals, &BackoffArgs::default())
+}
+
+/// As [`load`], with the back-off of the command line where the manifest names none.
+pub fn load_with(
+    file: &str,
+    globals: &Globals,
+    backoff: &BackoffArgs,
+) -> Result<Admitted, CliError> {
     let (text, shown) = read(file)?;
     let wrong = |faults: Faults| CliError::Manifest { rendered: faults.render(&text, &shown) };
     let mut pod = Pod::from_yaml(&text).map_err(|faults| {
@@ -23,6 +32,9 @@ pub fn load(file: &str, globals: &Globals) -> Result<Admitted, CliError> {
         }
         (None, Some(given)) => pod.metadata.namespace = Some(given.clone()),
         _ => {}
+    }
+    for (key, span) in backoff.annotations() {
+        pod.metadata.annotations.entry(key.to_owned()).or_insert_with(|| span.clone());
     }
     Admitted::new(pod).map_err(wrong)
 }

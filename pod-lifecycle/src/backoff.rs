@@ -79,6 +79,9 @@ pub(crate) fn words(span: Duration) -> String {
     let (hours, minutes) = (span.as_secs() / 3600, span.as_secs() / 60 % 60);
     let seconds = Duration::new(span.as_secs() % 60, span.subsec_nanos()).as_secs_f64();
     match (hours, minutes) {
+        (0, 0) if span < Duration::from_secs(1) && !span.is_zero() => {
+            format!("{}ms", span.as_millis())
+        }
         (0, 0) => format!("{seconds}s"),
         (0, minutes) => format!("{minutes}m{seconds}s"),
         (hours, minutes) => format!("{hours}h{minutes}m{seconds}s"),
@@ -130,5 +133,6 @@ mod tests {
             assert_eq!(words(Duration::from_secs(seconds)), text);
         }
         assert_eq!(words(Duration::from_millis(1500)), "1.5s");
+        assert_eq!(words(Duration::from_millis(100)), "100ms");
     }
 }

@@ -4,7 +4,7 @@ use pod_spec::Time;
 use pod_spec::status::{ConditionStatus, PodCondition, PodPhase};
 
 use crate::container::ContainerRecord;
-use crate::state::MachineState;
+use crate::state::{MachineState, PodState};
 use crate::status::phase;
 use crate::{ContainerKind, LifecycleTable};
 
@@ -33,9 +33,16 @@ impl Verdict {
     }
 }
 
-/// The conditions that a pod has by itself, in the order in which they are listed. All others are set from outside.
-pub const OWN_CONDITIONS: [&str; 5] =
-    ["PodReadyToStartContainers", "Initialized", READY, "ContainersReady", "PodScheduled"];
+/// The conditions that a pod has by itself, in the order in which they are listed; the last one only where a rule may
+/// restart all of its containers. All others are set from outside.
+pub const OWN_CONDITIONS: [&str; 6] = [
+    "PodReadyToStartContainers",
+    "Initialized",
+    READY,
+    "ContainersReady",
+    "PodScheduled",
+    "AllContainersRestarting",
+];
 
 const READY: &str = "Ready";
 
@@ -55,9 +62,10 @@ pub(crate) fn refreshed(
         containers_ready,
         Verdict::TRUE,
     ];
+    let restarting = table.may_restart_all().then(|| restarting(table, state));
     let mut all: Vec<PodCondition> = OWN_CONDITIONS
         .into_iter()
-        .zip(verdicts)
+        .zip(verdicts.into_iter().chain(restarting))
         .map(|(kind, verdict)| observed(table, state, kind, verdict, now))
         .collect();
     all.extend(state.conditions.iter().filter(|c| !is_own(&c.kind)).cloned());
@@ -126,6 +134,22 @@ pub(crate) fn set(conditions: &mut Vec<PodCondition>, mut new: PodCondition, now
     match known {
         Some(known) => *known = new,
         None => conditions.push(new),
+    }
+}
+
+/// Whether all containers are being put away to begin anew.
+fn restarting(table: &LifecycleTable, state: &MachineState) -> Verdict {
+    let message = match phase(table, state) {
+        PodPhase::Succeeded => return Verdict::because(false, "PodCompleted"),
+        PodPhase::Failed => return Verdict::because(false, "PodFailed"),
+        _ if state.pod == PodState::RestartingAll => "container exited with restart policy rule",
+        PodPhase::Pending | PodPhase::Running | PodPhase::Unknown => {
+            return Verdict { holds: false, reason: None, message: None };
+        }
+    };
+    Verdict {
+        message: Some(message.to_owned()),
+        ..Verdict::because(true, "RestartAllContainersStarted")
     }
 }
 

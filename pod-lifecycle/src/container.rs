@@ -11,7 +11,7 @@
 //! ```
 //!
 //! `Exited` is where a life ends, and where the pod decides whether it goes on. `Aborting` is a start that was under
-//! way when the container was told to stop.
+//! way when the container was told to stop. When all containers are restarted, each goes back to `NotStarted`.
 
 use std::mem;
 use std::time::Duration;
@@ -21,16 +21,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::backoff::BackoffEntry;
 use crate::health::Health;
-use crate::{ContainerKind, Exit, RestartPolicy};
+use crate::{ContainerKind, ContainerRules, Exit, ExitAction, LifecycleTable, RestartPolicy};
 
 /// What is remembered of one container.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ContainerRecord {
     pub name: String,
+    /// The image that it was last started with, or is to be started with.
+    pub image: String,
     pub life: ContainerLife,
     /// The run before the one that `life` speaks of.
     pub previous: Option<Run>,
-    /// The highest attempt that came to a run. It never falls.
+    /// The highest attempt that came to a run, or is the next one's since all containers were restarted. It never falls.
     pub restarts: u32,
     pub backoff: Option<BackoffEntry>,
 }
@@ -109,6 +111,10 @@ pub(crate) enum StopCause {
     Probe,
     /// Its `postStart` hook failed.
     PostStart { message: String },
+    /// All containers are restarted.
+    RestartAll,
+    /// Its image was changed.
+    Update,
 }
 
 /// How far the stopping of a container has come.
@@ -157,26 +163,30 @@ pub(crate) enum RunEnd {
     },
     /// It ran, and is gone without an exit code.
     Lost,
+    /// It was put away when all containers were restarted.
+    PutAway,
 }
 
 /// The exit code of a program that could not be executed.
 const CODE_NO_PROGRAM: i32 = 128;
-/// The exit code of a program that nobody saw end.
+/// The exit code of a program that nobody saw end, or whose end does not matter any more.
 const CODE_LOST: i32 = 137;
+/// What is said of a container that was put away when all containers were restarted.
+pub(crate) const PUT_AWAY: &str = "The container is removed because RestartAllContainers in place";
 
 impl Run {
     pub(crate) fn exit_code(&self) -> i32 {
         match &self.end {
             RunEnd::Exit(exit) => exit.code,
             RunEnd::NoProgram { .. } => CODE_NO_PROGRAM,
-            RunEnd::Lost => CODE_LOST,
+            RunEnd::Lost | RunEnd::PutAway => CODE_LOST,
         }
     }
 
     pub(crate) fn signal(&self) -> Option<i32> {
         match &self.end {
             RunEnd::Exit(exit) => exit.signal,
-            RunEnd::NoProgram { .. } | RunEnd::Lost => None,
+            RunEnd::NoProgram { .. } | RunEnd::Lost | RunEnd::PutAway => None,
         }
     }
 
@@ -187,6 +197,7 @@ impl Run {
             RunEnd::Exit(_) => "Error",
             RunEnd::NoProgram { reason } => reason,
             RunEnd::Lost => "ContainerStatusUnknown",
+            RunEnd::PutAway => "RestartingAllContainers",
         }
     }
 
@@ -196,8 +207,39 @@ impl Run {
     }
 }
 
-/// Whether a container that ended so is started again while its pod lives.
-pub(crate) fn restarts_after(run: &Run, kind: ContainerKind, policy: RestartPolicy) -> bool {
+/// What follows when a container has ended while its pod lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sequel {
+    Nothing,
+    Restart,
+    RestartAll,
+}
+
+impl LifecycleTable {
+    /// What follows this end of the container at `index`. Its rules come first, but for one that failed a probe. One
+    /// that was stopped to run another image is started in any case.
+    pub(crate) fn sequel(&self, index: usize, run: &Run) -> Sequel {
+        if run.stopped == Some(StopCause::Update) {
+            return Sequel::Restart;
+        }
+        let rules = &self.containers[index];
+        let of_probe = run.stopped == Some(StopCause::Probe);
+        let said = rules.restarts.action(run.exit_code()).filter(|_| !of_probe);
+        match said {
+            Some(ExitAction::RestartAllContainers) => Sequel::RestartAll,
+            // An init container that has done its work has done it.
+            Some(ExitAction::Restart)
+                if rules.kind != ContainerKind::Init || !run.completes_init() =>
+            {
+                Sequel::Restart
+            }
+            _ if restarts_by_policy(run, rules.kind, self.policy(rules)) => Sequel::Restart,
+            _ => Sequel::Nothing,
+        }
+    }
+}
+
+fn restarts_by_policy(run: &Run, kind: ContainerKind, policy: RestartPolicy) -> bool {
     if run.stopped == Some(StopCause::Probe) && policy != RestartPolicy::Never {
         return true;
     }
@@ -213,9 +255,10 @@ pub(crate) fn restarts_after(run: &Run, kind: ContainerKind, policy: RestartPoli
 }
 
 impl ContainerRecord {
-    pub(crate) fn new(name: &str) -> Self {
+    pub(crate) fn new(rules: &ContainerRules) -> Self {
         Self {
-            name: name.to_owned(),
+            name: rules.name.clone(),
+            image: rules.image.clone(),
             life: ContainerLife::NotStarted,
             previous: None,
             restarts: 0,
@@ -331,7 +374,7 @@ impl ContainerRecord {
 
     /// Whether a program of this container runs or ever ran.
     pub(crate) fn has_run(&self) -> bool {
-        self.ended_run().is_some() || self.running().is_some()
+        self.ended_run().or(self.previous.as_ref()).is_some() || self.running().is_some()
     }
 
     /// Whether this is an init container's life that has done its work.
@@ -460,6 +503,24 @@ impl ContainerRecord {
             | ContainerLife::Stopping { .. }
             | ContainerLife::Exited { .. }) => known,
         };
+    }
+
+    /// What has ended is put away: the next start is a first one again.
+    pub(crate) fn put_away(&mut self) {
+        match self.take_life() {
+            ContainerLife::Exited { run }
+            | ContainerLife::BackOff { run, .. }
+            | ContainerLife::Retrying { run: Some(run), .. } => {
+                let (end, message) = (RunEnd::PutAway, Some(PUT_AWAY.to_owned()));
+                self.previous = Some(Run { end, message, ..run });
+                self.restarts = self.restarts.saturating_add(1);
+            }
+            ContainerLife::NotStarted | ContainerLife::Retrying { run: None, .. } => {}
+            alive @ (ContainerLife::Starting { .. }
+            | ContainerLife::Running { .. }
+            | ContainerLife::Stopping { .. }
+            | ContainerLife::Aborting { .. }) => self.life = alive,
+        }
     }
 
     /// Takes the life out to make another one of it; the caller puts one back.

@@ -4,7 +4,7 @@ use pod_spec::Time;
 use pod_spec::status::PodCondition;
 use serde::{Deserialize, Serialize};
 
-use crate::{Addresses, ContainerRules, GraceSeconds, HookKind, ProbeKind};
+use crate::{Addresses, ContainerRules, GraceSeconds, HookKind, LifecycleTable, ProbeKind};
 
 /// Something that happened to the pod.
 ///
@@ -108,6 +108,12 @@ pub enum Event {
     ConditionSet {
         /// What: the one of this type is replaced. Without `lastTransitionTime` that is now, if the status is another one.
         condition: PodCondition,
+    },
+    /// The pod's manifest has been changed, in a way that a pod may be changed. A pod that is over, or on its way to it,
+    /// stays as it is.
+    Update {
+        /// The rules it lives by from now on, for the same containers.
+        table: Box<LifecycleTable>,
     },
     /// Somebody wants the pod to go.
     Delete {

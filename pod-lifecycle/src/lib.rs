@@ -19,8 +19,7 @@
 //!
 //! It does not know manifests (the caller fills in a [`LifecycleTable`]), images, volumes or processes. It says when a
 //! probe is to be made and what its result means, not how it is made; the same goes for hooks. Conditions that
-//! others set ([`Event::ConditionSet`]) it keeps, and waits for those that are readiness gates. Restart rules are not part
-//! of it yet.
+//! others set ([`Event::ConditionSet`]) it keeps, and waits for those that are readiness gates.
 //!
 //! # Example
 //!
@@ -37,6 +36,7 @@
 //!         probes: Probes::default(),
 //!         hooks: Hooks::default(),
 //!         stop_signal: None,
+//!         restarts: Restarts::default(),
 //!     }],
 //!     restart_policy: RestartPolicy::Never,
 //!     grace: GraceSeconds::DEFAULT,
@@ -77,6 +77,7 @@ mod health;
 mod machine;
 mod probing;
 mod progress;
+mod restart_all;
 mod resume;
 #[cfg(test)]
 mod scenarios;
@@ -86,6 +87,7 @@ mod state;
 mod status;
 mod table;
 mod termination;
+mod update;
 
 pub use backoff::Backoff;
 pub use conditions::OWN_CONDITIONS;
@@ -94,6 +96,6 @@ pub use machine::PodMachine;
 pub use resume::{Observed, ObservedContainer, ObservedSandbox, ObservedState};
 pub use state::{Addresses, MachineState};
 pub use table::{
-    ContainerKind, ContainerRules, GraceSeconds, HookKind, Hooks, LifecycleTable, PodIdentity,
-    ProbeKind, ProbeRules, Probes, RestartPolicy,
+    ContainerKind, ContainerRules, ExitAction, ExitCodes, ExitRule, GraceSeconds, HookKind, Hooks,
+    LifecycleTable, PodIdentity, ProbeKind, ProbeRules, Probes, RestartPolicy, Restarts,
 };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use pod_spec::Time;
 use pod_spec::status::PodStatus;
 
-use crate::container::{ContainerLife, ContainerRecord, Instance, Run, RunEnd, restarts_after};
+use crate::container::{ContainerLife, ContainerRecord, Instance, Run, RunEnd, Sequel};
 use crate::event::EventKind;
 use crate::health::Health;
 use crate::state::{Addresses, FailedSandbox, MachineState, PodState, TerminationCause};
@@ -56,7 +56,7 @@ impl PodMachine {
         let end = self.active_deadline();
         let times = match &self.state.pod {
             PodState::SandboxBackOff { until, .. } => [Some(*until), end, None, None],
-            PodState::StartingSandbox { .. } => [end, None, None, None],
+            PodState::StartingSandbox { .. } | PodState::RestartingAll => [end, None, None, None],
             PodState::Initializing | PodState::Running => {
                 [self.next_restart(), self.next_stop(), self.next_probe(), end]
             }
@@ -79,6 +79,11 @@ impl PodMachine {
     /// What has to be saved.
     pub fn state(&self) -> &MachineState {
         &self.state
+    }
+
+    /// Whether the pod is neither over nor on its way to it, so that it may be changed.
+    pub fn is_active(&self) -> bool {
+        self.state.pod.is_active()
     }
 
     /// Whether the pod is over and nothing of it is left to be stopped or removed.
@@ -106,17 +111,21 @@ impl PodMachine {
                 actions.push(Action::CreateSandbox);
             }
             PodState::Initializing | PodState::Running => {
+                self.follow_images(now, actions);
                 self.carry_on_stops(now, actions);
                 self.restart_ended(now, actions);
                 self.go_on(now, actions);
             }
-            PodState::Terminating { .. } => {}
+            PodState::RestartingAll | PodState::Terminating { .. } => {}
             PodState::StartingSandbox { .. }
             | PodState::SandboxBackOff { .. }
             | PodState::RemovingSandbox { .. }
             | PodState::Finished { .. } => {}
         }
-        // Either branch may have come here only now.
+        if self.state.pod == PodState::RestartingAll {
+            self.restart_all(now, actions);
+        }
+        // Each branch may have come here only now.
         if let PodState::Terminating { cause, deadline } = self.state.pod.clone() {
             self.stop_containers(cause, deadline, now, actions);
         }
@@ -164,6 +173,11 @@ impl PodMachine {
                     conditions::set(&mut self.state.conditions, condition, now);
                 }
             }
+            Event::Update { table } => {
+                if self.state.pod.is_active() {
+                    self.table = *table;
+                }
+            }
             Event::Delete { grace } => {
                 let grace = grace.unwrap_or(self.table.grace);
                 self.terminate(TerminationCause::Deleted, now + grace.as_duration());
@@ -180,7 +194,7 @@ impl PodMachine {
     /// An ephemeral container is started when the sandbox stands, whatever the others do.
     fn added(&mut self, rules: ContainerRules, generation: Option<i64>) {
         if self.index(&rules.name).is_none() {
-            self.state.containers.push(ContainerRecord::new(&rules.name));
+            self.state.containers.push(ContainerRecord::new(&rules));
             self.table.containers.push(ContainerRules { kind: ContainerKind::Ephemeral, ..rules });
             self.table.observed_generation = generation;
         }
@@ -194,6 +208,7 @@ impl PodMachine {
             }
             PodState::Initializing
             | PodState::Running
+            | PodState::RestartingAll
             | PodState::Terminating { .. }
             | PodState::RemovingSandbox { .. }
             | PodState::Finished { .. } => {}
@@ -225,7 +240,7 @@ impl PodMachine {
             PodState::StartingSandbox { .. } => {
                 self.sandbox_failed(now, "CreatePodSandboxError".to_owned(), message, actions);
             }
-            PodState::Initializing | PodState::Running => {
+            PodState::Initializing | PodState::Running | PodState::RestartingAll => {
                 let over = self.mains_are_over();
                 self.lose_containers(now);
                 let cause = if over {
@@ -252,10 +267,9 @@ impl PodMachine {
 
     /// Whether all main containers ended and none of them would be started again.
     fn mains_are_over(&self) -> bool {
-        self.table.containers.iter().zip(&self.state.containers).all(|(rules, record)| {
-            rules.kind != ContainerKind::Main
-                || matches!(&record.life, ContainerLife::Exited { run }
-                    if !restarts_after(run, rules.kind, self.table.restart_policy))
+        self.of_kind(ContainerKind::Main).into_iter().all(|index| {
+            matches!(&self.state.containers[index].life, ContainerLife::Exited { run }
+                if self.table.sequel(index, run) == Sequel::Nothing)
         })
     }
 
@@ -280,12 +294,12 @@ impl PodMachine {
         actions: &mut Vec<Action>,
     ) {
         let backoff = self.table.backoff;
-        let image = &self.table.containers[index].image;
         let record = &mut self.state.containers[index];
+        let image = record.image.clone();
         match &record.life {
             ContainerLife::Starting { from, .. } => {
                 let failures = from.failures();
-                let mut news = status::failed_start_news(&reason, &message, image);
+                let mut news = status::failed_start_news(&reason, &message, &image);
                 if failures > 0 && status::is_pull(&reason) {
                     news.push(("BackOff", format!("Back-off pulling image \"{image}\"")));
                     news.push(("Failed", "Error: ImagePullBackOff".to_owned()));

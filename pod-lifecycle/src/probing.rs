@@ -94,7 +94,7 @@ impl PodMachine {
     fn failed_probe_words(&self, index: usize, probe: ProbeKind) -> String {
         let rules = &self.table.containers[index];
         let probe = probe.word().to_lowercase();
-        match (rules.kind, self.table.restart_policy) {
+        match (rules.kind, self.table.policy(rules)) {
             (ContainerKind::Init | ContainerKind::Sidecar, _) => {
                 format!("Init container {} failed {probe} probe", rules.name)
             }

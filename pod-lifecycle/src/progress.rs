@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pod_spec::Time;
 
-use crate::container::{Beginning, ContainerLife, Run, StopCause, restarts_after};
+use crate::container::{Beginning, ContainerLife, Run, Sequel, StopCause};
 use crate::state::{PodState, TerminationCause};
 use crate::{Action, ContainerKind, PodMachine, backoff};
 
@@ -115,32 +115,26 @@ impl PodMachine {
     }
 
     fn start_first(&mut self, index: usize, actions: &mut Vec<Action>) {
-        let record = &mut self.state.containers[index];
+        let record = &self.state.containers[index];
         if record.life == ContainerLife::NotStarted {
-            record.life = ContainerLife::Starting { attempt: 0, from: Beginning::First };
-            actions.push(Action::StartContainer { container: record.name.clone(), attempt: 0 });
+            self.start(index, record.restarts, Beginning::First, actions);
         }
     }
 
     /// Starts again, or makes wait, every container that ended and whose rules say so; ends the waits that are over.
     pub(crate) fn restart_ended(&mut self, now: Time, actions: &mut Vec<Action>) {
         for index in 0..self.state.containers.len() {
-            let kind = self.table.containers[index].kind;
+            if self.state.pod == PodState::RestartingAll {
+                return;
+            }
             match self.state.containers[index].take_life() {
                 ContainerLife::Exited { run }
-                    if restarts_after(&run, kind, self.table.restart_policy) =>
+                    if self.table.sequel(index, &run) != Sequel::Nothing =>
                 {
                     self.restart_or_wait(index, run, now, actions);
                 }
                 ContainerLife::BackOff { run, delay, until } if until <= now => {
-                    let finished = run.finished_at;
-                    self.restart(
-                        index,
-                        finished,
-                        Beginning::CrashLoop { run, delay },
-                        now,
-                        actions,
-                    );
+                    self.restart(index, run, Some(delay), now, actions);
                 }
                 ContainerLife::Retrying { attempt, until, run, failed } if until <= now => {
                     self.start(index, attempt, Beginning::Retry { run, failed }, actions);
@@ -163,7 +157,13 @@ impl PodMachine {
         // Who is stopped to be restarted has to wait only when the run before has ended too short a time ago.
         let since = match run.stopped {
             Some(StopCause::Probe) => record.previous.as_ref().map(|run| run.finished_at),
-            Some(StopCause::Pod | StopCause::PostStart { .. }) | None => Some(finished),
+            Some(
+                StopCause::Pod
+                | StopCause::PostStart { .. }
+                | StopCause::RestartAll
+                | StopCause::Update,
+            )
+            | None => Some(finished),
         };
         let window = |since| self.table.backoff.window(record.backoff, since).map(|w| (since, w));
         match since.and_then(window) {
@@ -174,28 +174,39 @@ impl PodMachine {
                 actions.push(Action::warning("BackOff", &record.name, said));
                 record.life = ContainerLife::BackOff { run, delay, until: finished + delay };
             }
-            Some(_) | None => {
-                self.restart(index, finished, Beginning::Restart { run }, now, actions)
-            }
+            Some(_) | None => self.restart(index, run, None, now, actions),
         }
     }
 
+    /// Starts a container again that has ended, after a pause if it had to wait; or all of them, if its end asks for it.
     fn restart(
         &mut self,
         index: usize,
-        finished: Time,
-        from: Beginning,
+        run: Run,
+        pause: Option<Duration>,
         now: Time,
         actions: &mut Vec<Action>,
     ) {
+        let sequel = self.table.sequel(index, &run);
         let record = &mut self.state.containers[index];
-        record.backoff = Some(self.table.backoff.restarted(record.backoff, finished, now));
+        record.backoff = Some(self.table.backoff.restarted(record.backoff, run.finished_at, now));
+        if sequel == Sequel::RestartAll {
+            record.life = ContainerLife::Exited { run };
+            self.state.pod = PodState::RestartingAll;
+            self.state.initialized = false;
+            return;
+        }
         let attempt = record.restarts.saturating_add(1);
+        let from = match pause {
+            Some(delay) => Beginning::CrashLoop { run, delay },
+            None => Beginning::Restart { run },
+        };
         self.start(index, attempt, from, actions);
     }
 
     fn start(&mut self, index: usize, attempt: u32, from: Beginning, actions: &mut Vec<Action>) {
         let record = &mut self.state.containers[index];
+        record.image.clone_from(&self.table.containers[index].image);
         record.life = ContainerLife::Starting { attempt, from };
         actions.push(Action::StartContainer { container: record.name.clone(), attempt });
     }

@@ -128,11 +128,17 @@ impl PodMachine {
                 ObservedSandbox::Absent | ObservedSandbox::Lost | ObservedSandbox::Unconnected,
             ) => {}
             (
-                PodState::Initializing | PodState::Running | PodState::Terminating { .. },
+                PodState::Initializing
+                | PodState::Running
+                | PodState::RestartingAll
+                | PodState::Terminating { .. },
                 ObservedSandbox::Ready { .. } | ObservedSandbox::Unconnected,
             ) => self.compare_containers(&observed.containers, now, actions),
             (
-                PodState::Initializing | PodState::Running | PodState::Terminating { .. },
+                PodState::Initializing
+                | PodState::Running
+                | PodState::RestartingAll
+                | PodState::Terminating { .. },
                 ObservedSandbox::Absent | ObservedSandbox::Lost,
             ) => {
                 self.note_exits(&observed.containers, actions);

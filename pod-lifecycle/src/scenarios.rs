@@ -8,5 +8,7 @@ mod init;
 mod probe;
 mod restart;
 mod resume;
+mod rules;
 mod sidecar;
 mod termination;
+mod update;

@@ -16,7 +16,7 @@ use pod_spec::status::{ContainerStatus, PodPhase, PodStatus};
 pub(crate) use script::{Choices, HookPlay, OnTerm, Play, Script, Vitals, pod, probe, seconds};
 use world::World;
 
-use crate::{Action, Event, GraceSeconds, LifecycleTable, PodMachine};
+use crate::{Action, Event, Exit, GraceSeconds, LifecycleTable, PodMachine};
 
 /// A machine in its world.
 pub(crate) struct Sim {
@@ -58,6 +58,19 @@ impl Sim {
         self.order(at, Event::Delete { grace: grace.map(GraceSeconds::new) });
     }
 
+    /// Gives a container another image, at this second.
+    pub(crate) fn update_image(&mut self, at: u64, container: &str, image: &str) {
+        let mut table = self.table.clone();
+        let rules = table.containers.iter_mut().find(|rules| rules.name == container).unwrap();
+        rules.image = image.to_owned();
+        self.update(at, table);
+    }
+
+    /// Changes the pod's rules, at this second.
+    pub(crate) fn update(&mut self, at: u64, table: LifecycleTable) {
+        self.order(at, Event::Update { table: Box::new(table) });
+    }
+
     /// Tells the machine something at this second that did not come from the world.
     pub(crate) fn order(&mut self, at: u64, event: Event) {
         self.orders.push((seconds(at), event));
@@ -93,6 +106,18 @@ impl Sim {
         );
     }
 
+    /// The end of an attempt at this second, as the machine is told of it.
+    pub(crate) fn exit_of(&self, container: &str, attempt: u32, code: i32, at: u64) -> Event {
+        Event::Exited {
+            container: container.to_owned(),
+            attempt,
+            exit: Exit::with_code(code),
+            started_at: self.world.now,
+            finished_at: seconds(at),
+            message: None,
+        }
+    }
+
     fn take_order(&mut self) -> Option<Event> {
         let due = self.orders.iter().position(|o| o.0 <= self.world.now)?;
         Some(self.orders.swap_remove(due).1)
@@ -100,11 +125,20 @@ impl Sim {
 
     fn deliver(&mut self, event: Event) {
         if self.choices.crash() {
-            // Lost before it was noted; who gave an order gives it again.
-            if matches!(event, Event::Delete { .. }) {
-                self.orders.push((self.world.now, event));
+            // Lost before it was noted; who gave an order gives it again, and a changed manifest lies there already.
+            match event {
+                Event::Delete { .. } => self.orders.push((self.world.now, event)),
+                Event::Update { table } if self.machine.state().pod.is_active() => {
+                    self.table = *table;
+                }
+                _ => {}
             }
             return self.crash();
+        }
+        if let Event::Update { table } = &event
+            && self.machine.state().pod.is_active()
+        {
+            self.table.clone_from(table);
         }
         let actions = self.machine.handle(self.world.now, event);
         self.check();
@@ -136,7 +170,7 @@ impl Sim {
 
     fn carry_out(&mut self, actions: &[Action]) {
         for action in actions {
-            check::action(&self.machine, &self.table, &self.world, action);
+            self.checks.action(&self.machine, &self.table, &self.world, action);
             self.world.perform(action, &mut self.choices, &mut self.log);
         }
     }

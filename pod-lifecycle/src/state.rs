@@ -5,8 +5,10 @@
 //!        │
 //!        ▼
 //! Initializing ──> Running ──> Terminating ──> RemovingSandbox ──> Finished
-//!        │                          ▲
-//!        └──────────────────────────┘
+//!     │ ▲  │          │             ▲
+//!     │ │  └──────────┼─────────────┘
+//!     ▼ │             │
+//! RestartingAll <─────┘
 //! ```
 //!
 //! From every state before it a deletion leads to `Terminating`, which is left as soon as no container is alive.
@@ -32,20 +34,34 @@ pub struct MachineState {
     pub(crate) conditions: Vec<PodCondition>,
     pub(crate) addresses: Addresses,
     pub(crate) start_time: Time,
-    /// Whether the main containers were ever let go.
+    /// Whether the main containers were let go since the pod began, anew or for the first time.
     pub(crate) initialized: bool,
 }
 
 /// Where a pod is in its life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum PodState {
-    StartingSandbox { failed: Option<FailedSandbox> },
-    SandboxBackOff { until: Time, failed: FailedSandbox },
+    StartingSandbox {
+        failed: Option<FailedSandbox>,
+    },
+    SandboxBackOff {
+        until: Time,
+        failed: FailedSandbox,
+    },
     Initializing,
     Running,
-    Terminating { cause: TerminationCause, deadline: Time },
-    RemovingSandbox { outcome: Outcome },
-    Finished { outcome: Outcome },
+    /// What runs is being killed, for the pod to begin anew.
+    RestartingAll,
+    Terminating {
+        cause: TerminationCause,
+        deadline: Time,
+    },
+    RemovingSandbox {
+        outcome: Outcome,
+    },
+    Finished {
+        outcome: Outcome,
+    },
 }
 
 /// A sandbox that could not be made.
@@ -96,7 +112,8 @@ impl PodState {
             Self::StartingSandbox { .. }
             | Self::SandboxBackOff { .. }
             | Self::Initializing
-            | Self::Running => true,
+            | Self::Running
+            | Self::RestartingAll => true,
             Self::Terminating { .. } | Self::RemovingSandbox { .. } | Self::Finished { .. } => {
                 false
             }
@@ -108,7 +125,7 @@ impl MachineState {
     pub(crate) fn new(table: &LifecycleTable, now: Time) -> Self {
         Self {
             pod: PodState::StartingSandbox { failed: None },
-            containers: table.containers.iter().map(|c| ContainerRecord::new(&c.name)).collect(),
+            containers: table.containers.iter().map(ContainerRecord::new).collect(),
             conditions: Vec::new(),
             addresses: Addresses::default(),
             start_time: now,
@@ -124,7 +141,7 @@ impl MachineState {
             .iter()
             .map(|rules| match known.iter().position(|record| record.name == rules.name) {
                 Some(index) => known.swap_remove(index),
-                None => ContainerRecord::new(&rules.name),
+                None => ContainerRecord::new(rules),
             })
             .collect();
         self
@@ -138,6 +155,7 @@ impl MachineState {
             | PodState::SandboxBackOff { .. }
             | PodState::Initializing
             | PodState::Running
+            | PodState::RestartingAll
             | PodState::Terminating { .. } => None,
         }
     }
@@ -145,7 +163,10 @@ impl MachineState {
     /// Whether a sandbox with a network is there.
     pub(crate) fn has_sandbox(&self) -> bool {
         match self.pod {
-            PodState::Initializing | PodState::Running | PodState::Terminating { .. } => true,
+            PodState::Initializing
+            | PodState::Running
+            | PodState::RestartingAll
+            | PodState::Terminating { .. } => true,
             PodState::StartingSandbox { .. }
             | PodState::SandboxBackOff { .. }
             | PodState::RemovingSandbox { .. }

@@ -7,7 +7,9 @@ use pod_spec::status::{
     ContainerStatus, HostIp, PodIp, PodPhase, PodStatus,
 };
 
-use crate::container::{Beginning, ContainerLife, ContainerRecord, FailedStart, Run, StopCause};
+use crate::container::{
+    Beginning, ContainerLife, ContainerRecord, FailedStart, PUT_AWAY, Run, StopCause,
+};
 use crate::progress::crash_loop_words;
 use crate::state::{MachineState, PodState};
 use crate::{ContainerKind, ContainerRules, LifecycleTable};
@@ -74,6 +76,7 @@ fn why(state: &MachineState) -> (Option<String>, Option<String>) {
         PodState::StartingSandbox { failed: None }
         | PodState::Initializing
         | PodState::Running
+        | PodState::RestartingAll
         | PodState::Terminating { .. } => (None, None),
     }
 }
@@ -113,7 +116,7 @@ fn container(
         last_state: last,
         ready,
         restart_count: record.restarts,
-        image: rules.image.clone(),
+        image: record.image.clone(),
         image_id: image_id.to_owned(),
         container_id: id.map(uri),
         started: (rules.kind != ContainerKind::Ephemeral).then(|| record.is_started()),
@@ -140,10 +143,13 @@ fn states(
     rules: &ContainerRules,
     record: &ContainerRecord,
 ) -> (ContainerState, ContainerState) {
-    let ended = |run: &Option<Run>| run.as_ref().map(terminated).unwrap_or_default();
+    let before = || record.previous.as_ref().map(terminated).unwrap_or_default();
+    let ended = |run: &Option<Run>| run.as_ref().map_or_else(before, terminated);
     let never_ran = || {
         if was_left_out(table, state, rules) {
             unknown()
+        } else if state.pod == PodState::RestartingAll && record.previous.is_some() {
+            waiting("RestartingAllContainers", Some(PUT_AWAY.to_owned()))
         } else {
             waiting(default_reason(table), None)
         }
@@ -156,20 +162,21 @@ fn states(
         if was_left_out(table, state, rules) {
             unknown()
         } else {
-            failed_start_state(failed, &rules.image)
+            failed_start_state(failed, &record.image)
         }
     };
     match &record.life {
-        ContainerLife::NotStarted => (never_ran(), ContainerState::default()),
+        ContainerLife::NotStarted => (never_ran(), before()),
         ContainerLife::Starting { from, .. } | ContainerLife::Aborting { from, .. } => match from {
-            Beginning::First => (never_ran(), ContainerState::default()),
+            Beginning::First => (never_ran(), before()),
             Beginning::Restart { run } => match &run.stopped {
                 Some(StopCause::PostStart { message }) => {
                     (waiting("PostStartHookError", Some(message.clone())), terminated(run))
                 }
-                Some(StopCause::Pod | StopCause::Probe) | None => {
-                    (terminated(run), ended(&record.previous))
-                }
+                Some(
+                    StopCause::Pod | StopCause::Probe | StopCause::RestartAll | StopCause::Update,
+                )
+                | None => (terminated(run), before()),
             },
             Beginning::CrashLoop { run, delay } => (crash_loop(*delay), terminated(run)),
             Beginning::Retry { run, failed } => (failed_start(failed), ended(run)),
@@ -178,10 +185,10 @@ fn states(
         ContainerLife::Running { instance, .. } | ContainerLife::Stopping { instance, .. } => {
             let running = ContainerStateRunning { started_at: Some(instance.started_at) };
             let now = ContainerState { running: Some(running), ..ContainerState::default() };
-            (now, ended(&record.previous))
+            (now, before())
         }
         ContainerLife::BackOff { run, delay, .. } => (crash_loop(*delay), terminated(run)),
-        ContainerLife::Exited { run } => (terminated(run), ended(&record.previous)),
+        ContainerLife::Exited { run } => (terminated(run), before()),
     }
 }
 

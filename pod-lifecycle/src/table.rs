@@ -1,4 +1,4 @@
-//! What the machine has to know about a pod before it starts: the rules, which never change during its life.
+//! What the machine has to know about a pod before it starts: the rules. Few of them can be changed during its life.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub struct LifecycleTable {
     /// `spec.initContainers` in the manifest's order, sidecars among them, then `spec.containers` and
     /// `spec.ephemeralContainers` in theirs.
     pub containers: Vec<ContainerRules>,
-    /// `spec.restartPolicy`.
+    /// `spec.restartPolicy`, for the containers that have none of their own.
     pub restart_policy: RestartPolicy,
     /// `spec.terminationGracePeriodSeconds`.
     pub grace: GraceSeconds,
@@ -29,6 +29,19 @@ pub struct LifecycleTable {
     pub qos_class: QosClass,
     /// `metadata.generation`, repeated in the status and in each condition.
     pub observed_generation: Option<i64>,
+}
+
+impl LifecycleTable {
+    /// The restart policy that a container has.
+    pub(crate) fn policy(&self, rules: &ContainerRules) -> RestartPolicy {
+        rules.restarts.policy.unwrap_or(self.restart_policy)
+    }
+
+    /// Whether the end of a container may have all of them restarted.
+    pub(crate) fn may_restart_all(&self) -> bool {
+        let mut rules = self.containers.iter().flat_map(|rules| &rules.restarts.rules);
+        rules.any(|rule| rule.action == ExitAction::RestartAllContainers)
+    }
 }
 
 /// What a pod is called.
@@ -56,7 +69,7 @@ pub struct ContainerRules {
     pub name: String,
     /// Its part in the pod.
     pub kind: ContainerKind,
-    /// The image as asked for; only shown.
+    /// The image as asked for. A container that runs another one is started again.
     pub image: String,
     /// Its probes.
     pub probes: Probes,
@@ -64,6 +77,60 @@ pub struct ContainerRules {
     pub hooks: Hooks,
     /// `lifecycle.stopSignal`; only shown.
     pub stop_signal: Option<String>,
+    /// When it is started again.
+    pub restarts: Restarts,
+}
+
+/// When a container is started again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Restarts {
+    /// The container's own `restartPolicy`, in place of the pod's.
+    pub policy: Option<RestartPolicy>,
+    /// `restartPolicyRules`: the first one that fits an exit code counts, and no policy then.
+    pub rules: Vec<ExitRule>,
+}
+
+/// What is done when a container ends with certain exit codes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitRule {
+    /// Which codes.
+    pub codes: ExitCodes,
+    /// What is done.
+    pub action: ExitAction,
+}
+
+/// Some of all exit codes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExitCodes {
+    /// These.
+    In(Vec<i32>),
+    /// All others.
+    NotIn(Vec<i32>),
+}
+
+impl ExitCodes {
+    fn contains(&self, code: i32) -> bool {
+        match self {
+            Self::In(codes) => codes.contains(&code),
+            Self::NotIn(codes) => !codes.contains(&code),
+        }
+    }
+}
+
+/// What an [`ExitRule`] has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ExitAction {
+    /// The container is started again.
+    Restart,
+    /// All containers of the pod are killed and the pod begins anew, with its first init container, in the same sandbox.
+    RestartAllContainers,
+}
+
+impl Restarts {
+    /// What the rules say about an exit code, if any of them is about it.
+    pub(crate) fn action(&self, code: i32) -> Option<ExitAction> {
+        self.rules.iter().find(|rule| rule.codes.contains(code)).map(|rule| rule.action)
+    }
 }
 
 /// The probes that a container has.
@@ -167,7 +234,7 @@ impl ContainerKind {
     }
 }
 
-/// `spec.restartPolicy`: which ended containers are started again. Sidecars always are.
+/// `restartPolicy`, of a pod or a container: which ended containers are started again. Sidecars always are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum RestartPolicy {
     /// All of them.

@@ -27,7 +27,8 @@ impl PodMachine {
             PodState::StartingSandbox { .. }
             | PodState::SandboxBackOff { .. }
             | PodState::Initializing
-            | PodState::Running => {
+            | PodState::Running
+            | PodState::RestartingAll => {
                 self.state.pod = PodState::Terminating { cause, deadline };
                 for record in self.state.containers.iter_mut().filter(|r| !r.is_live()) {
                     record.give_up();
@@ -244,7 +245,8 @@ fn kill_time(record: &ContainerRecord) -> Option<Time> {
     }
 }
 
-fn kill(record: &mut ContainerRecord, actions: &mut Vec<Action>) {
+/// Kills a container that is being stopped.
+pub(crate) fn kill(record: &mut ContainerRecord, actions: &mut Vec<Action>) {
     let (container, attempt) = (record.name.clone(), record.live_attempt());
     if let (Some(stop), Some(attempt)) = (record.stop_mut(), attempt) {
         stop.step = StopStep::Killed;

@@ -10,7 +10,7 @@ use hyper::client::conn::http1::SendRequest;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use pod_spec::status::PodCondition;
-use pod_spec::{EphemeralContainer, PodStatus};
+use pod_spec::{EphemeralContainer, PodStatus, ValidPod};
 use serde::Serialize;
 use tokio::net::UnixStream;
 
@@ -36,6 +36,12 @@ pub(crate) async fn delete(
     let path = format!("/api/v1/namespaces/{namespace}/pods/{name}{query}");
     let body = DeleteOptions { grace_period_seconds: grace };
     ask(state, name, Method::DELETE, &path, &body).await
+}
+
+/// Asks the engine to change its pod. `false` when no engine answers.
+pub(crate) async fn update(state: &StateDir, pod: &ValidPod) -> Result<bool, RuntimeError> {
+    let path = format!("/api/v1/namespaces/{}/pods/{}", pod.namespace(), pod.name());
+    ask(state, pod.name(), Method::PUT, &path, pod).await
 }
 
 /// Asks the engine to set conditions of its pod. `false` when no engine answers.

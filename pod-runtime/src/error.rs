@@ -102,6 +102,16 @@ pub enum RuntimeError {
         /// The name.
         name: String,
     },
+    /// The pod is over, or on its way to it.
+    #[error(
+        "pod `{name}` in namespace `{namespace}` is over or coming to its end, and is not changed any more: delete it first"
+    )]
+    Over {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
     /// The pod has no such container.
     #[error("pod `{pod}` has no container `{container}`: it has {}", known.join(", "))]
     NoContainer {

@@ -358,6 +358,24 @@ impl PodHandle {
         }
     }
 
+    /// Changes the pod in place, as far as [`ValidPod::check_update`] lets one be changed, and the handle with it. Returns
+    /// when the change has been noted: containers with another image are stopped and started again from then on.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Manifest`] when something of it cannot be changed or is not supported, [`RuntimeError::Over`] when
+    /// the pod is over or being deleted, [`RuntimeError::NotFound`] when it is gone.
+    pub async fn update(&mut self, new: &ValidPod) -> Result<(), RuntimeError> {
+        new.supported()?;
+        // The engine checks it, too; what this finds is told field by field.
+        self.current()?.updated(new.clone())?;
+        let state = self.state();
+        if !self.ask(|| client::update(&state, new)).await? {
+            return Err(self.over());
+        }
+        self.pod = self.current()?;
+        Ok(())
+    }
+
     /// Begins to delete the pod: its containers are stopped within the grace period, in seconds (`None`: the pod's own),
     /// and then nothing is kept of it. Returns when that has been noted; see [`wait_gone`](Self::wait_gone).
     ///
@@ -386,22 +404,19 @@ impl PodHandle {
     /// kept. Without `lastTransitionTime` that is now, if the status is another one than before.
     ///
     /// # Errors
-    /// [`RuntimeError::NotFound`] when the pod is gone, [`RuntimeError::NotReached`] when it is over, and
+    /// [`RuntimeError::NotFound`] when the pod is gone, [`RuntimeError::Over`] when it is over, and
     /// [`RuntimeError::Refused`] for one of its own conditions.
     pub async fn set_conditions(&self, conditions: Vec<PodCondition>) -> Result<(), RuntimeError> {
         let (state, namespace, name) = (self.state(), self.namespace(), self.name());
         let set = || client::set_conditions(&state, namespace, name, conditions.clone());
-        if self.ask(set).await? {
-            return Ok(());
-        }
-        Err(self.over("its conditions do not change any more")?)
+        if self.ask(set).await? { Ok(()) } else { Err(self.over()) }
     }
 
     /// Adds an ephemeral container to the pod, which is started at once, once, and stays in the pod's list. Returns a
     /// handle on the pod that has it; this one does not know it.
     ///
     /// # Errors
-    /// [`RuntimeError::NotFound`] when the pod is gone, [`RuntimeError::NotReached`] when it is over, and
+    /// [`RuntimeError::NotFound`] when the pod is gone, [`RuntimeError::Over`] when it is over, and
     /// [`RuntimeError::Refused`] when something is wrong with the container.
     pub async fn add_ephemeral_container(
         &self,
@@ -410,20 +425,23 @@ impl PodHandle {
         let (state, namespace, name) = (self.state(), self.namespace(), self.name());
         let add = || client::add_containers(&state, namespace, name, vec![container.clone()]);
         if !self.ask(add).await? {
-            return Err(self.over("no container can be added to it")?);
+            return Err(self.over());
         }
-        let pod = state.read_pod().map_err(RuntimeError::io("read pod.json"))?;
-        Ok(Self::new(self.dirs.clone(), pod.ok_or_else(|| self.gone())?))
+        Ok(Self::new(self.dirs.clone(), self.current()?))
     }
 
-    /// The error of a pod that is over, and what that means.
-    fn over(&self, what: &str) -> Result<RuntimeError, RuntimeError> {
-        let reason = self.status()?.phase.as_str().to_owned();
-        let what = format!("is over: {what}");
-        Ok(RuntimeError::NotReached { pod: self.name().to_owned(), reason, what })
+    /// The pod as it has been changed to.
+    fn current(&self) -> Result<ValidPod, RuntimeError> {
+        let pod = self.state().read_pod().map_err(RuntimeError::io("read pod.json"))?;
+        pod.ok_or_else(|| self.gone())
     }
 
-    /// Asks the engine for something until it answers. `false` when there is none any more.
+    fn over(&self) -> RuntimeError {
+        let (namespace, name) = (self.namespace().to_owned(), self.name().to_owned());
+        RuntimeError::Over { namespace, name }
+    }
+
+    /// Asks the pod's engine, or the one that follows when it dies. `false` when there is none.
     async fn ask<A: Future<Output = Result<bool, RuntimeError>>>(
         &self,
         request: impl Fn() -> A,

@@ -394,7 +394,7 @@ fn claim(spec: &mut PersistentVolumeClaimSpec) {
 }
 
 /// `Always` for the tag latest, written or meant; a digest without a tag means none.
-fn pull_policy(image: &str) -> ImagePullPolicy {
+pub(crate) fn pull_policy(image: &str) -> ImagePullPolicy {
     let (name, digest) =
         image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
     let last = name.rsplit('/').next().unwrap_or(name);

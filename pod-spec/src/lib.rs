@@ -234,6 +234,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod aggregate;
+mod backoff;
 mod bytes;
 #[cfg(feature = "k8s-openapi")]
 mod convert;
@@ -264,6 +265,7 @@ mod validate;
 mod word;
 mod write;
 
+pub use backoff::{BACKOFF_INITIAL, BACKOFF_MAX, RestartBackoff, parse_duration};
 pub use bytes::{ByteString, SecretText};
 #[cfg(feature = "k8s-openapi")]
 pub use convert::ConvertError;

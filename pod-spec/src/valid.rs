@@ -9,7 +9,8 @@ use crate::names::rule;
 use crate::path::{InText, Path};
 use crate::status::QosClass;
 use crate::types::{
-    ConfigMap, EphemeralContainer, ObjectMeta, PersistentVolumeClaim, Pod, PodSpec, Secret,
+    ConfigMap, Container, EphemeralContainer, ObjectMeta, PersistentVolumeClaim, Pod, PodSpec,
+    Secret,
 };
 use crate::validate::{Check, Update as _, Validate as _, existing_pod};
 use crate::{Time, qos};
@@ -97,10 +98,36 @@ impl ValidPod {
         pod.validate_existing()
     }
 
+    /// The pod that takes the place of this one, with its identity and its ephemeral containers, when somebody changes it
+    /// to `new`. A change of what to run makes it one of the next generation.
+    ///
+    /// The default of `imagePullPolicy` goes by the image, and stays when the image is changed.
+    ///
+    /// # Errors
+    /// As [`check_update`](Self::check_update).
+    pub fn updated(&self, new: Self) -> Result<Self, Faults> {
+        let mut new = new.pod;
+        keep_pull_policies(&mut new.spec.init_containers, &self.pod.spec.init_containers);
+        keep_pull_policies(&mut new.spec.containers, &self.pod.spec.containers);
+        new.spec.ephemeral_containers.clone_from(&self.pod.spec.ephemeral_containers);
+        self.pod.check_update(&new)?;
+        let known = &self.pod.metadata;
+        let grown = i64::from(new.spec != self.pod.spec);
+        new.status = None;
+        new.metadata = ObjectMeta {
+            labels: new.metadata.labels,
+            annotations: new.metadata.annotations,
+            generation: known.generation.map(|generation| generation + grown),
+            ..known.clone()
+        };
+        Ok(Self { pod: new })
+    }
+
     /// The pod as one that exists: with its id, the moment it was taken on, generation 1, and another namespace if one is
     /// given.
     ///
-    /// What only a server sets is dropped: the status, and in the metadata versions and deletion.
+    /// What only a server sets is dropped: the status, and in the metadata versions and deletion. It is of the first
+    /// generation.
     ///
     /// # Errors
     /// When the id or the namespace is no DNS label: both become parts of paths.
@@ -132,6 +159,16 @@ impl ValidPod {
             ..self.pod.metadata
         };
         Ok(self)
+    }
+}
+
+/// Keeps what was filled in for the images before.
+fn keep_pull_policies(new: &mut [Container], old: &[Container]) {
+    for (new, old) in new.iter_mut().zip(old) {
+        let is_default = new.image_pull_policy == Some(defaults::pull_policy(&new.image));
+        if is_default && new.image != old.image {
+            new.image_pull_policy = old.image_pull_policy;
+        }
     }
 }
 

@@ -196,8 +196,8 @@ fn containers_are_checked() {
             "not supported yet: only `cpu` and `memory` are honoured, `nvidia.com/gpu` is not",
         ),
         (
-            "restartPolicy: Always",
-            "not supported yet: it is honoured for init containers only, where `Always` makes a sidecar",
+            "restartPolicy: always",
+            "`always` is not one of `Always`, `OnFailure`, `Never`, did you mean `Always`?",
         ),
         ("volumeMounts: [{name: x, mountPath: /x}]", "the pod has no volume `x`"),
         (
@@ -323,8 +323,8 @@ fn the_spec_is_checked() {
             "line 6: spec.initContainers[0].name: `a` is taken already",
         ),
         (
-            "initContainers: [{name: b, image: a, restartPolicy: Never}]",
-            "line 6: spec.initContainers[0].restartPolicy: `Never` is not supported yet: only `Always`, which makes a sidecar, is honoured yet",
+            "initContainers: [{name: b, image: a, restartPolicy: Never, restartPolicyRules: [{action: Restart}]}]",
+            "line 6: spec.initContainers[0].restartPolicyRules[0].exitCodes: required, but not given",
         ),
         (
             "nodeSelector: {a: 1}",

@@ -218,3 +218,27 @@ async fn a_pod_whose_processes_were_all_killed_says_so_and_can_be_deleted() {
     soon(pod.delete(None)).await.expect("is deleted");
     soon(pod.wait_gone()).await.expect("goes");
 }
+
+#[tokio::test]
+async fn b040_a_changed_image_is_started_by_the_next_engine_too() {
+    let host = host("update");
+    let spec = |image: &str| {
+        format!(
+            "
+  restartPolicy: Never
+  containers:
+  - {{name: main, image: {image}, imagePullPolicy: Never, command: [sh, -c, 'exit 0']}}
+"
+        )
+    };
+    let mut pod = host.run(&manifest("update", &spec("localhost/absent:1"))).await;
+    soon(pod.wait_running()).await.expect_err("has no image");
+    let new = pod_tests::pod(&manifest("update", &spec("pod.local/host")));
+    soon(pod.update(&new)).await.expect("is noted");
+    assert_eq!(pod.pod().metadata().generation, Some(2));
+    kill_engine(&host, &pod).await;
+    let status = soon(pod.wait_finished()).await.expect("comes to its end");
+    assert_eq!((status.phase, status.observed_generation), (PodPhase::Succeeded, Some(2)));
+    soon(pod.delete(None)).await.expect("is deleted");
+    soon(pod.wait_gone()).await.expect("goes");
+}

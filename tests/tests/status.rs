@@ -65,13 +65,8 @@ async fn conditions_of_a_pod_that_is_over_do_not_change() {
     let pod = host.run(&manifest("over", spec)).await;
     soon(pod.wait_finished()).await.expect("ends");
     let set = pod.set_conditions(vec![given("example.com/up", ConditionStatus::True)]);
-    match soon(set).await {
-        Err(error @ RuntimeError::NotReached { .. }) => {
-            let words = "pod `over` is over: its conditions do not change any more";
-            assert_eq!(error.to_string(), words);
-        }
-        other => panic!("{other:?}"),
-    }
+    let error = soon(set).await.expect_err("it is over");
+    assert!(matches!(error, RuntimeError::Over { .. }), "{error:?}");
     remove(&pod).await;
 }
 

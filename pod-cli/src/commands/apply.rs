@@ -9,7 +9,7 @@ use crate::progress::Progress;
 use crate::{event_loop, exit, manifest, output};
 
 pub fn run(globals: &Globals, args: &Apply) -> Result<u8, CliError> {
-    let Admitted { pod, notices } = manifest::load(&args.filename, globals)?;
+    let Admitted { pod, notices } = manifest::load_with(&args.filename, globals, &args.backoff)?;
     manifest::notice(&notices);
     apply(&globals.runtime_with(&args.network)?, pod)
 }
@@ -25,9 +25,9 @@ fn apply(runtime: &Runtime, pod: ValidPod) -> Result<u8, CliError> {
         }
         Err(error @ RuntimeError::Exists { .. }) => {
             // It may be gone by now, or still be in the making: then what `run` said stands.
-            let existing = runtime.pod(pod.namespace(), &name).map_err(|_| error)?;
-            unchanged(&existing, &pod)?;
-            output::line(&format!("pod/{name} unchanged"))?;
+            let mut existing = runtime.pod(pod.namespace(), &name).map_err(|_| error)?;
+            let what = event_loop::block_on(configure(&mut existing, &pod))?;
+            output::line(&format!("pod/{name} {what}"))?;
         }
         Err(error) => return Err(error.into()),
     }
@@ -57,7 +57,8 @@ fn is_hopeless(error: &RuntimeError) -> bool {
     matches!(error, RuntimeError::NotReached { reason, .. } if Obstacle::of_reason(reason) == Some(Obstacle::Manifest))
 }
 
-fn unchanged(existing: &PodHandle, wanted: &ValidPod) -> Result<(), CliError> {
+/// Changes a pod that is there to the one that is wanted. Returns what has become of it, in kubectl's word.
+async fn configure(existing: &mut PodHandle, wanted: &ValidPod) -> Result<&'static str, CliError> {
     let (namespace, name) = (existing.namespace().to_owned(), existing.name().to_owned());
     if is_deleted(existing)? {
         return Err(CliError::Terminating { namespace, name });
@@ -66,7 +67,16 @@ fn unchanged(existing: &PodHandle, wanted: &ValidPod) -> Result<(), CliError> {
     let same = old.spec() == new.spec()
         && old.metadata().labels == new.metadata().labels
         && old.metadata().annotations == new.metadata().annotations;
-    if same { Ok(()) } else { Err(CliError::Differs { namespace, name }) }
+    if same {
+        return Ok("unchanged");
+    }
+    match existing.update(wanted).await {
+        Ok(()) => Ok("configured"),
+        Err(RuntimeError::Manifest(faults)) => {
+            Err(CliError::Differs { namespace, name, source: Box::new(faults) })
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether the deletion of a pod is under way.

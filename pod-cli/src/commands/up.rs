@@ -22,7 +22,7 @@ const INTERRUPTED: u8 = 130;
 const MAX_LINE: usize = 256 << 10;
 
 pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
-    let Admitted { pod, notices } = manifest::load(&args.filename, globals)?;
+    let Admitted { pod, notices } = manifest::load_with(&args.filename, globals, &args.backoff)?;
     manifest::notice(&notices);
     let runtime = globals.runtime_with(&args.network)?;
     event_loop::block_on(up(&runtime, pod, args.keep))

@@ -16,6 +16,7 @@ fn a_pod_is_made_once() {
     let other = host.pod_on("apply", &server().replace("hello", "good day"));
     assert_eq!(other.code, 5, "{other:?}");
     assert!(other.err.contains("delete it first (pod delete web)"), "{}", other.err);
+    assert!(other.err.contains("spec.containers[0].command"), "{}", other.err);
     assert_eq!(host.pod_on("up", &server()).code, 5);
 
     let table = host.pod("get pods");
@@ -33,6 +34,39 @@ fn a_pod_is_made_once() {
     let none = host.pod("get pods");
     assert_eq!((none.code, none.out.as_str()), (0, ""));
     assert_eq!(none.err, "No resources found in default namespace.\n");
+}
+
+#[test]
+fn b016_a_pod_is_changed_in_place() {
+    let host = Host::new();
+    let manifest = server();
+    assert_eq!(host.pod_on("apply", &manifest).out, "pod/web created\n");
+    let changed = manifest.replace("\nspec:\n", "\nspec:\n  activeDeadlineSeconds: 3600\n");
+    assert_ne!(changed, manifest);
+    let again = host.pod_on("apply", &changed);
+    assert_eq!((again.code, again.out.as_str()), (0, "pod/web configured\n"), "{}", again.err);
+    assert_eq!(host.pod_on("apply", &changed).out, "pod/web unchanged\n");
+    let object = || -> serde_json::Value {
+        serde_json::from_str(&host.pod("get pods web -o json").out).expect("it is JSON")
+    };
+    let pod = object();
+    assert_eq!(pod["spec"]["activeDeadlineSeconds"], 3600);
+    assert_eq!(
+        (&pod["metadata"]["generation"], &pod["status"]["observedGeneration"]),
+        (&2.into(), &2.into())
+    );
+    assert_eq!(pod["status"]["containerStatuses"][0]["restartCount"], 0);
+
+    let sooner = host.pod_on("apply", &changed.replace("3600", "1"));
+    assert_eq!(sooner.out, "pod/web configured\n", "{}", sooner.err);
+    eventually("the deadline counts", || object()["status"]["reason"] == "DeadlineExceeded");
+    let labelled = changed
+        .replace("3600", "1")
+        .replace("metadata: {name: web}", "metadata: {name: web, labels: {a: b}}");
+    let late = host.pod_on("apply", &labelled);
+    assert_eq!(late.code, 5, "{late:?}");
+    assert!(late.err.contains("delete it first"), "{}", late.err);
+    assert_eq!(host.pod("delete web").code, 0);
 }
 
 #[test]

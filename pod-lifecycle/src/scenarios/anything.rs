@@ -11,7 +11,8 @@ use proptest::prelude::*;
 
 use crate::sim::{Choices, HookPlay, OnTerm, Play, Script, Sim, Vitals, ended, pod, probe};
 use crate::{
-    ContainerKind, GraceSeconds, Hooks, LifecycleTable, ProbeRules, Probes, RestartPolicy,
+    ContainerKind, ExitAction, ExitCodes, ExitRule, GraceSeconds, Hooks, LifecycleTable,
+    ProbeRules, Probes, RestartPolicy, Restarts,
 };
 
 fn play() -> impl Strategy<Value = Play> {
@@ -42,6 +43,51 @@ fn script(name: &'static str) -> impl Strategy<Value = Script> {
             Script::new(&plays).on_term(on_term).create_failures(create_failures)
         },
     )
+}
+
+fn rule(actions: &'static [ExitAction]) -> impl Strategy<Value = ExitRule> {
+    let codes = || vec(prop_oneof![Just(0), Just(1), Just(137)], 0..3);
+    let codes = prop_oneof![codes().prop_map(ExitCodes::In), codes().prop_map(ExitCodes::NotIn)];
+    let action = proptest::sample::select(actions);
+    (codes, action).prop_map(|(codes, action)| ExitRule { codes, action })
+}
+
+/// What containers may have of their own, in pods that come to their end all the same.
+fn restarts(actions: &'static [ExitAction]) -> impl Strategy<Value = Restarts> {
+    (proptest::option::of(policy()), vec(rule(actions), 0..3))
+        .prop_map(|(policy, rules)| Restarts { policy, rules })
+}
+
+/// A pod whose containers may have restart policies and rules of their own.
+fn ruled_pod(
+    actions: &'static [ExitAction],
+) -> impl Strategy<Value = (LifecycleTable, Vec<Script>)> {
+    (cared_for_pod(), vec(restarts(actions), 6)).prop_map(|((mut table, scripts), restarts)| {
+        for (rules, restarts) in table.containers.iter_mut().zip(restarts) {
+            rules.restarts = restarts;
+        }
+        (table, scripts)
+    })
+}
+
+/// A pod in which `a` has all containers restarted some times, at moments that nothing else depends on.
+fn restarted_pod() -> impl Strategy<Value = (LifecycleTable, Vec<Script>)> {
+    let kinds = vec(prop_oneof![Just("i"), Just("s")], 0..4);
+    (kinds, 0..4_usize).prop_map(|(kinds, times)| {
+        let list = kinds.iter().enumerate().map(|(n, kind)| format!("{kind}{n}"));
+        let names: Vec<String> = list.chain(["a", "b"].map(str::to_owned)).collect();
+        let mut plays = vec![Play::Exit { after: 30, code: 42 }; times];
+        plays.push(Play::Forever);
+        let script = |name: &String| match name.as_str() {
+            "a" => Script::new(&plays),
+            name if name.starts_with('i') => Script::codes(1, &[0]),
+            _ => Script::forever(),
+        };
+        let scripts = names.iter().map(script).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let table = pod(RestartPolicy::Never, &names);
+        (table.with_rule("a", ExitCodes::In(vec![42]), ExitAction::RestartAllContainers), scripts)
+    })
 }
 
 fn policy() -> impl Strategy<Value = RestartPolicy> {
@@ -129,6 +175,43 @@ fn end_of(status: &PodStatus) -> (PodPhase, Vec<(String, u32, i32)>) {
     (status.phase, ends.collect())
 }
 
+/// What is deleted comes to its end, whatever it was about.
+fn ends_when_deleted(
+    mut sim: Sim,
+    deletions: Vec<(u64, Option<u32>)>,
+    sandbox_failures: u32,
+) -> Result<(), TestCaseError> {
+    sim.world.sandbox_failures = sandbox_failures;
+    for (at, grace) in deletions {
+        sim.delete(at, grace);
+    }
+    prop_assert!(ended(&mut sim).is_terminal());
+    Ok(())
+}
+
+/// What ends by itself ends the same whatever chance does.
+fn ends_the_same(
+    mut table: LifecycleTable,
+    scripts: Vec<Script>,
+    chance: Choices,
+    sandbox_failures: u32,
+) -> Result<(), TestCaseError> {
+    if table.restart_policy == RestartPolicy::Always {
+        table.restart_policy = RestartPolicy::OnFailure;
+    }
+    let smooth = Sim::new(table.clone(), scripts.clone());
+    let mut rough = Sim::with_choices(table, scripts, chance);
+    rough.world.sandbox_failures = sandbox_failures;
+    agree(smooth, rough)
+}
+
+/// Whatever chance has done to one of them, they come to the same end.
+fn agree(mut smooth: Sim, mut rough: Sim) -> Result<(), TestCaseError> {
+    prop_assert_eq!(ended(&mut smooth), ended(&mut rough));
+    prop_assert_eq!(end_of(&smooth.machine.status()), end_of(&rough.machine.status()));
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -139,34 +222,74 @@ proptest! {
         deletions in vec((prop_oneof![0..20_u64, 0..900_u64], proptest::option::of(0..60_u32)), 1..3),
         failures in 0..3_u32,
     ) {
-        let mut sim = Sim::with_choices(table, scripts, chance);
-        sim.world.sandbox_failures = failures;
-        for (at, grace) in deletions {
-            sim.delete(at, grace);
-        }
-        prop_assert!(ended(&mut sim).is_terminal());
+        ends_when_deleted(Sim::with_choices(table, scripts, chance), deletions, failures)?;
     }
 
     #[test]
-    fn a_pod_with_probes_and_hooks_comes_to_its_end(
-        (mut table, scripts) in cared_for_pod(),
+    fn a_pod_with_probes_hooks_and_rules_comes_to_its_end(
+        (mut table, scripts) in ruled_pod(&[ExitAction::Restart, ExitAction::RestartAllContainers]),
         chance in choices(true),
         deletions in vec((0..300_u64, proptest::option::of(0..60_u32)), 1..3),
         active_deadline in proptest::option::of(0..300_u64),
         failures in 0..3_u32,
     ) {
         table.active_deadline = active_deadline.map(Duration::from_secs);
-        let mut sim = Sim::with_choices(table, scripts, chance);
-        sim.world.sandbox_failures = failures;
-        for (at, grace) in deletions {
-            sim.delete(at, grace);
-        }
-        prop_assert!(ended(&mut sim).is_terminal());
+        ends_when_deleted(Sim::with_choices(table, scripts, chance), deletions, failures)?;
     }
 
     #[test]
-    fn a_lost_sandbox_ends_a_pod_with_probes_and_hooks(
-        (table, scripts) in cared_for_pod(),
+    fn a_pod_that_is_changed_comes_to_its_end(
+        (table, scripts) in ruled_pod(&[ExitAction::Restart, ExitAction::RestartAllContainers]),
+        chance in choices(true),
+        changes in vec((0..200_u64, any::<proptest::sample::Index>(), "[a-c]"), 1..4),
+        deletions in vec((0..300_u64, proptest::option::of(0..60_u32)), 1..3),
+        failures in 0..3_u32,
+    ) {
+        let names: Vec<String> = table.containers.iter().map(|rules| rules.name.clone()).collect();
+        let mut sim = Sim::with_choices(table, scripts, chance);
+        for (at, which, image) in changes {
+            sim.update_image(at, which.get::<String>(&names), &image);
+        }
+        ends_when_deleted(sim, deletions, failures)?;
+    }
+
+    #[test]
+    fn b046_crashes_do_not_change_what_a_change_comes_to(
+        (table, scripts) in restarted_pod(),
+        chance in choices(true),
+        of_sidecars in any::<bool>(),
+    ) {
+        let mut smooth = Sim::new(table.clone(), scripts.clone());
+        let mut rough = Sim::with_choices(table.clone(), scripts, chance);
+        for sim in [&mut smooth, &mut rough] {
+            let mut table = table.clone();
+            for rules in &mut table.containers {
+                if rules.name == "b" || of_sidecars && rules.kind == ContainerKind::Sidecar {
+                    rules.image = "new".to_owned();
+                }
+            }
+            sim.update(400, table);
+            sim.delete(1000, None);
+        }
+        agree(smooth, rough)?;
+    }
+
+    #[test]
+    fn b055_crashes_do_not_change_what_a_restart_of_all_containers_comes_to(
+        (table, scripts) in restarted_pod(),
+        chance in choices(true),
+    ) {
+        let mut smooth = Sim::new(table.clone(), scripts.clone());
+        let mut rough = Sim::with_choices(table, scripts, chance);
+        for sim in [&mut smooth, &mut rough] {
+            sim.delete(1000, None);
+        }
+        agree(smooth, rough)?;
+    }
+
+    #[test]
+    fn a_lost_sandbox_ends_a_pod_with_probes_hooks_and_rules(
+        (table, scripts) in ruled_pod(&[ExitAction::Restart, ExitAction::RestartAllContainers]),
         chance in choices(true),
         at in 0..100_u64,
     ) {
@@ -186,28 +309,15 @@ proptest! {
 
     #[test]
     fn crashes_do_not_change_the_end(
-        (mut table, scripts) in any_pod(),
+        (table, scripts) in any_pod(),
         chance in choices(true),
         failures in 0..3_u32,
     ) {
-        if table.restart_policy == RestartPolicy::Always {
-            table.restart_policy = RestartPolicy::OnFailure;
-        }
-        let mut smooth = Sim::new(table.clone(), scripts.clone());
-        let mut rough = Sim::with_choices(table, scripts, chance);
-        rough.world.sandbox_failures = failures;
-        prop_assert_eq!(ended(&mut smooth), ended(&mut rough));
-        prop_assert_eq!(end_of(&smooth.machine.status()), end_of(&rough.machine.status()));
+        ends_the_same(table, scripts, chance, failures)?;
     }
 
     #[test]
-    fn late_and_reordered_news_do_not_change_the_end((mut table, scripts) in any_pod(), chance in choices(false)) {
-        if table.restart_policy == RestartPolicy::Always {
-            table.restart_policy = RestartPolicy::OnFailure;
-        }
-        let mut smooth = Sim::new(table.clone(), scripts.clone());
-        let mut rough = Sim::with_choices(table, scripts, chance);
-        prop_assert_eq!(ended(&mut smooth), ended(&mut rough));
-        prop_assert_eq!(end_of(&smooth.machine.status()), end_of(&rough.machine.status()));
+    fn late_and_reordered_news_do_not_change_the_end((table, scripts) in any_pod(), chance in choices(false)) {
+        ends_the_same(table, scripts, chance, 0)?;
     }
 }

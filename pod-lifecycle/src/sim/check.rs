@@ -6,17 +6,19 @@ use pod_spec::Time;
 use pod_spec::status::{PodCondition, PodStatus};
 
 use super::world::{Instance, Sandbox, World};
-use crate::container::StopCause;
+use crate::container::{Beginning, ContainerLife, StopCause};
 use crate::machine::MINIMUM_GRACE;
 use crate::state::PodState;
 use crate::{
     Action, ContainerKind, ContainerRules, HookKind, LifecycleTable, PodMachine, ProbeKind,
 };
 
-/// The last status, to compare the next one with.
+/// The last status, to compare the next one with, and where each container began.
 #[derive(Default)]
 pub(crate) struct Checks {
     last: Option<PodStatus>,
+    /// The first attempt at each container since the pod began, anew or for the first time.
+    first: BTreeMap<String, u32>,
 }
 
 impl Checks {
@@ -41,6 +43,13 @@ impl Checks {
             }
         }
         self.last = Some(status);
+        for record in &machine.state().containers {
+            if let ContainerLife::NotStarted
+            | ContainerLife::Starting { from: Beginning::First, .. } = record.life
+            {
+                self.first.insert(record.name.clone(), record.restarts);
+            }
+        }
     }
 }
 
@@ -61,98 +70,115 @@ fn transition(old: &PodCondition, new: &PodCondition) {
     assert!(old.last_transition_time <= new.last_transition_time);
 }
 
-/// What has to be so before an action is carried out.
-pub(crate) fn action(machine: &PodMachine, table: &LifecycleTable, world: &World, action: &Action) {
-    match action {
-        Action::StartContainer { container, attempt } => {
-            // It may have died without the machine knowing yet.
-            assert_ne!(world.sandbox, Sandbox::Absent, "{container} starts in a sandbox");
-            let index = index(table, container);
-            for (earlier, rules) in table.containers.iter().enumerate() {
-                let name = &rules.name;
-                let matters = match table.containers[index].kind {
-                    ContainerKind::Main => true,
-                    ContainerKind::Init | ContainerKind::Sidecar => earlier < index,
-                    ContainerKind::Ephemeral => false,
-                };
-                match rules.kind {
-                    ContainerKind::Init if matters && name != container => {
-                        assert!(is_done(world, name), "{container} before {name} was done");
+impl Checks {
+    /// What has to be so before an action is carried out.
+    pub(crate) fn action(
+        &self,
+        machine: &PodMachine,
+        table: &LifecycleTable,
+        world: &World,
+        action: &Action,
+    ) {
+        let is_done = |name: &String| is_done(world, name, self.first[name]);
+        let was_started =
+            |rules: &ContainerRules| was_started(world, rules, self.first[&rules.name]);
+        match action {
+            Action::StartContainer { container, attempt } => {
+                // It may have died without the machine knowing yet.
+                assert_ne!(world.sandbox, Sandbox::Absent, "{container} starts in a sandbox");
+                let index = index(table, container);
+                for (earlier, rules) in table.containers.iter().enumerate() {
+                    let name = &rules.name;
+                    let matters = match table.containers[index].kind {
+                        ContainerKind::Main => true,
+                        ContainerKind::Init | ContainerKind::Sidecar => earlier < index,
+                        ContainerKind::Ephemeral => false,
+                    };
+                    match rules.kind {
+                        ContainerKind::Init if matters && name != container => {
+                            assert!(is_done(name), "{container} before {name} was done");
+                        }
+                        ContainerKind::Sidecar if matters && name != container => {
+                            assert!(was_started(rules), "{container} before {name} was started");
+                        }
+                        ContainerKind::Init
+                        | ContainerKind::Sidecar
+                        | ContainerKind::Main
+                        | ContainerKind::Ephemeral => {}
                     }
-                    ContainerKind::Sidecar if matters && name != container => {
-                        assert!(was_started(world, rules), "{container} before {name} was started");
-                    }
-                    ContainerKind::Init
-                    | ContainerKind::Sidecar
-                    | ContainerKind::Main
-                    | ContainerKind::Ephemeral => {}
+                }
+                for ((name, number), instance) in &world.instances {
+                    let same_again = number == attempt && matches!(instance, Instance::Created);
+                    assert!(
+                        name != container || !instance.is_live() || same_again,
+                        "a second {container}: #{attempt} beside #{number} {instance:?}"
+                    );
                 }
             }
-            for ((name, number), instance) in &world.instances {
-                let same_again = number == attempt && matches!(instance, Instance::Created);
+            Action::Terminate { container, attempt } => {
+                let hook = (container.clone(), *attempt, HookKind::PreStop);
                 assert!(
-                    name != container || !instance.is_live() || same_again,
-                    "a second {container}: #{attempt} beside #{number} {instance:?}"
+                    world.done.hooks.get(&hook) != Some(&false)
+                        || grace_is_over(machine, container, world.now),
+                    "{container} is asked to end although its hook runs"
+                );
+                let is_terminating = matches!(machine.state().pod, PodState::Terminating { .. });
+                let index = index(table, container);
+                if table.containers[index].kind == ContainerKind::Sidecar && is_terminating {
+                    let blocks = |(later, rules): (usize, &ContainerRules)| {
+                        is_live(world, &rules.name)
+                            && match rules.kind {
+                                ContainerKind::Main => true,
+                                ContainerKind::Sidecar => later > index,
+                                ContainerKind::Init | ContainerKind::Ephemeral => false,
+                            }
+                    };
+                    let in_turn = !table.containers.iter().enumerate().any(blocks);
+                    // What was asked of it before the pod came to its end is asked again after a crash.
+                    let again = world.done.resumed && is_stopped_alone(machine, container);
+                    assert!(
+                        in_turn || again || grace_is_over(machine, container, world.now),
+                        "{container} was not at its turn"
+                    );
+                }
+            }
+            Action::Kill { container, attempt } => {
+                assert!(grace_is_over(machine, container, world.now), "{container} had time left");
+                let asked = world.done.signals.get(&(container.clone(), *attempt));
+                assert!(
+                    world.done.resumed
+                        || machine.state().pod == PodState::RestartingAll
+                        || asked.is_none_or(|at| world.now.since(*at) >= MINIMUM_GRACE),
+                    "{container} had no time"
                 );
             }
-        }
-        Action::Terminate { container, attempt } => {
-            let hook = (container.clone(), *attempt, HookKind::PreStop);
-            assert!(
-                world.done.hooks.get(&hook) != Some(&false)
-                    || grace_is_over(machine, container, world.now),
-                "{container} is asked to end although its hook runs"
-            );
-            let is_terminating = matches!(machine.state().pod, PodState::Terminating { .. });
-            let index = index(table, container);
-            if table.containers[index].kind == ContainerKind::Sidecar && is_terminating {
-                let blocks = |(later, rules): (usize, &ContainerRules)| {
-                    is_live(world, &rules.name)
-                        && match rules.kind {
-                            ContainerKind::Main => true,
-                            ContainerKind::Sidecar => later > index,
-                            ContainerKind::Init | ContainerKind::Ephemeral => false,
-                        }
-                };
-                let in_turn = !table.containers.iter().enumerate().any(blocks);
-                // What was asked of it before the pod came to its end is asked again after a crash.
-                let again = world.done.resumed && is_stopped_alone(machine, container);
-                assert!(
-                    in_turn || again || grace_is_over(machine, container, world.now),
-                    "{container} was not at its turn"
-                );
+            Action::Probe { container, attempt, probe } => {
+                let rules = &table.containers[index(table, container)];
+                check_probe(machine, rules, world, *attempt, *probe);
             }
+            Action::RunHook { container, attempt, hook } => {
+                let known = world.done.hooks.contains_key(&(container.clone(), *attempt, *hook));
+                assert!(!known, "{hook:?} of {container} a second time");
+                let signalled = world.done.signals.contains_key(&(container.clone(), *attempt));
+                assert!(!signalled, "{hook:?} of {container} although it was asked to end");
+            }
+            Action::RemoveSandbox => {
+                let alive =
+                    world.instances.iter().find(|(_, i)| matches!(i, Instance::Alive { .. }));
+                assert!(alive.is_none(), "{alive:?} is alive");
+            }
+            Action::CreateSandbox => assert_ne!(world.sandbox, Sandbox::Ready),
+            Action::Record(_) => {}
         }
-        Action::Kill { container, attempt } => {
-            assert!(grace_is_over(machine, container, world.now), "{container} had time left");
-            let asked = world.done.signals.get(&(container.clone(), *attempt));
-            assert!(
-                world.done.resumed || asked.is_none_or(|at| world.now.since(*at) >= MINIMUM_GRACE),
-                "{container} had no time"
-            );
-        }
-        Action::Probe { container, attempt, probe } => {
-            let rules = &table.containers[index(table, container)];
-            check_probe(machine, rules, world, *attempt, *probe);
-        }
-        Action::RunHook { container, attempt, hook } => {
-            let known = world.done.hooks.contains_key(&(container.clone(), *attempt, *hook));
-            assert!(!known, "{hook:?} of {container} a second time");
-            let signalled = world.done.signals.contains_key(&(container.clone(), *attempt));
-            assert!(!signalled, "{hook:?} of {container} although it was asked to end");
-        }
-        Action::RemoveSandbox => {
-            let alive = world.instances.iter().find(|(_, i)| matches!(i, Instance::Alive { .. }));
-            assert!(alive.is_none(), "{alive:?} is alive");
-        }
-        Action::CreateSandbox => assert_ne!(world.sandbox, Sandbox::Ready),
-        Action::Record(_) => {}
     }
 }
 
-fn was_started(world: &World, rules: &ContainerRules) -> bool {
-    let has = |all: &BTreeSet<(String, u32)>| all.iter().any(|(name, _)| *name == rules.name);
-    world.ever_alive.contains(&rules.name)
+/// Whether a sidecar was started, by this attempt or a later one.
+fn was_started(world: &World, rules: &ContainerRules, first: u32) -> bool {
+    let has = |all: &BTreeSet<(String, u32)>| {
+        all.iter().any(|(name, attempt)| *name == rules.name && *attempt >= first)
+    };
+    has(&world.ever_alive)
         && (rules.probes.startup.is_none() || has(&world.ever_up))
         && (!rules.hooks.post_start || has(&world.ever_hooked))
 }
@@ -197,9 +223,13 @@ fn is_live(world: &World, name: &str) -> bool {
     world.instances.iter().any(|((n, _), instance)| n == name && live(instance))
 }
 
-fn is_done(world: &World, name: &str) -> bool {
+/// Whether an init container has done its work, by this attempt or a later one.
+fn is_done(world: &World, name: &str, first: u32) -> bool {
     let done = |instance: &Instance| matches!(instance, Instance::Over { exit, .. } if exit.code == 0 && !exit.oom_killed);
-    world.instances.iter().any(|((n, _), instance)| n == name && done(instance))
+    world
+        .instances
+        .iter()
+        .any(|((n, attempt), instance)| n == name && *attempt >= first && done(instance))
 }
 
 /// Whether a container is being stopped for a reason of its own.

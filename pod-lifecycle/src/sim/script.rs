@@ -6,8 +6,8 @@ use pod_spec::Time;
 use pod_spec::status::QosClass;
 
 use crate::{
-    Backoff, ContainerKind, ContainerRules, GraceSeconds, Hooks, LifecycleTable, PodIdentity,
-    ProbeKind, ProbeRules, Probes, RestartPolicy,
+    Backoff, ContainerKind, ContainerRules, ExitAction, ExitCodes, ExitRule, GraceSeconds, Hooks,
+    LifecycleTable, PodIdentity, ProbeKind, ProbeRules, Probes, RestartPolicy, Restarts,
 };
 
 /// What one container does, attempt by attempt; the last one is repeated.
@@ -134,6 +134,7 @@ pub(crate) fn pod(restart_policy: RestartPolicy, names: &[&str]) -> LifecycleTab
         probes: Probes::default(),
         hooks: Hooks::default(),
         stop_signal: None,
+        restarts: Restarts::default(),
     };
     LifecycleTable {
         pod: PodIdentity {
@@ -189,6 +190,23 @@ impl LifecycleTable {
     /// Gives containers a `preStop` hook.
     pub(crate) fn with_pre_stop(mut self, containers: &[&str]) -> Self {
         containers.iter().for_each(|name| self.rules_mut(name).hooks.pre_stop = true);
+        self
+    }
+
+    /// Gives a container a restart policy of its own.
+    pub(crate) fn with_policy(mut self, container: &str, policy: RestartPolicy) -> Self {
+        self.rules_mut(container).restarts.policy = Some(policy);
+        self
+    }
+
+    /// Gives a container a rule for its exit codes, after those that it has.
+    pub(crate) fn with_rule(
+        mut self,
+        container: &str,
+        codes: ExitCodes,
+        action: ExitAction,
+    ) -> Self {
+        self.rules_mut(container).restarts.rules.push(ExitRule { codes, action });
         self
     }
 

@@ -22,7 +22,7 @@ pub(crate) struct World {
     pub sandbox_failures: u32,
     pub instances: BTreeMap<(String, u32), Instance>,
     /// Who ever ran.
-    pub ever_alive: BTreeSet<String>,
+    pub ever_alive: BTreeSet<(String, u32)>,
     /// Whose startup probe ever succeeded.
     pub ever_up: BTreeSet<(String, u32)>,
     /// Whose `postStart` hook ever did.
@@ -244,7 +244,7 @@ impl World {
             }
         };
         self.instances.insert(key.clone(), Instance::Alive { since: now });
-        self.ever_alive.insert(container.clone());
+        self.ever_alive.insert(key.clone());
         log.push(format!("{} {container}#{attempt} runs", self.clock()));
         let (id, image_id) = (id(&key), "sha256:1".to_owned());
         self.tell(Event::Started { container, attempt, id, image_id, at: now }, choices);
@@ -294,6 +294,8 @@ impl World {
             Action::StartContainer { container, attempt } => {
                 log.push(format!("{} start {container}#{attempt}", self.clock()));
                 let key = (container.clone(), *attempt);
+                // One that was given up before it ran has had a signal under this number.
+                self.done.signals.remove(&key);
                 self.instances.insert(key.clone(), Instance::Coming);
                 let latency = MOMENT * u32::try_from(choices.below(30)).unwrap();
                 self.agenda.push((self.now + latency, Occurrence::Arrives { key }));

@@ -119,7 +119,7 @@ impl Effects {
         }
     }
 
-    /// Carries out what the pod has become.
+    /// Goes on with a changed manifest: what begins from now on follows it.
     pub fn follow(&self, plan: Rc<PodPlan>) {
         *self.shared.plan.borrow_mut() = plan;
     }

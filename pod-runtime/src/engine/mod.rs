@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use pod_lifecycle::{Action, Event, GraceSeconds, LifecycleTable, PodEvent, PodMachine};
 use pod_sandbox::{GENERATION, Sandbox, SandboxStatus};
-use pod_spec::{EphemeralContainer, Faults, Time};
+use pod_spec::{EphemeralContainer, Time, ValidPod};
 use tokio::sync::mpsc;
 
 use crate::clock::now;
@@ -35,7 +35,7 @@ use crate::readable::Readable;
 use crate::store::Saved;
 use crate::{network, removal};
 use effects::{Done, Effects};
-use server::Request;
+use server::{Changed, Request};
 pub(crate) use server::{
     ConditionsPatch, ContainersPatch, DeleteOptions, EphemeralContainers, StatusPatch,
 };
@@ -298,13 +298,18 @@ impl Engine {
             Request::Watch { answer } => {
                 let _ = answer.send(self.watchers.add(&self.machine.status()));
             }
+            // Without an answer to a change, the client is told that the pod is over.
+            Request::Update { pod, answer } if self.machine.is_active() => {
+                let updated = self.update(*pod)?;
+                let _ = answer.send(updated);
+            }
+            Request::Update { .. } => {}
             Request::AddContainers { containers, answer }
                 if !self.machine.status().phase.is_terminal() =>
             {
                 let added = self.add_containers(containers)?;
                 let _ = answer.send(added);
             }
-            // Without an answer, the client is told that the pod is over.
             Request::AddContainers { .. } => {}
             Request::SetConditions { conditions, answer }
                 if !self.machine.status().phase.is_terminal() =>
@@ -332,11 +337,22 @@ impl Engine {
         Ok(())
     }
 
-    /// Adds ephemeral containers. They are in the saved pod before the machine is told, so that the next engine knows them.
+    /// Takes a changed manifest on.
+    fn update(&mut self, new: ValidPod) -> Result<Changed, RuntimeError> {
+        let pod = match self.plan.pod.updated(new) {
+            Ok(pod) => pod,
+            Err(faults) => return Ok(Err(faults)),
+        };
+        self.follow(pod)?;
+        self.step(Event::Update { table: Box::new(self.plan.lifecycle()) })?;
+        Ok(Ok(()))
+    }
+
+    /// Adds ephemeral containers.
     fn add_containers(
         &mut self,
         containers: Vec<EphemeralContainer>,
-    ) -> Result<Result<(), Faults>, RuntimeError> {
+    ) -> Result<Changed, RuntimeError> {
         let mut pod = self.plan.pod.clone();
         for container in containers {
             pod = match pod.with_ephemeral_container(container) {
@@ -347,23 +363,28 @@ impl Engine {
         if let Err(faults) = pod.supported() {
             return Ok(Err(faults));
         }
+        let known = self.plan.container_names().count();
+        self.follow(pod)?;
+        let LifecycleTable { containers, observed_generation, .. } = self.plan.lifecycle();
+        for rules in containers.into_iter().skip(known) {
+            let (rules, generation) = (Box::new(rules), observed_generation);
+            self.step(Event::Added { rules, generation })?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Plans for a changed pod. It is saved before the machine is told: an engine that follows finds it there.
+    fn follow(&mut self, pod: ValidPod) -> Result<(), RuntimeError> {
         let plan = Rc::new(self.plan.with_pod(pod));
         for name in plan.container_names() {
             let dir = plan.dirs.container_logs(name);
             fs::create_dir_all(&dir)
                 .map_err(RuntimeError::io(format!("make {}", dir.display())))?;
         }
-        let state = &plan.dirs.state;
-        state.write_pod(&plan.pod).map_err(RuntimeError::io("write pod.json"))?;
-        let known = self.plan.container_names().count();
-        self.plan = Rc::clone(&plan);
+        plan.dirs.state.write_pod(&plan.pod).map_err(RuntimeError::io("write pod.json"))?;
         self.effects.follow(Rc::clone(&plan));
-        let LifecycleTable { containers, observed_generation, .. } = plan.lifecycle();
-        for rules in containers.into_iter().skip(known) {
-            let (rules, generation) = (Box::new(rules), observed_generation);
-            self.step(Event::Added { rules, generation })?;
-        }
-        Ok(Ok(()))
+        self.plan = plan;
+        Ok(())
     }
 
     /// Nothing runs any more: leaves the pod's state and logs to be read, or removes all of it when it was deleted.

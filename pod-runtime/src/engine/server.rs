@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /api/v1/namespaces/NS/pods/NAME/status` | answers with the pod's status |
 //! | the same with `?watch=true` | goes on with one line for each status that follows, until the engine ends |
+//! | `PUT /api/v1/namespaces/NS/pods/NAME` | changes the pod to the `v1.Pod` in the body, as far as a pod can be changed |
 //! | `PATCH /api/v1/namespaces/NS/pods/NAME/status` | sets conditions; the body is a strategic merge patch with nothing else |
 //! | `PATCH /api/v1/namespaces/NS/pods/NAME/ephemeralcontainers` | adds containers; the body is as above |
 //! | `DELETE /api/v1/namespaces/NS/pods/NAME` | begins to delete the pod; the body may be a `v1.DeleteOptions` |
@@ -22,7 +23,7 @@ use hyper_util::rt::TokioIo;
 use nix::unistd::geteuid;
 use pod_lifecycle::OWN_CONDITIONS;
 use pod_spec::status::PodCondition;
-use pod_spec::{EphemeralContainer, Faults, PodStatus};
+use pod_spec::{EphemeralContainer, Faults, PodStatus, ValidPod};
 use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
@@ -32,16 +33,20 @@ use crate::dirs::StateDir;
 use crate::error::RuntimeError;
 
 /// Largest request body, in bytes.
-const MAX_BODY: usize = 64 << 10;
+const MAX_BODY: usize = 4 << 20;
 
 /// What a client asks the engine.
 pub(super) enum Request {
     Get { answer: oneshot::Sender<PodStatus> },
     Watch { answer: oneshot::Sender<Lines> },
+    Update { pod: Box<ValidPod>, answer: oneshot::Sender<Changed> },
     SetConditions { conditions: Vec<PodCondition>, answer: oneshot::Sender<()> },
-    AddContainers { containers: Vec<EphemeralContainer>, answer: oneshot::Sender<Added> },
+    AddContainers { containers: Vec<EphemeralContainer>, answer: oneshot::Sender<Changed> },
     Delete { grace: Option<i64>, force: bool, answer: oneshot::Sender<()> },
 }
+
+/// Whether the pod is changed, or what is wrong with that. Without an answer the pod is over.
+pub(super) type Changed = Result<(), Faults>;
 
 /// `v1.DeleteOptions`, as far as it means something here.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -50,9 +55,6 @@ pub(crate) struct DeleteOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grace_period_seconds: Option<i64>,
 }
-
-/// Whether containers were added, or what is wrong with them.
-pub(super) type Added = Result<(), Faults>;
 
 /// What is patched of a pod's specification to add containers to it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -133,6 +135,10 @@ async fn respond(
     let response = match (request.method().clone(), what.as_str()) {
         (Method::GET, "status") if watch => follow(&requests).await,
         (Method::GET, "status") => get(&requests).await,
+        (Method::PUT, "") => match whole(request).await {
+            Ok(body) => update(&requests, &body).await,
+            Err(refused) => Some(refused),
+        },
         (Method::PATCH, "status") => match whole(request).await {
             Ok(body) => set_conditions(&requests, &body).await,
             Err(refused) => Some(refused),
@@ -147,7 +153,7 @@ async fn respond(
         },
         _ => Some(text(
             StatusCode::METHOD_NOT_ALLOWED,
-            "GET …/status, PATCH …/status or …/ephemeralcontainers, and DELETE are understood",
+            "GET …/status, PUT, PATCH …/status or …/ephemeralcontainers, and DELETE are understood",
         )),
     };
     Ok(response.unwrap_or_else(|| text(StatusCode::GONE, "the pod is over")))
@@ -157,7 +163,7 @@ async fn respond(
 async fn whole(request: hyper::Request<Incoming>) -> Result<Bytes, Response> {
     match Limited::new(request.into_body(), MAX_BODY).collect().await {
         Ok(body) => Ok(body.to_bytes()),
-        Err(_) => Err(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 64 KiB")),
+        Err(_) => Err(text(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 4 MiB")),
     }
 }
 
@@ -192,10 +198,14 @@ async fn add_containers(
     };
     let (answer, added) = oneshot::channel();
     requests.send(Request::AddContainers { containers, answer }).ok()?;
-    Some(match added.await.ok()? {
-        Ok(()) => text(StatusCode::OK, "the containers are added"),
+    Some(changed(added.await.ok()?, "the containers are added"))
+}
+
+fn changed(result: Changed, message: &str) -> Response {
+    match result {
+        Ok(()) => text(StatusCode::OK, message),
         Err(faults) => text(StatusCode::UNPROCESSABLE_ENTITY, &faults.to_string()),
-    })
+    }
 }
 
 async fn get(requests: &mpsc::UnboundedSender<Request>) -> Option<Response> {
@@ -210,6 +220,16 @@ async fn follow(requests: &mpsc::UnboundedSender<Request>) -> Option<Response> {
     let mut response = Response::new(Either::Right(lines.await.ok()?));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Some(response)
+}
+
+async fn update(requests: &mpsc::UnboundedSender<Request>, body: &[u8]) -> Option<Response> {
+    let pod = match serde_json::from_slice(body) {
+        Ok(pod) => pod,
+        Err(error) => return Some(text(StatusCode::BAD_REQUEST, &error.to_string())),
+    };
+    let (answer, updated) = oneshot::channel();
+    requests.send(Request::Update { pod, answer }).ok()?;
+    Some(changed(updated.await.ok()?, "the pod is being changed"))
 }
 
 async fn delete(

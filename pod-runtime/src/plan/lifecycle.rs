@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use pod_lifecycle::{
-    Backoff, ContainerKind, ContainerRules, GraceSeconds, Hooks, LifecycleTable, PodIdentity,
-    ProbeRules, Probes, RestartPolicy,
+    Backoff, ContainerKind, ContainerRules, ExitAction, ExitCodes, ExitRule, GraceSeconds, Hooks,
+    LifecycleTable, PodIdentity, ProbeRules, Probes, RestartPolicy, Restarts,
 };
-use pod_spec::{Container, Probe};
+use pod_spec::{
+    Container, ContainerRestartPolicy, ContainerRestartRule, ContainerRestartRuleAction,
+    ExitCodesOperator, Probe, RestartBackoff,
+};
 
 use super::{PodPlan, uid};
 
@@ -14,6 +17,7 @@ impl PodPlan {
     /// The rules that the pod lives by.
     pub fn lifecycle(&self) -> LifecycleTable {
         let spec = self.spec();
+        let RestartBackoff { initial, max } = self.pod.restart_backoff();
         let init = spec.init_containers.iter().map(|c| {
             rules(c, if c.is_sidecar() { ContainerKind::Sidecar } else { ContainerKind::Init })
         });
@@ -36,7 +40,7 @@ impl PodPlan {
                 .termination_grace_period_seconds
                 .map_or(GraceSeconds::DEFAULT, GraceSeconds::from_spec),
             active_deadline: seconds(spec.active_deadline_seconds),
-            backoff: Backoff::default(),
+            backoff: Backoff { initial, max, ..Backoff::default() },
             readiness_gates: spec
                 .readiness_gates
                 .iter()
@@ -64,7 +68,30 @@ fn rules(container: &Container, kind: ContainerKind) -> ContainerRules {
         },
         hooks: hooks(container),
         stop_signal: container.lifecycle.as_ref().and_then(|l| l.stop_signal.clone()),
+        restarts: Restarts {
+            policy: container.restart_policy.map(|policy| match policy {
+                ContainerRestartPolicy::Always => RestartPolicy::Always,
+                ContainerRestartPolicy::OnFailure => RestartPolicy::OnFailure,
+                ContainerRestartPolicy::Never => RestartPolicy::Never,
+            }),
+            rules: container.restart_policy_rules.iter().filter_map(exit_rule).collect(),
+        },
     }
+}
+
+fn exit_rule(rule: &ContainerRestartRule) -> Option<ExitRule> {
+    let codes = rule.exit_codes.as_ref()?;
+    let values = codes.values.clone();
+    Some(ExitRule {
+        codes: match codes.operator {
+            ExitCodesOperator::In => ExitCodes::In(values),
+            ExitCodesOperator::NotIn => ExitCodes::NotIn(values),
+        },
+        action: match rule.action {
+            ContainerRestartRuleAction::Restart => ExitAction::Restart,
+            ContainerRestartRuleAction::RestartAllContainers => ExitAction::RestartAllContainers,
+        },
+    })
 }
 
 fn hooks(container: &Container) -> Hooks {

@@ -81,10 +81,6 @@ pub(crate) const POD: &[Rule] = &[
         "there are no service accounts here: no token is mounted",
     )
     .except(&["false"]),
-    refused(
-        "spec.containers[].restartPolicy",
-        "it is honoured for init containers only, where `Always` makes a sidecar",
-    ),
     honoured("spec.dnsConfig", "names_are_looked_up_as_the_pod_says"),
     honoured("spec.dnsPolicy", "names_are_looked_up_as_the_pod_says"),
     honoured("spec.enableServiceLinks", "variables_are_made_of_the_pods_own_fields"),
@@ -97,11 +93,6 @@ pub(crate) const POD: &[Rule] = &[
     honoured("spec.hostname", "a_pod_has_its_name_its_hosts_and_its_processes"),
     honoured("spec.hostnameOverride", "b181_a_host_name_may_be_overridden"),
     refused("spec.imagePullSecrets", SECRETS),
-    refused(
-        "spec.initContainers[].restartPolicy",
-        "only `Always`, which makes a sidecar, is honoured yet",
-    )
-    .except(&["Always"]),
     cluster_only("spec.nodeName", "there is only this machine: the pod runs here").except(&[""]),
     cluster_only("spec.nodeSelector", SCHEDULING),
     refused("spec.os.name", WINDOWS).except(&["linux"]),
@@ -249,7 +240,11 @@ pub(crate) const CONTAINER: &[Rule] = &[
     refused("resources.claims", CLAIMS),
     honoured("resources.limits", "a_container_is_limited_to_its_resources"),
     honoured("resources.requests", "a_container_is_limited_to_its_resources"),
-    refused("restartPolicyRules", "restart rules are not honoured yet"),
+    honoured("restartPolicy", "b048_b049_a_container_has_a_restart_policy_and_rules_of_its_own"),
+    honoured(
+        "restartPolicyRules",
+        "b048_b049_a_container_has_a_restart_policy_and_rules_of_its_own",
+    ),
     honoured(
         "securityContext.allowPrivilegeEscalation",
         "a_process_may_do_what_its_security_context_says",

@@ -1,6 +1,7 @@
 //! Values that are refused although their field is honoured.
 
 use super::Survey;
+use crate::backoff::RestartBackoff;
 use crate::fault::quoted;
 use crate::path::Path;
 use crate::types::{
@@ -100,6 +101,9 @@ pub(super) fn look(pod: &Pod, survey: &mut Survey<'_>) {
     let annotations = annotations.field("annotations");
     for key in BANDWIDTH.iter().filter(|key| pod.metadata.annotations.contains_key(**key)) {
         survey.notice(&annotations.key(key), "bandwidth is not limited here");
+    }
+    if let Err((key, why)) = RestartBackoff::of(&pod.metadata) {
+        survey.refuse(&annotations.key(key), why);
     }
     if let Some(context) = &pod.spec.security_context {
         let context_at = spec.field("securityContext");
