@@ -4,6 +4,7 @@
 
 mod args;
 mod commands;
+mod configuration;
 mod error;
 mod event_loop;
 mod exit;

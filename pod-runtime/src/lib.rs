@@ -49,6 +49,7 @@ mod notify;
 mod objects;
 mod plan;
 mod probe;
+mod pull_secrets;
 mod puller;
 mod readable;
 mod removal;

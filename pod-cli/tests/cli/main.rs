@@ -9,4 +9,5 @@ mod exec;
 mod foreground;
 mod host;
 mod images;
+mod objects;
 mod port_forward;
