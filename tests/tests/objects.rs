@@ -198,6 +198,16 @@ async fn each_start_reads_its_objects_anew() {
         tokio::task::spawn_blocking(move || std::fs::write(fifo, code).expect("the pod reads it"))
     };
     soon(end("1\n")).await.expect("is told");
+    // The first run has the pipe open until it ends, and must not take the second word as well.
+    soon(async {
+        let mut changes = pod.changes();
+        let again = |status: &PodStatus| {
+            let container = status.container_statuses.first();
+            container.is_some_and(|c| c.restart_count == 1 && c.state.running.is_some())
+        };
+        while !again(&changes.next().await.expect("has a status").expect("is there")) {}
+    })
+    .await;
     soon(end("0\n")).await.expect("is told");
     assert_eq!(written(&pod).await, "T_A=second\n");
     runtime.config_maps().delete("default", "settings").expect("is removed");
