@@ -54,16 +54,21 @@ impl Globals {
 pub enum Command {
     /// Run a pod in the foreground, with the output of its containers
     ///
+    /// ConfigMaps and Secrets that stand beside it in the manifest are applied first, and stay.
+    ///
     /// Prints what the containers write, each line with its container's name, until the pod ends. Ends with code 0, or with
     /// that of the first container that failed. Ctrl-C or SIGTERM stops the pod within its grace period, a second one at
     /// once; a container that such a stop ended by SIGTERM has not failed.
     Up(Up),
-    /// Run a pod in the background; returns when it runs
+    /// Run pods in the background and keep ConfigMaps and Secrets; returns when the pods run
     ///
-    /// A pod that cannot start because of what its manifest says is removed again. One whose containers start but fail is
-    /// kept, to be looked at.
+    /// A manifest may hold any number of objects; nothing is made when one of them is wrong. A pod that cannot start because
+    /// of what its manifest says is removed again. One that waits for an image, a ConfigMap or a Secret, or whose containers
+    /// start but fail, is kept. A ConfigMap or Secret that is there is changed.
     Apply(Apply),
-    /// Show pods
+    /// As `apply`, but nothing may be there already
+    Create(Apply),
+    /// Show pods, ConfigMaps and Secrets
     Get(Get),
     /// Show what happened to pods in the last hour
     Events(Events),
@@ -80,7 +85,7 @@ pub enum Command {
     /// Reaches anything that listens in the pod, also at its localhost only, whatever its image holds. Goes on until Ctrl-C,
     /// or until the pod is over.
     PortForward(PortForward),
-    /// Stop pods and remove them
+    /// Stop pods and remove them, or ConfigMaps and Secrets
     Delete(Delete),
     /// Wait for a condition of pods
     Wait(Wait),
@@ -255,10 +260,10 @@ pub struct Explain {
 
 #[derive(Debug, Args)]
 pub struct Get {
-    /// `pods`, `pods NAME…` or `pod/NAME…`
+    /// `pods`, `pods NAME…` or `pod/NAME…`; the same with `configmaps` (`cm`) and `secrets`
     #[arg(required = true, value_name = "pods [NAME]…")]
     pub targets: Vec<String>,
-    /// Pods of all namespaces
+    /// Those of all namespaces
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
     /// How to print them
@@ -277,7 +282,7 @@ pub enum Format {
     Yaml,
     /// The whole objects
     Json,
-    /// `pod/NAME` only
+    /// `pod/NAME` and the like only
     Name,
 }
 
@@ -412,10 +417,10 @@ impl ForwardedPort {
 
 #[derive(Debug, Args)]
 pub struct Delete {
-    /// `NAME…`, `pods NAME…` or `pod/NAME…`
+    /// `NAME…`, `pods NAME…` or `pod/NAME…`; the same with `configmaps` (`cm`) and `secrets`
     #[arg(required_unless_present = "filename", value_name = "NAME")]
     pub targets: Vec<String>,
-    /// The pod of this manifest; `-` reads standard input
+    /// All that this manifest names; `-` reads standard input
     #[arg(short, long, value_name = "FILE", conflicts_with = "targets")]
     pub filename: Option<String>,
     /// Seconds between SIGTERM and SIGKILL [default: the pod's own]
@@ -431,7 +436,7 @@ pub struct Delete {
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
           default_missing_value = "true", action = clap::ArgAction::Set)]
     pub wait: bool,
-    /// A pod that is not there counts as deleted
+    /// What is not there counts as deleted
     #[arg(long)]
     pub ignore_not_found: bool,
 }

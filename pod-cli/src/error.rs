@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use pod_images::{CatalogError, LeaseError, LoadError, PullError, RemoveError, SaveError};
-use pod_runtime::{Faults, RequestError, RuntimeError, SandboxError};
+use pod_runtime::{Faults, ObjectError, RequestError, RuntimeError, SandboxError};
 
 use crate::{exit, output};
 
@@ -27,6 +27,12 @@ pub enum CliError {
          leave --namespace out, or give `--namespace={manifest}`"
     )]
     Namespace { manifest: String, given: String },
+    /// Something with ConfigMaps or Secrets.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// A pod in the foreground is one alone.
+    #[error("`pod up` runs one pod, and the manifest has {pods}: use `pod apply`")]
+    NotOnePod { pods: usize },
     /// What is given is no name of an image.
     #[error(transparent)]
     Reference(pod_images::ReferenceError),
@@ -131,9 +137,13 @@ impl CliError {
         move |source| Self::Io { action, source: source.into() }
     }
 
-    /// Whether it only says that the pod is not there.
+    /// Whether it only says that what is named is not there.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Runtime(error) if matches!(**error, RuntimeError::NotFound { .. }))
+        match self {
+            Self::Runtime(error) => matches!(**error, RuntimeError::NotFound { .. }),
+            Self::Object(error) => matches!(error, ObjectError::NotFound { .. }),
+            _ => false,
+        }
     }
 
     /// The code that the command ends with.
@@ -141,7 +151,8 @@ impl CliError {
         match self {
             Self::Runtime(error) => runtime_code(error),
             Self::KeptUnready { source, .. } => runtime_code(source),
-            Self::Manifest { .. } => exit::MANIFEST,
+            Self::Object(error) => object_code(error),
+            Self::Manifest { .. } | Self::NotOnePod { .. } => exit::MANIFEST,
             Self::Usage(_) | Self::Namespace { .. } | Self::Reference(_) => exit::USAGE,
             Self::Image(error) if error.is_not_found() => exit::NOT_FOUND,
             Self::Image(error) if is_denied(error) => exit::PRIVILEGE,
@@ -199,6 +210,16 @@ fn runtime_code(error: &RuntimeError) -> u8 {
     }
 }
 
+fn object_code(error: &ObjectError) -> u8 {
+    match error {
+        ObjectError::NotFound { .. } => exit::NOT_FOUND,
+        ObjectError::Exists { .. } => exit::EXISTS,
+        ObjectError::Manifest(_) => exit::MANIFEST,
+        error if is_denied(error) => exit::PRIVILEGE,
+        _ => exit::FAILED,
+    }
+}
+
 /// Whether a file was refused to a user that is not root.
 fn is_denied(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
@@ -216,6 +237,7 @@ fn needs_root(error: &CliError) -> bool {
     match error {
         CliError::Runtime(error) => is_denied(error.as_ref()),
         CliError::Image(error) => is_denied(error.as_ref()),
+        CliError::Object(error) => is_denied(error),
         _ => false,
     }
 }

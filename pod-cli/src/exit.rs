@@ -10,9 +10,9 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// The manifest is wrong; nothing was started.
 pub const MANIFEST: u8 = 3;
-/// There is no such pod, container or image.
+/// There is no such pod, container, image, ConfigMap or Secret.
 pub const NOT_FOUND: u8 = 4;
-/// A pod of this name exists already.
+/// Something of this name exists already.
 pub const EXISTS: u8 = 5;
 /// A right or a feature of the kernel is missing.
 pub const PRIVILEGE: u8 = 6;
@@ -24,7 +24,7 @@ Exit codes:
   1  the operation failed
   2  the command line is wrong
   3  the manifest is wrong; nothing was started
-  4  there is no such pod, container or image
-  5  a pod of this name exists already
+  4  there is no such pod, container, image, ConfigMap or Secret
+  5  a pod, ConfigMap or Secret of this name exists already
   6  a right or a feature of the kernel is missing
   `pod exec` and `pod up` pass the code of the program through.";

@@ -5,6 +5,7 @@
 mod args;
 mod clock;
 mod commands;
+mod configuration;
 mod error;
 mod event_loop;
 mod exit;

@@ -1,42 +1,68 @@
-//! From a file to a pod that can be run.
+//! From a file to objects: pods that can be run, and what they are configured with.
 
 use std::fs;
 use std::io::{self, Read};
 
-use pod_runtime::{Admitted, Faults, Notice, Pod, ValidPod};
+use pod_runtime::{Faults, Notice, ValidPod};
+use pod_spec::{AdmittedObject, Checked, Object, ObjectMeta};
 
 use crate::args::{BackoffArgs, Globals};
 use crate::error::CliError;
 use crate::output;
 
-/// Reads the pod of a manifest, `-` being standard input. Its namespace is its own, else the command line's.
-pub fn load(file: &str, globals: &Globals) -> Result<Admitted, CliError> {
+/// Reads every object of a manifest, `-` being standard input, and checks them all. The namespace of each is its own, else
+/// the command line's.
+pub fn load(file: &str, globals: &Globals) -> Result<Vec<AdmittedObject>, CliError> {
     load_with(file, globals, &BackoffArgs::default())
 }
 
-/// As [`load`], with the back-off of the command line where the manifest names none.
+/// As [`load`], with the back-off of the command line for pods that name none.
 pub fn load_with(
     file: &str,
     globals: &Globals,
     backoff: &BackoffArgs,
-) -> Result<Admitted, CliError> {
+) -> Result<Vec<AdmittedObject>, CliError> {
     let (text, shown) = read(file)?;
     let wrong = |faults: Faults| CliError::Manifest { rendered: faults.render(&text, &shown) };
-    let mut pod = Pod::from_yaml(&text).map_err(|faults| {
+    let objects = Object::read(&text).map_err(|faults| {
         // With what is not supported beside what is wrong.
-        wrong(Admitted::from_yaml(&text).err().unwrap_or(faults))
+        let all = Object::check(&text).unwrap_or_default();
+        wrong(joined(all.iter().filter_map(Checked::faults)).unwrap_or(faults))
     })?;
-    match (&pod.metadata.namespace, &globals.namespace) {
+    let (mut admitted, mut refused) = (Vec::new(), Vec::new());
+    for mut object in objects {
+        put_into_namespace(object.metadata_mut(), globals)?;
+        if matches!(object, Object::Pod(_)) {
+            let annotations = &mut object.metadata_mut().annotations;
+            for (key, span) in backoff.annotations() {
+                annotations.entry(key.to_owned()).or_insert_with(|| span.clone());
+            }
+        }
+        match AdmittedObject::new(object) {
+            Ok(object) => admitted.push(object),
+            Err(faults) => refused.push(faults),
+        }
+    }
+    joined(refused.into_iter()).map_or(Ok(admitted), |faults| Err(wrong(faults)))
+}
+
+/// All of these together, if there are any.
+fn joined(all: impl Iterator<Item = Faults>) -> Option<Faults> {
+    all.reduce(|mut faults, more| {
+        faults.extend(more);
+        faults
+    })
+}
+
+fn put_into_namespace(metadata: &mut ObjectMeta, globals: &Globals) -> Result<(), CliError> {
+    match (&metadata.namespace, &globals.namespace) {
         (Some(manifest), Some(given)) if manifest != given && !manifest.is_empty() => {
             return Err(CliError::Namespace { manifest: manifest.clone(), given: given.clone() });
         }
-        (None, Some(given)) => pod.metadata.namespace = Some(given.clone()),
+        (None, Some(given)) => metadata.namespace = Some(given.clone()),
         _ => {}
     }
-    for (key, span) in backoff.annotations() {
-        pod.metadata.annotations.entry(key.to_owned()).or_insert_with(|| span.clone());
-    }
-    Admitted::new(pod).map_err(wrong)
+    Ok(())
 }
 
 /// The images that a pod's containers run, those of them that are names of images.

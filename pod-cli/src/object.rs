@@ -11,8 +11,7 @@ pub fn json(object: &Value) -> String {
 }
 
 /// A list of objects, as `kubectl get -o json` wraps it.
-pub fn list<'a>(objects: impl Iterator<Item = &'a Value>) -> Value {
-    let items: Vec<&Value> = objects.collect();
+pub fn list(items: &[Value]) -> Value {
     json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
 }
 
@@ -22,11 +21,11 @@ pub fn yaml(pod: &Value) -> Result<String, CliError> {
     pod.to_yaml().map_err(unwritable)
 }
 
-/// A list of pods as YAML.
-pub fn yaml_list<'a>(pods: impl Iterator<Item = &'a Value>) -> Result<String, CliError> {
+/// A list of objects, each of them YAML, as YAML.
+pub fn yaml_list(objects: &[String]) -> String {
     let mut items = String::new();
-    for pod in pods {
-        for (i, line) in yaml(pod)?.lines().enumerate() {
+    for object in objects {
+        for (i, line) in object.lines().enumerate() {
             items += match (i, line) {
                 (0, _) => "- ",
                 (_, "") => "",
@@ -38,11 +37,12 @@ pub fn yaml_list<'a>(pods: impl Iterator<Item = &'a Value>) -> Result<String, Cl
     }
     let items =
         if items.is_empty() { "items: []\n".to_owned() } else { format!("items:\n{items}") };
-    Ok(format!("apiVersion: v1\n{items}kind: List\nmetadata:\n  resourceVersion: \"\"\n"))
+    format!("apiVersion: v1\n{items}kind: List\nmetadata:\n  resourceVersion: \"\"\n")
 }
 
-fn unwritable(error: impl std::error::Error + Send + Sync + 'static) -> CliError {
-    CliError::io("write the pod as YAML")(std::io::Error::other(error))
+/// An object could not be shown.
+pub fn unwritable(error: impl std::error::Error + Send + Sync + 'static) -> CliError {
+    CliError::io("write the object as text")(std::io::Error::other(error))
 }
 
 #[cfg(test)]
@@ -67,14 +67,14 @@ mod tests {
 
     #[test]
     fn a_list_indents_its_pods() {
-        let pods = [pod("a"), pod("b")];
-        let text = yaml_list(pods.iter()).unwrap();
+        let pods = [pod("a"), pod("b")].map(|pod| yaml(&pod).unwrap());
+        let text = yaml_list(&pods);
         let first = text.split("\n- ").nth(1).unwrap();
         let alone: String =
             first.lines().map(|l| format!("{}\n", l.strip_prefix("  ").unwrap_or(l))).collect();
-        assert_eq!(alone, yaml(&pods[0]).unwrap());
+        assert_eq!(alone, pods[0]);
         assert_eq!(
-            yaml_list([].iter()).unwrap(),
+            yaml_list(&[]),
             "apiVersion: v1\nitems: []\nkind: List\nmetadata:\n  resourceVersion: \"\"\n"
         );
     }

@@ -1,10 +1,10 @@
 //! One line about a pod, by kubectl's rules: READY, STATUS, RESTARTS, AGE.
 
 use pod_runtime::{PodStatus, ValidPod};
-use pod_spec::Time;
 use pod_spec::status::{
     ConditionStatus, ContainerState, ContainerStateTerminated, ContainerStatus,
 };
+use pod_spec::{ObjectMeta, Time};
 
 use crate::span;
 
@@ -71,13 +71,14 @@ impl Summary {
             ready: format!("{ready}/{total}"),
             status: word,
             restarts: restarts.words(now),
-            age: age(pod, now),
+            age: age(pod.metadata(), now),
         }
     }
 }
 
-fn age(pod: &ValidPod, now: Time) -> String {
-    match pod.metadata().creation_timestamp {
+/// How long an object has been there.
+pub fn age(metadata: &ObjectMeta, now: Time) -> String {
+    match metadata.creation_timestamp {
         Some(created) => span::age(now.since(created)),
         None => "<unknown>".to_owned(),
     }

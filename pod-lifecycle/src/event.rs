@@ -115,6 +115,9 @@ pub enum Event {
         /// The rules it lives by from now on, for the same containers.
         table: Box<LifecycleTable>,
     },
+    /// The objects that containers are configured with are no longer the same. A container whose configuration could not
+    /// be made, for the reason `CreateContainerConfigError`, is tried again at once.
+    ConfigurationChanged,
     /// Somebody wants the pod to go.
     Delete {
         /// Instead of the pod's own grace period. A later, shorter one counts; a longer one does not.

@@ -18,6 +18,9 @@ use crate::{
     status,
 };
 
+/// The reason of a container that lacks what it is configured with.
+const CONFIG_ERROR: &str = "CreateContainerConfigError";
+
 /// The life of one pod: events and the time go in, actions come out.
 ///
 /// It performs nothing and waits for nothing. The same calls always give the same results.
@@ -178,6 +181,7 @@ impl PodMachine {
                     self.table = *table;
                 }
             }
+            Event::ConfigurationChanged => self.retry_configurations(now),
             Event::Delete { grace } => {
                 let grace = grace.unwrap_or(self.table.grace);
                 self.terminate(TerminationCause::Deleted, now + grace.as_duration());
@@ -327,9 +331,23 @@ impl PodMachine {
                 stopped: None,
             });
         } else if matches!(record.life, ContainerLife::Starting { .. }) {
-            record.start_failed(reason, message, |failures| at + backoff.pause(failures));
+            // The objects that it lacks are looked for again and again, without a growing pause.
+            let constant = reason == CONFIG_ERROR;
+            let pause = |failures| backoff.pause(if constant { 1 } else { failures });
+            record.start_failed(reason, message, |failures| at + pause(failures));
         } else {
             record.give_up();
+        }
+    }
+
+    /// Whatever waits for a configuration waits no longer.
+    fn retry_configurations(&mut self, now: Time) {
+        for record in &mut self.state.containers {
+            if let ContainerLife::Retrying { until, failed, .. } = &mut record.life
+                && failed.reason == CONFIG_ERROR
+            {
+                *until = now;
+            }
         }
     }
 

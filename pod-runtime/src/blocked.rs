@@ -13,14 +13,17 @@ pub enum Obstacle {
     Manifest,
     /// Its image is not there. It may come.
     Image,
+    /// A ConfigMap or Secret that its variables come from is not there, or lacks a key. It may come.
+    Configuration,
     /// It starts, and ends soon, again and again.
     Crash,
 }
 
 impl Obstacle {
     /// What a container's reason for waiting, or for having ended, stands for; `None` for one that is no obstacle.
-    pub fn of_reason(reason: &str) -> Option<Self> {
+    fn of(reason: &str, message: &str) -> Option<Self> {
         match reason {
+            "CreateContainerConfigError" if lacks_an_object(message) => Some(Self::Configuration),
             "ContainerCannotRun"
             | "CreateContainerConfigError"
             | "CreateContainerError"
@@ -33,6 +36,12 @@ impl Obstacle {
             _ => None,
         }
     }
+}
+
+/// Whether a container waits for a ConfigMap or Secret. A status has nothing but these words, the kubelet's, to tell it by.
+fn lacks_an_object(message: &str) -> bool {
+    let of_object = message.starts_with("configmap \"") || message.starts_with("secret \"");
+    of_object && message.ends_with("\" not found") || message.starts_with("couldn't find key ")
 }
 
 /// A container that will not start by itself soon.
@@ -58,9 +67,9 @@ impl Blocked {
 
     /// The same as an error of the pod of this name.
     pub fn into_error(self, pod: &str) -> RuntimeError {
-        let Self { container, reason, message, .. } = self;
+        let Self { container, obstacle, reason, message } = self;
         let what = format!("cannot start: container `{container}`: {reason}: {message}");
-        RuntimeError::NotReached { pod: pod.to_owned(), reason, what }
+        RuntimeError::NotReached { pod: pod.to_owned(), reason, obstacle: Some(obstacle), what }
     }
 
     fn container(container: &ContainerStatus) -> Option<Self> {
@@ -75,13 +84,14 @@ impl Blocked {
         // A program that could not be executed counts as a run, and its container as one that crashes.
         if let Some(ended) = ended
             && let Some(reason) = ended.reason.as_deref()
-            && let Some(obstacle) = Obstacle::of_reason(reason)
+            && let message = ended.message.clone().unwrap_or_default()
+            && let Some(obstacle) = Obstacle::of(reason, &message)
         {
-            return Some(blocked(obstacle, reason, ended.message.clone().unwrap_or_default()));
+            return Some(blocked(obstacle, reason, message));
         }
         let waiting = container.state.waiting.as_ref()?;
         let reason = waiting.reason.as_deref()?;
-        let obstacle = Obstacle::of_reason(reason)?;
+        let obstacle = Obstacle::of(reason, waiting.message.as_deref().unwrap_or_default())?;
         let last = ended.map(|t| match &t.message {
             Some(message) => message.clone(),
             None => format!("its last run ended with exit code {}", t.exit_code),
@@ -101,6 +111,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::error::ConfigError;
 
     fn blocked(state: Value, last: Value) -> Option<(Obstacle, String)> {
         let container = json!({
@@ -132,6 +143,20 @@ mod tests {
         let words = "CrashLoopBackOff: its last run ended with exit code 1";
         assert_eq!(blocked(waiting, failed.clone()), Some((Obstacle::Crash, words.to_owned())));
         assert_eq!(blocked(json!({"running": {}}), failed), None);
+    }
+
+    #[test]
+    fn an_object_may_come() {
+        let (kind, name) = ("ConfigMap", "a".to_owned());
+        let missing = ConfigError::Missing { kind, name: name.clone() };
+        let (namespace, key) = ("ns".to_owned(), "k".to_owned());
+        let no_key = ConfigError::MissingKey { kind: "Secret", namespace, name, key };
+        for error in [missing, no_key] {
+            let reason = "CreateContainerConfigError";
+            let waiting = json!({"waiting": {"reason": reason, "message": error.to_string()}});
+            let want = Some((Obstacle::Configuration, format!("{reason}: {error}")));
+            assert_eq!(blocked(waiting, json!({})), want);
+        }
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl Dirs {
         Networks::new(self.run.join("network"), bridge)
     }
 
+    /// The ConfigMaps and Secrets, by namespace and kind.
+    pub fn objects(&self) -> PathBuf {
+        self.run.join("objects")
+    }
+
     /// The namespaces, each a directory of pods.
     pub fn namespaces(&self) -> PathBuf {
         self.run.join("pods")

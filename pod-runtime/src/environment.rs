@@ -1,39 +1,61 @@
 //! The environment of a container, by the kubelet's rules.
 
+mod field;
+mod referenced;
+
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::path::PathBuf;
 
 use pod_lifecycle::Addresses;
-use pod_spec::{Container, EnvVar, FieldPath, ValidPod};
+use pod_spec::{Container, EnvVar, EnvVarSource, ValidPod};
+
+use crate::error::ConfigError;
+pub(crate) use referenced::{Referenced, are_referenced};
 
 /// What a pod's fields come to at run time.
-#[derive(Debug, Clone)]
-pub(crate) struct Facts {
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
     /// The name of this machine (`spec.nodeName`).
     pub node: String,
+    /// Its processors.
+    pub cpus: u64,
+    /// Its memory in bytes.
+    pub memory: u64,
+    /// A directory on the disk that pods write to.
+    pub disk: PathBuf,
     /// Where the pod can be reached.
     pub addresses: Addresses,
+    /// The objects that the variables come from.
+    pub referenced: &'a Referenced,
 }
 
-/// The variables of a container: the image's, then its own, in which `$(NAME)` stands for an earlier one of its own.
+/// The variables of a container: the image's, then those of whole ConfigMaps and Secrets, then its own, in which `$(NAME)`
+/// stands for an earlier one that is not the image's.
+///
+/// # Errors
+/// When an object or a key is missing that is not optional, or a value cannot be that of a variable.
 pub(crate) fn variables(
     pod: &ValidPod,
     container: &Container,
     image: &[String],
-    facts: &Facts,
-) -> Environment {
-    let mut own = Vec::new();
-    let mut known = BTreeMap::new();
-    for variable in &container.env {
-        let value = value(pod, variable, &known, facts);
-        known.insert(variable.name.clone(), value.clone());
-        own.push((variable.name.clone(), value));
+    facts: &Facts<'_>,
+) -> Result<Environment, ConfigError> {
+    let mut environment = Environment { image: image.to_vec(), ..Environment::default() };
+    for source in &container.env_from {
+        for (name, value) in facts.referenced.all(source)? {
+            environment.set(&name, value);
+        }
     }
-    Environment { image: image.to_vec(), own, known }
+    for variable in &container.env {
+        if let Some(value) = value(pod, container, variable, &environment.known, facts)? {
+            environment.set(&variable.name, value);
+        }
+    }
+    Ok(environment)
 }
 
 /// A container's variables.
-#[derive(Debug)]
+#[derive(Default)]
 pub(crate) struct Environment {
     image: Vec<String>,
     own: Vec<(String, String)>,
@@ -41,6 +63,11 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
+    fn set(&mut self, name: &str, value: String) {
+        self.known.insert(name.to_owned(), value.clone());
+        self.own.push((name.to_owned(), value));
+    }
+
     /// `NAME=value`, one for each name, the last one said.
     pub fn list(&self) -> Vec<String> {
         let mut list: Vec<(String, String)> = Vec::new();
@@ -64,47 +91,40 @@ impl Environment {
     }
 }
 
+/// The value of a variable; `None` when there is no such variable, since what it comes from is missing and may be.
 fn value(
     pod: &ValidPod,
+    container: &Container,
     variable: &EnvVar,
     known: &BTreeMap<String, String>,
-    facts: &Facts,
-) -> String {
+    facts: &Facts<'_>,
+) -> Result<Option<String>, ConfigError> {
     let text = variable.value.as_deref().unwrap_or_default();
-    let field =
-        variable.value_from.as_ref().and_then(|s| s.field_ref.as_ref()).and_then(|f| f.field());
-    match field {
-        Some(field) if text.is_empty() => of_field(pod, field, facts),
-        _ => expand(text, known),
+    match &variable.value_from {
+        Some(source) if text.is_empty() => value_from(pod, container, source, facts),
+        _ => Ok(Some(expand(text, known))),
     }
 }
 
-fn of_field(pod: &ValidPod, field: FieldPath<'_>, facts: &Facts) -> String {
-    let meta = pod.metadata();
-    match field {
-        FieldPath::Name => pod.name().to_owned(),
-        FieldPath::Namespace => pod.namespace().to_owned(),
-        FieldPath::Uid => meta.uid.clone().unwrap_or_default(),
-        FieldPath::Label(key) => meta.labels.get(key).cloned().unwrap_or_default(),
-        FieldPath::Annotation(key) => meta.annotations.get(key).cloned().unwrap_or_default(),
-        FieldPath::NodeName => facts.node.clone(),
-        FieldPath::ServiceAccountName => {
-            pod.spec().service_account_name.clone().unwrap_or_else(|| "default".to_owned())
-        }
-        FieldPath::PodIp => first(&facts.addresses.pod),
-        FieldPath::PodIps => all(&facts.addresses.pod),
-        FieldPath::HostIp => first(&facts.addresses.host),
-        FieldPath::HostIps => all(&facts.addresses.host),
-        _ => String::new(),
+fn value_from(
+    pod: &ValidPod,
+    container: &Container,
+    source: &EnvVarSource,
+    facts: &Facts<'_>,
+) -> Result<Option<String>, ConfigError> {
+    if let Some(field) = source.field_ref.as_ref().and_then(|field| field.field()) {
+        return Ok(Some(field::of_pod(pod, field, facts)));
     }
-}
-
-fn first(addresses: &[IpAddr]) -> String {
-    addresses.first().map(IpAddr::to_string).unwrap_or_default()
-}
-
-fn all(addresses: &[IpAddr]) -> String {
-    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(",")
+    if let Some(resource) = &source.resource_field_ref {
+        return Ok(Some(field::of_resources(pod, container, resource, facts)));
+    }
+    if let Some(key) = &source.config_map_key_ref {
+        return facts.referenced.config_map_key(key);
+    }
+    if let Some(key) = &source.secret_key_ref {
+        return facts.referenced.secret_key(key);
+    }
+    Ok(Some(String::new()))
 }
 
 /// Replaces `$(NAME)` in the command of a probe by what the manifest itself gives that variable, as the kubelet does.
@@ -143,8 +163,63 @@ fn expand(text: &str, known: &BTreeMap<String, String>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A machine of four processors and a gibibyte.
+    fn facts(referenced: &Referenced) -> Facts<'_> {
+        Facts {
+            node: "n".into(),
+            cpus: 4,
+            memory: 1 << 30,
+            disk: "/".into(),
+            addresses: Addresses::default(),
+            referenced,
+        }
+    }
+
+    /// The variables of the first container of a spec.
+    pub(super) fn list(containers: &str, referenced: &Referenced) -> Result<Vec<String>, String> {
+        let text = format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{containers: {containers}}}}}"
+        );
+        let pod = pod_spec::Pod::from_yaml(&text).expect("parses").validate().expect("valid");
+        let made =
+            variables(&pod, &pod.spec().containers[0], &["A=image".into()], &facts(referenced));
+        made.map(|environment| environment.list()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn b155_resources_are_rounded_up_and_without_a_limit_those_of_the_machine() {
+        let with = |resources: &str, selector: &str| {
+            let containers = format!(
+                "[{{name: a, image: x, resources: {resources}, env: [{{name: V, valueFrom: {{resourceFieldRef: \
+                 {{{selector}}}}}}}]}}, {{name: b, image: x, resources: {{limits: {{cpu: 3}}}}}}]"
+            );
+            let list = list(&containers, &Referenced::default()).expect("can be made");
+            list[1].strip_prefix("V=").expect("is there").to_owned()
+        };
+        let given = "{limits: {cpu: 1500m, memory: 65Mi}, requests: {cpu: 250m, memory: 32Mi}}";
+        let cases = [
+            (given, "resource: limits.cpu", "2"),
+            (given, "resource: limits.cpu, divisor: 1m", "1500"),
+            (given, "resource: requests.cpu", "1"),
+            (given, "resource: requests.cpu, divisor: 1m", "250"),
+            (given, "resource: limits.memory", "68157440"),
+            (given, "resource: limits.memory, divisor: 1Gi", "1"),
+            (given, "resource: requests.memory, divisor: 1Ki", "32768"),
+            (given, "resource: limits.cpu, containerName: b", "3"),
+            ("{}", "resource: limits.cpu", "4"),
+            ("{}", "resource: limits.memory, divisor: 1Mi", "1024"),
+            ("{}", "resource: requests.memory", "0"),
+            ("{}", "resource: requests.ephemeral-storage", "0"),
+            ("{limits: {cpu: 500m}}", "resource: requests.cpu, divisor: 1m", "500"),
+        ];
+        for (resources, selector, want) in cases {
+            assert_eq!(with(resources, selector), want, "{resources} {selector}");
+        }
+        assert_ne!(with("{}", "resource: limits.ephemeral-storage"), "0");
+    }
 
     #[test]
     fn b149_references_are_replaced_as_the_kubelet_does() {
@@ -178,13 +253,11 @@ mod tests {
             pod: vec!["10.0.0.2".parse().expect("valid"), "fd00::2".parse().expect("valid")],
             host: vec!["192.0.2.1".parse().expect("valid")],
         };
-        let facts = Facts { node: "n".into(), addresses };
-        let env = variables(
-            &pod,
-            &pod.spec().containers[0],
-            &["PATH=/bin".into(), "HOME=/root".into()],
-            &facts,
-        );
+        let referenced = Referenced::default();
+        let facts = Facts { addresses, ..facts(&referenced) };
+        let container = &pod.spec().containers[0];
+        let image = ["PATH=/bin".into(), "HOME=/root".into()];
+        let env = variables(&pod, container, &image, &facts).expect("can be made");
         let want = [
             "PATH=/bin",
             "HOME=/h",

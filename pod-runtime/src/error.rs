@@ -6,6 +6,9 @@ use pod_sandbox::SandboxError;
 use pod_spec::Faults;
 use pod_volumes::VolumeError;
 
+use crate::blocked::Obstacle;
+use crate::objects::ObjectError;
+
 /// A container that cannot be configured (`CreateContainerConfigError`).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -65,6 +68,42 @@ pub enum ConfigError {
         /// The volume.
         volume: String,
     },
+    /// A ConfigMap or Secret that variables come from is not there. It may come.
+    #[error("{} \"{name}\" not found", kind.to_lowercase())]
+    Missing {
+        /// `ConfigMap` or `Secret`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A ConfigMap or Secret that a variable comes from lacks its key. It may come.
+    #[error("couldn't find key {key} in {kind} {namespace}/{name}")]
+    MissingKey {
+        /// `ConfigMap` or `Secret`.
+        kind: &'static str,
+        /// The namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The key.
+        key: String,
+    },
+    /// What a Secret holds cannot be the value of a variable.
+    #[error(
+        "key {key} in Secret {namespace}/{name} is no text in UTF-8 without NUL, which a variable needs: mount the \
+         Secret as a volume"
+    )]
+    NoText {
+        /// The namespace.
+        namespace: String,
+        /// The name of the Secret.
+        name: String,
+        /// The key.
+        key: String,
+    },
+    /// A ConfigMap or Secret cannot be read.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
     /// An image whose root this version cannot use.
     #[error("the root of image `{image}` is of an unknown kind")]
     Root {
@@ -139,6 +178,8 @@ pub enum RuntimeError {
         pod: String,
         /// The reason in Kubernetes' word, such as `StartError` or `CrashLoopBackOff`.
         reason: String,
+        /// What keeps one of its containers from starting, when it is that.
+        obstacle: Option<Obstacle>,
         /// What happened instead, for people.
         what: String,
     },

@@ -238,6 +238,7 @@ impl PodHandle {
             Err(RuntimeError::NotReached {
                 pod: self.name().to_owned(),
                 reason: reason.to_owned(),
+                obstacle: None,
                 what,
             })
         };

@@ -19,6 +19,7 @@ use pod_spec::{
 use pod_volumes::{HostPathKind, Medium, MountSource, Prepared, Source, VolumeSpec};
 
 use crate::dirs::{Dirs, PodDirs};
+use crate::environment::Referenced;
 use crate::error::ConfigError;
 use crate::network::{HOSTNAME, HOSTS, RESOLV_CONF};
 use crate::resources;
@@ -31,6 +32,8 @@ const SHM_SIZE: u64 = 64 << 20;
 pub(crate) struct Machine {
     /// Its name.
     pub node: String,
+    /// Its processors.
+    pub cpus: u64,
     /// Its memory in bytes.
     pub memory: u64,
 }
@@ -201,7 +204,7 @@ impl PodPlan {
         one.target_container_name.as_deref().filter(|target| !target.is_empty())
     }
 
-    /// One instance of a container, for an image that is there and volumes that are prepared.
+    /// One instance of a container, for an image that is there, volumes that are prepared and objects that have been read.
     pub fn instance(
         &self,
         container: &Container,
@@ -209,6 +212,7 @@ impl PodPlan {
         image: &Image,
         volumes: &VolumePaths,
         addresses: &Addresses,
+        referenced: &Referenced,
     ) -> Result<ContainerConfig, ConfigError> {
         let context = container.security_context.as_ref();
         let privileged = context.is_some_and(|c| c.privileged == Some(true));
@@ -223,7 +227,7 @@ impl PodPlan {
         let mut config = ContainerConfig::new(
             container_id(&container.name, attempt)?,
             rootfs,
-            self.process(container, image, privileged, addresses)?,
+            self.process(container, image, privileged, addresses, referenced)?,
         );
         config.readonly_rootfs = context.is_some_and(|c| c.read_only_root_filesystem == Some(true));
         config.mounts = self.mounts(container, attempt, volumes)?;
@@ -328,7 +332,7 @@ mod tests {
         let text = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec:\n{spec}");
         let pod = Pod::from_yaml(&text).expect("parses").validate().expect("valid");
         let pod = pod.with_identity("u1", Time::from_nanos(0), None).expect("valid");
-        let machine = Machine { node: "node".into(), memory: 1 << 30 };
+        let machine = Machine { node: "node".into(), cpus: 4, memory: 1 << 30 };
         PodPlan::new(pod, &Dirs::new(Path::new("/run/pod")), machine)
     }
 
@@ -345,7 +349,14 @@ mod tests {
             .map(|v| (v.name.clone(), format!("/v/{}", v.name).into()))
             .collect();
         let container = &plan.pod.spec().containers[0];
-        plan.instance(container, 3, &image(), &volumes, &Addresses::default())
+        plan.instance(
+            container,
+            3,
+            &image(),
+            &volumes,
+            &Addresses::default(),
+            &Referenced::default(),
+        )
     }
 
     #[test]

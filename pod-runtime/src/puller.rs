@@ -8,16 +8,20 @@ use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use pod_images::{Images, PullOptions, PullPolicy, Reference};
+use pod_images::{Images, PullPolicy, Reference};
+use pod_spec::SecretText;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use crate::error::chain;
+use crate::pull_secrets;
 
 /// `argv[0]` of the process.
 pub const PULLER: &str = "pod-pull";
 
+/// Most bytes of what a process is told: the Secrets with logins are some of no more than 1 MiB.
+const MAX_ORDER: u64 = 64 << 20;
 /// Most bytes of an answer.
 const MAX_ANSWER: u64 = 64 << 10;
 
@@ -25,6 +29,8 @@ const MAX_ANSWER: u64 = 64 << 10;
 struct Order {
     images: PathBuf,
     reference: String,
+    /// The texts of image pull secrets.
+    logins: Vec<SecretText>,
 }
 
 /// Why an image could not be pulled.
@@ -42,9 +48,15 @@ impl PullFailure {
     }
 }
 
-/// Pulls an image into a store, and returns when it is there. The pull ends when this is dropped.
-pub(crate) async fn pull(images: &Path, reference: &Reference) -> Result<(), PullFailure> {
-    let order = Order { images: images.to_owned(), reference: reference.to_string() };
+/// Pulls an image into a store, with these logins before those of the machine, and returns when it is there. The pull ends
+/// when this is dropped.
+pub(crate) async fn pull(
+    images: &Path,
+    reference: &Reference,
+    logins: &[SecretText],
+) -> Result<(), PullFailure> {
+    let (images, reference) = (images.to_owned(), reference.to_string());
+    let order = Order { images, reference, logins: logins.to_vec() };
     let answer = ask(&order).await.map_err(|e| PullFailure::here(&e))?;
     match serde_json::from_slice::<Result<(), PullFailure>>(&answer) {
         Ok(result) => result,
@@ -91,7 +103,7 @@ pub(crate) fn init() {
 fn run() -> Result<(), PullFailure> {
     let failed = |e: io::Error| PullFailure::here(&e);
     let mut line = String::new();
-    io::stdin().lock().take(MAX_ANSWER).read_line(&mut line).map_err(failed)?;
+    io::stdin().lock().take(MAX_ORDER).read_line(&mut line).map_err(failed)?;
     let order: Order = serde_json::from_str(&line).map_err(|e| failed(e.into()))?;
     std::thread::spawn(|| {
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
@@ -100,7 +112,8 @@ fn run() -> Result<(), PullFailure> {
     let reference: Reference = order.reference.parse().map_err(|e| PullFailure::here(&e))?;
     let tokio = tokio::runtime::Builder::new_current_thread().build().map_err(failed)?;
     let images = Images::open(order.images);
-    let pulled = tokio.block_on(images.pull(&reference, &PullOptions::default()));
+    let options = pull_secrets::options(&order.logins).map_err(|e| PullFailure::here(&e))?;
+    let pulled = tokio.block_on(images.pull(&reference, &options));
     pulled.map(drop).map_err(|e| PullFailure {
         reason: e.reason(PullPolicy::Always).to_owned(),
         message: chain(&e),

@@ -88,6 +88,25 @@ impl<'t> Node<'t> {
         }
     }
 
+    /// The mapping with a version and kind, unless it says of which it is.
+    pub(crate) fn implying(mut self, headers: &[(&'static str, &'static str)]) -> Self {
+        let says = self.get("kind").is_some() || self.get("apiVersion").is_some();
+        if let Value::Map(entries) = &mut self.value
+            && !says
+        {
+            let header = |(key, text): (&'static str, &'static str)| Entry {
+                key: key.into(),
+                at: None,
+                value: Self { at: None, value: Value::Text(text.into()) },
+            };
+            let headers = headers.iter();
+            entries.extend(headers.flat_map(|(version, kind)| {
+                [("apiVersion", *version), ("kind", *kind)].map(header)
+            }));
+        }
+        self
+    }
+
     /// An item of the list under this key.
     pub(crate) fn into_item(self, key: &str, index: usize) -> Option<Self> {
         let Value::Map(entries) = self.value else { return None };

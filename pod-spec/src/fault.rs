@@ -278,6 +278,14 @@ impl<'a> IntoIterator for &'a Faults {
     }
 }
 
+impl Extend<Fault> for Faults {
+    fn extend<T: IntoIterator<Item = Fault>>(&mut self, more: T) {
+        let mut all = std::mem::take(&mut self.faults);
+        all.extend(more);
+        *self = Self::some(all);
+    }
+}
+
 impl IntoIterator for Faults {
     type Item = Fault;
     type IntoIter = std::vec::IntoIter<Fault>;

@@ -280,7 +280,7 @@ pub use parse::{Checked, Object};
 pub use quantity::{ParseQuantityError, Quantity, QuantityFormat};
 pub use selector::{ParseSelectorError, Selector};
 pub use status::{PodPhase, PodStatus, QosClass};
-pub use support::{Admitted, Notice};
+pub use support::{Admitted, AdmittedObject, Notice};
 pub use time::{ParseTimeError, Time};
 pub use types::*;
 pub use valid::ValidPod;

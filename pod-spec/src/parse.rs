@@ -158,6 +158,13 @@ macro_rules! kinds {
                 }
             }
 
+            /// As [`metadata`](Self::metadata), to be changed.
+            pub const fn metadata_mut(&mut self) -> &mut ObjectMeta {
+                match self {
+                    $(Self::$name(object) => &mut object.metadata,)*
+                }
+            }
+
             const KINDS: &'static [(&'static str, &'static str)] =
                 &[$(($name::API_VERSION, $name::KIND)),*];
         }
@@ -167,7 +174,8 @@ macro_rules! kinds {
 kinds! { Pod ConfigMap Secret PersistentVolumeClaim Deployment Job }
 
 impl Object {
-    /// Reads every object of a text: of each of its YAML documents, and of each item of a `List`.
+    /// Reads every object of a text: of each of its YAML documents, and of each item of a `List`, or of a `PodList` and
+    /// its like.
     ///
     /// ```
     /// use pod_spec::Object;
@@ -205,7 +213,8 @@ impl Object {
     }
 
     fn one(node: &Node<'_>, source: Source) -> Result<(Self, Vec<Fault>), Faults> {
-        let kind = is_any_of(node, Self::KINDS)?;
+        let kind = is_any_of(node, Self::KINDS)
+            .map_err(|faults| of_document(faults, source.document()))?;
         let unknown = || Faults::one(node.at, FaultKind::WrongKind, "it is of no known kind");
         Self::of(node, kind, source).ok_or_else(unknown)
     }
@@ -246,16 +255,38 @@ fn each(text: &str, mut with: impl FnMut(&Node<'_>, Source)) -> Result<(), Fault
         return Err(Faults::one(None, FaultKind::WrongKind, "the text holds nothing"));
     }
     for (i, node) in documents.iter().enumerate() {
-        match (word(node, "kind"), node.get("items").map(|items| &items.value)) {
-            (Some("List"), Some(Value::List(items))) => {
+        match (list_of(node), node.get("items").map(|items| &items.value)) {
+            (Some(implied), Some(Value::List(items))) => {
                 for (j, item) in items.iter().enumerate() {
-                    with(item, Source::new(text, i, Some(j)));
+                    with(&item.clone().implying(implied), Source::new(text, i, Some(j)));
                 }
             }
             _ => with(node, Source::new(text, i, None)),
         }
     }
     Ok(())
+}
+
+/// Says which document faults are of, when it is not the first.
+fn of_document(faults: Faults, document: usize) -> Faults {
+    if document == 0 {
+        return faults;
+    }
+    let told = |fault: Fault| {
+        let message = format!("{} (document {} of the text)", fault.message, document + 1);
+        Fault { message, ..fault }
+    };
+    Faults::some(faults.into_iter().map(told).collect())
+}
+
+/// What the items of a list are without saying so: nothing in a `List`, and in a `PodList` Pods. None when it is no list.
+fn list_of(node: &Node<'_>) -> Option<&'static [(&'static str, &'static str)]> {
+    let of = word(node, "kind")?.strip_suffix("List")?;
+    if of.is_empty() {
+        return Some(&[]);
+    }
+    let known = Object::KINDS.iter().position(|(_, kind)| *kind == of)?;
+    Object::KINDS.get(known..=known)
 }
 
 /// The object of a tree, and every fault of it; once it has some, also those that are found later.
@@ -333,6 +364,33 @@ fn root<'t>(text: &'t str, version: &'static str, kind: &'static str) -> Result<
     Ok(root)
 }
 
+/// What becomes of a kind of Kubernetes that is not here.
+fn instead_of(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "Service" | "Endpoints" | "EndpointSlice" => {
+            "leave it out: pods of a namespace find each other by host name, and a `hostPort` leads to a pod"
+        }
+        "Ingress" | "Gateway" | "HTTPRoute" => {
+            "leave it out: give a port of the pod a `hostPort`, or run a proxy in a pod"
+        }
+        "ReplicaSet" | "StatefulSet" | "DaemonSet" | "ReplicationController" | "CronJob" => {
+            "write its `template` as a Pod"
+        }
+        "Namespace" => "leave it out: a namespace is there as soon as something is in it",
+        "ServiceAccount" | "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => {
+            "leave it out: there is no API server that it could give rights for"
+        }
+        "NetworkPolicy"
+        | "PodDisruptionBudget"
+        | "HorizontalPodAutoscaler"
+        | "PriorityClass"
+        | "ResourceQuota"
+        | "LimitRange" => "leave it out: it needs a cluster",
+        "PersistentVolume" | "StorageClass" => "leave it out, and use a hostPath",
+        _ => return None,
+    })
+}
+
 /// The text of a field.
 fn word<'n>(node: &'n Node<'_>, key: &str) -> Option<&'n str> {
     match &node.get(key)?.value {
@@ -370,7 +428,8 @@ fn is_any_of(
     let Some((wanted, known)) = kinds.iter().find(|(_, known)| *known == kind) else {
         let names: Vec<_> = kinds.iter().map(|(_, kind)| *kind).collect();
         let message = format!("{} is not read here, only {}", quoted(kind), names.join(", "));
-        return fault("kind", message, spelling::suggest(kind, names));
+        let instead = || instead_of(kind).filter(|_| kinds.len() > 1).map(str::to_owned);
+        return fault("kind", message, spelling::suggest(kind, names).or_else(instead));
     };
     match version {
         Some(version) if version == *wanted => Ok(known),
@@ -426,6 +485,24 @@ mod tests {
         // The volume may be what could not be read.
         let misspelt = format!("{text}  volums: [{{name: nope}}]\n");
         assert!(!paths(&misspelt).contains(&mount.to_owned()));
+    }
+
+    #[test]
+    fn a_list_of_one_kind_implies_it() {
+        let text = "apiVersion: v1\nkind: SecretList\nitems:\n- metadata: {name: a}\n\
+                    - {apiVersion: v1, kind: Secret, metadata: {name: b}, stringData: {k: v}, dta: {}}\n\
+                    ---\n{apiVersion: v1, kind: Ingress, metadata: {name: c}}\n";
+        let faults = Object::read(text).expect_err("is wrong").to_string();
+        let want = "line 5: dta: unknown field `dta`, did you mean `data`?\n\
+                    line 7: kind: `Ingress` is not read here, only Pod, ConfigMap, Secret, PersistentVolumeClaim, \
+                    Deployment, Job (document 2 of the text), leave it out: give a port of the pod a `hostPort`, or run a \
+                    proxy in a pod";
+        assert_eq!(faults, want);
+        let right = text.replace(", dta: {}", "").replace("Ingress", "ConfigMap");
+        let objects = Object::read(&right).expect("is right");
+        let kinds: Vec<_> =
+            objects.iter().map(|o| (o.kind(), o.metadata().name.as_str())).collect();
+        assert_eq!(kinds, [("Secret", "a"), ("Secret", "b"), ("ConfigMap", "c")]);
     }
 
     #[test]

@@ -171,6 +171,11 @@ impl Source {
         Self(Some(Arc::new(Origin { text: text.into(), document, item })))
     }
 
+    /// Which of the documents of its text it is, from 0.
+    pub(crate) fn document(&self) -> usize {
+        self.0.as_ref().map_or(0, |origin| origin.document)
+    }
+
     /// The tree of the object, read once more.
     fn tree(&self) -> Option<Node<'_>> {
         let origin = self.0.as_ref()?;

@@ -1,37 +1,63 @@
-//! `pod apply`: runs a pod in the background.
+//! `pod apply` and `pod create`: run pods in the background, and keep what they are configured with.
 
-use pod_runtime::{Admitted, Obstacle, PodHandle, Runtime, RuntimeError, ValidPod};
+use pod_runtime::{Obstacle, PodHandle, Runtime, RuntimeError, ValidPod};
+use pod_spec::AdmittedObject;
 
 use crate::args::{Apply, Globals};
+use crate::configuration::{Making, keep_config_map, keep_secret};
 use crate::error::CliError;
+use crate::failures::Failures;
 use crate::progress::Progress;
 
-use crate::{event_loop, exit, manifest, output};
+use crate::{event_loop, manifest, output};
 
-pub fn run(globals: &Globals, args: &Apply) -> Result<u8, CliError> {
-    let Admitted { pod, notices } = manifest::load_with(&args.filename, globals, &args.backoff)?;
-    manifest::notice(&notices);
-    apply(&globals.runtime_with(&args.network)?, pod)
+pub fn run(globals: &Globals, args: &Apply, making: Making) -> Result<u8, CliError> {
+    let mut objects = manifest::load_with(&args.filename, globals, &args.backoff)?;
+    objects.iter().for_each(|object| manifest::notice(object.notices()));
+    // What pods are configured with is there before any of them is.
+    objects.sort_by_key(|object| matches!(object, AdmittedObject::Pod(_)));
+    let runtime = globals.runtime_with(&args.network)?;
+    let mut failures = Failures::default();
+    let mut pods = Vec::new();
+    for object in objects {
+        let made = match object {
+            AdmittedObject::ConfigMap(map, _) => keep_config_map(&runtime, map, making),
+            AdmittedObject::Secret(secret, _) => keep_secret(&runtime, secret, making),
+            AdmittedObject::Pod(pod) => {
+                begin(&runtime, pod.pod, making).map(|new| pods.extend(new))
+            }
+            _ => Ok(()),
+        };
+        made.unwrap_or_else(|error| failures.add(error));
+    }
+    // They come up at the same time.
+    for pod in pods {
+        end(&runtime, &pod).unwrap_or_else(|error| failures.add(error));
+    }
+    failures.end()
 }
 
-fn apply(runtime: &Runtime, pod: ValidPod) -> Result<u8, CliError> {
-    let name = pod.name().to_owned();
+/// Begins to run a pod; `None` when it is there already, the same as it.
+fn begin(runtime: &Runtime, pod: ValidPod, making: Making) -> Result<Option<PodHandle>, CliError> {
     // Nothing else is to be done meanwhile, and the event loop would do it in a thread of its own.
     match runtime.run_blocking(pod.clone()) {
-        Ok(handle) => {
-            let progress = Progress::of(&runtime.images(), manifest::images(&pod));
-            event_loop::block_on(progress.beside(came_up(&handle)))?;
-            output::line(&format!("pod/{name} created"))?;
-        }
-        Err(error @ RuntimeError::Exists { .. }) => {
+        Ok(handle) => Ok(Some(handle)),
+        Err(error @ RuntimeError::Exists { .. }) if making == Making::Apply => {
             // It may be gone by now, or still be in the making: then what `run` said stands.
-            let mut existing = runtime.pod(pod.namespace(), &name).map_err(|_| error)?;
+            let mut existing = runtime.pod(pod.namespace(), pod.name()).map_err(|_| error)?;
             let what = event_loop::block_on(configure(&mut existing, &pod))?;
-            output::line(&format!("pod/{name} {what}"))?;
+            output::line(&format!("pod/{} {what}", pod.name()))?;
+            Ok(None)
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
     }
-    Ok(exit::OK)
+}
+
+/// Says that a pod has been made, when it has come up.
+fn end(runtime: &Runtime, handle: &PodHandle) -> Result<(), CliError> {
+    let progress = Progress::of(&runtime.images(), manifest::images(handle.pod()));
+    event_loop::block_on(progress.beside(came_up(handle)))?;
+    output::line(&format!("pod/{} created", handle.name()))
 }
 
 /// Waits for the pod to run. One that cannot, for what its manifest says, is taken away again.
@@ -54,7 +80,7 @@ async fn came_up(handle: &PodHandle) -> Result<(), CliError> {
 
 /// Whether the pod could not start for what its manifest says, so that it never will.
 fn is_hopeless(error: &RuntimeError) -> bool {
-    matches!(error, RuntimeError::NotReached { reason, .. } if Obstacle::of_reason(reason) == Some(Obstacle::Manifest))
+    matches!(error, RuntimeError::NotReached { obstacle: Some(Obstacle::Manifest), .. })
 }
 
 /// Changes a pod that is there to the one that is wanted. Returns what has become of it, in kubectl's word.

@@ -1,6 +1,6 @@
 //! `pod check`: says what is wrong with manifests, and what of them is not supported here.
 
-use pod_spec::{Checked, Faults, Object};
+use pod_spec::{Checked, Faults, Object, Pod};
 use serde_json::{Value, json};
 
 use crate::args::Check;
@@ -62,7 +62,8 @@ impl Report {
                 Some(faults) => told(&faults),
                 None => {
                     let kind = object.kind.to_lowercase();
-                    output::line(&format!("{}: {kind}/{} can be run", self.file, object.name))?;
+                    let done = if object.kind == Pod::KIND { "run" } else { "kept for pods" };
+                    output::line(&format!("{}: {kind}/{} can be {done}", self.file, object.name))?;
                 }
             }
         }

@@ -1,34 +1,62 @@
-//! `pod delete`: stops pods and removes them.
+//! `pod delete`: stops pods and removes them, and removes what pods are configured with.
 
 use pod_runtime::{PodHandle, Runtime};
+use pod_spec::{AdmittedObject, ObjectMeta};
 
 use crate::args::{Delete, Globals};
 use crate::error::CliError;
 use crate::failures::Failures;
+use crate::resource::Kind;
 use crate::{event_loop, manifest, output, resource};
 
-pub fn run(globals: &Globals, args: &Delete) -> Result<u8, CliError> {
-    let (namespace, names) = match &args.filename {
-        Some(file) => {
-            let pod = manifest::load(file, globals)?.pod;
-            (pod.namespace().to_owned(), vec![pod.name().to_owned()])
-        }
-        None => (globals.namespace().to_owned(), resource::targets(&args.targets)?.names),
-    };
-    if names.is_empty() {
-        return Err(CliError::Usage("which pods? Name them: `pod delete NAME…`".to_owned()));
+/// What is to go.
+struct Target {
+    kind: Kind,
+    namespace: String,
+    name: String,
+}
+
+impl Target {
+    fn new(kind: Kind, metadata: &ObjectMeta) -> Self {
+        let namespace = metadata.namespace.clone().unwrap_or_default();
+        Self { kind, namespace, name: metadata.name.clone() }
     }
+
+    /// `None` for an object of a kind that nothing is kept of.
+    fn of(object: &AdmittedObject) -> Option<Self> {
+        match object {
+            AdmittedObject::Pod(pod) => Some(Self::new(Kind::Pod, pod.pod.metadata())),
+            AdmittedObject::ConfigMap(map, _) => Some(Self::new(Kind::ConfigMap, &map.metadata)),
+            AdmittedObject::Secret(secret, _) => Some(Self::new(Kind::Secret, &secret.metadata)),
+            _ => None,
+        }
+    }
+}
+
+pub fn run(globals: &Globals, args: &Delete) -> Result<u8, CliError> {
+    let targets = match &args.filename {
+        Some(file) => manifest::load(file, globals)?.iter().filter_map(Target::of).collect(),
+        None => named(globals, &args.targets)?,
+    };
     let runtime = globals.runtime()?;
-    event_loop::block_on(delete(&runtime, &namespace, &names, args))
+    event_loop::block_on(delete(&runtime, &targets, args))
+}
+
+fn named(globals: &Globals, words: &[String]) -> Result<Vec<Target>, CliError> {
+    let resource::Targets { kind, names } = resource::targets(words)?;
+    let kind = kind.unwrap_or(Kind::Pod);
+    if names.is_empty() {
+        let what = kind.word();
+        let message = format!("which {what}s? Name them: `pod delete {what} NAME…`");
+        return Err(CliError::Usage(message));
+    }
+    let namespace = globals.namespace();
+    let target = |name| Target { kind, namespace: namespace.to_owned(), name };
+    Ok(names.into_iter().map(target).collect())
 }
 
 /// Deletes them all at the same time.
-async fn delete(
-    runtime: &Runtime,
-    namespace: &str,
-    names: &[String],
-    args: &Delete,
-) -> Result<u8, CliError> {
+async fn delete(runtime: &Runtime, targets: &[Target], args: &Delete) -> Result<u8, CliError> {
     let mut failures = Failures::default();
     let mut failed = |error: CliError| {
         if !(args.ignore_not_found && error.is_not_found()) {
@@ -36,35 +64,51 @@ async fn delete(
         }
     };
     let mut going = Vec::new();
-    for name in names {
-        match begin(runtime, namespace, name, args).await {
-            Ok(pod) => going.push(pod),
+    for target in targets {
+        match begin(runtime, target, args).await {
+            Ok(Some(pod)) => going.push(pod),
+            Ok(None) => say(target.kind, &target.name)?,
             Err(error) => failed(error),
         }
     }
     for pod in going {
         let gone = if args.wait { pod.wait_gone().await } else { Ok(()) };
         match gone {
-            Ok(()) => output::line(&format!("pod \"{}\" deleted", pod.name()))?,
+            Ok(()) => say(Kind::Pod, pod.name())?,
             Err(error) => failed(error.into()),
         }
     }
     failures.end()
 }
 
+fn say(kind: Kind, name: &str) -> Result<(), CliError> {
+    output::line(&format!("{} \"{name}\" deleted", kind.word()))
+}
+
+/// Begins to delete; only a pod takes its time.
 async fn begin(
     runtime: &Runtime,
-    namespace: &str,
-    name: &str,
+    Target { kind, namespace, name }: &Target,
     args: &Delete,
-) -> Result<PodHandle, CliError> {
+) -> Result<Option<PodHandle>, CliError> {
+    match kind {
+        Kind::Pod => {}
+        Kind::ConfigMap => {
+            runtime.config_maps().delete(namespace, name)?;
+            return Ok(None);
+        }
+        Kind::Secret => {
+            runtime.secrets().delete(namespace, name)?;
+            return Ok(None);
+        }
+    }
     let pod = runtime.pod(namespace, name)?;
     if args.force && grace(args) == Some(0) {
         pod.kill().await?;
     } else {
         pod.delete(grace(args)).await?;
     }
-    Ok(pod)
+    Ok(Some(pod))
 }
 
 fn grace(args: &Delete) -> Option<i64> {

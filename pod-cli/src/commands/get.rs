@@ -1,14 +1,34 @@
-//! `pod get`: shows pods.
+//! `pod get`: shows pods, ConfigMaps and Secrets.
 
-use pod_runtime::{PodStatus, Runtime, RuntimeError, ValidPod};
+use pod_runtime::{Configuration, Objects, PodStatus, Runtime, RuntimeError, ValidPod};
+use pod_spec::{ConfigMap, Secret, Time};
 use serde_json::Value;
 
 use crate::args::{Format, Get, Globals};
 use crate::error::CliError;
 use crate::failures::Failures;
-use crate::resource::{self, Targets};
-use crate::summary::Summary;
+use crate::resource::{self, Kind, Targets};
+use crate::summary::{Summary, age};
 use crate::{clock, exit, object, output, table};
+
+/// An object that can be shown.
+trait Shown {
+    const KIND: Kind;
+
+    fn name(&self) -> &str;
+
+    fn namespace(&self) -> &str;
+
+    fn json(&self) -> Result<Value, CliError>;
+
+    fn yaml(&self) -> Result<String, CliError>;
+
+    /// The headings of the table.
+    fn heading(wide: bool) -> Vec<&'static str>;
+
+    /// What stands under them.
+    fn row(&self, wide: bool, now: Time) -> Result<Vec<String>, CliError>;
+}
 
 /// A pod as it was when it was looked at.
 struct Found {
@@ -17,31 +37,68 @@ struct Found {
 }
 
 pub fn run(globals: &Globals, args: &Get) -> Result<u8, CliError> {
-    let Targets { typed, names } = resource::targets(&args.targets)?;
-    if !typed {
+    let Targets { kind, names } = resource::targets(&args.targets)?;
+    let Some(kind) = kind else {
         let word = args.targets.first().map_or("", String::as_str);
         return Err(CliError::Usage(format!(
             "there is no resource type `{word}`: write `pod get pods {word}`"
         )));
-    }
+    };
     if args.all_namespaces && !names.is_empty() {
-        let message = "a pod is not looked for by name in all namespaces: leave -A or the name out";
+        let message = "nothing is looked for by name in all namespaces: leave -A or the name out";
         return Err(CliError::Usage(message.to_owned()));
     }
     let runtime = globals.runtime()?;
-    if names.is_empty() {
-        let namespace = (!args.all_namespaces).then(|| globals.namespace());
-        show(args, &all(&runtime, namespace)?, namespace, false)?;
-        return Ok(exit::OK);
+    let namespace = (!args.all_namespaces).then(|| globals.namespace());
+    match kind {
+        Kind::Pod => {
+            let one = |namespace: &str, name: &str| {
+                let handle = runtime.pod(namespace, name)?;
+                Ok(Found { pod: handle.pod().clone(), object: handle.object()? })
+            };
+            get(args, namespace, &names, || pods(&runtime, namespace), one)
+        }
+        Kind::ConfigMap => get_objects(args, namespace, &names, &runtime.config_maps()),
+        Kind::Secret => get_objects(args, namespace, &names, &runtime.secrets()),
     }
-    let (found, failures) = named(&runtime, globals.namespace(), &names);
+}
+
+fn get_objects<T: Configuration + Shown>(
+    args: &Get,
+    namespace: Option<&str>,
+    names: &[String],
+    objects: &Objects<T>,
+) -> Result<u8, CliError> {
+    let one = |namespace: &str, name: &str| Ok(objects.get(namespace, name)?);
+    get(args, namespace, names, || Ok(objects.list(namespace)?), one)
+}
+
+/// Shows all objects, or those of these names and what came of the others.
+fn get<T: Shown>(
+    args: &Get,
+    namespace: Option<&str>,
+    names: &[String],
+    all: impl FnOnce() -> Result<Vec<T>, CliError>,
+    one: impl Fn(&str, &str) -> Result<T, CliError>,
+) -> Result<u8, CliError> {
+    let Some(within) = namespace.filter(|_| !names.is_empty()) else {
+        show(args, &all()?, namespace, false)?;
+        return Ok(exit::OK);
+    };
+    let (mut found, mut failures) = (Vec::new(), Failures::default());
+    for name in names {
+        match one(within, name) {
+            Ok(object) => found.push(object),
+            Err(error) => failures.add(error),
+        }
+    }
     if !found.is_empty() {
-        show(args, &found, Some(globals.namespace()), names.len() == 1)?;
+        show(args, &found, namespace, names.len() == 1)?;
     }
     failures.end()
 }
 
-fn all(runtime: &Runtime, namespace: Option<&str>) -> Result<Vec<Found>, CliError> {
+fn pods(runtime: &Runtime, namespace: Option<&str>) -> Result<Vec<Found>, CliError> {
     let mut found = Vec::new();
     for handle in runtime.list(namespace)? {
         match handle.object() {
@@ -54,34 +111,27 @@ fn all(runtime: &Runtime, namespace: Option<&str>) -> Result<Vec<Found>, CliErro
     Ok(found)
 }
 
-/// The pods of these names, and what came of the others.
-fn named(runtime: &Runtime, namespace: &str, names: &[String]) -> (Vec<Found>, Failures) {
-    let (mut found, mut failures) = (Vec::new(), Failures::default());
-    for name in names {
-        let pod = runtime
-            .pod(namespace, name)
-            .and_then(|h| Ok(Found { pod: h.pod().clone(), object: h.object()? }));
-        match pod.map_err(CliError::from) {
-            Ok(pod) => found.push(pod),
-            Err(error) => failures.add(error),
-        }
-    }
-    (found, failures)
-}
-
-fn show(
+fn show<T: Shown>(
     args: &Get,
-    found: &[Found],
+    found: &[T],
     namespace: Option<&str>,
     single: bool,
 ) -> Result<(), CliError> {
-    let objects = || found.iter().map(|f| &f.object);
     match (args.output, found) {
-        (Some(Format::Json), [one]) if single => output::data(object::json(&one.object)),
-        (Some(Format::Yaml), [one]) if single => output::data(object::yaml(&one.object)?),
-        (Some(Format::Json), _) => output::data(object::json(&object::list(objects()))),
-        (Some(Format::Yaml), _) => output::data(object::yaml_list(objects())?),
-        (Some(Format::Name), _) => output::data(names(found)),
+        (Some(Format::Json), [one]) if single => output::data(object::json(&one.json()?)),
+        (Some(Format::Yaml), [one]) if single => output::data(one.yaml()?),
+        (Some(Format::Json), _) => {
+            let items: Vec<Value> = found.iter().map(T::json).collect::<Result<_, _>>()?;
+            output::data(object::json(&object::list(&items)))
+        }
+        (Some(Format::Yaml), _) => {
+            let items: Vec<String> = found.iter().map(T::yaml).collect::<Result<_, _>>()?;
+            output::data(object::yaml_list(&items))
+        }
+        (Some(Format::Name), _) => {
+            let name = |object: &T| format!("{}/{}\n", T::KIND.word(), object.name());
+            output::data(found.iter().map(name).collect::<String>())
+        }
         (None | Some(Format::Wide), []) => {
             output::message(&match namespace {
                 Some(namespace) => format!("No resources found in {namespace} namespace."),
@@ -93,25 +143,56 @@ fn show(
     }
 }
 
-fn names(found: &[Found]) -> String {
-    found.iter().map(|f| format!("pod/{}\n", f.pod.name())).collect()
-}
-
-fn rows(args: &Get, found: &[Found]) -> Result<String, CliError> {
+fn rows<T: Shown>(args: &Get, found: &[T]) -> Result<String, CliError> {
     let wide = args.output == Some(Format::Wide);
     let now = clock::now();
-    let mut heading = vec!["NAME", "READY", "STATUS", "RESTARTS", "AGE"];
+    let mut heading = T::heading(wide);
     if args.all_namespaces {
         heading.insert(0, "NAMESPACE");
-    }
-    if wide {
-        heading.extend(["IP", "NODE"]);
     }
     if args.no_headers {
         heading.clear();
     }
     let mut rows = Vec::new();
-    for Found { pod, object } in found {
+    for object in found {
+        let mut row = object.row(wide, now)?;
+        if args.all_namespaces {
+            row.insert(0, object.namespace().to_owned());
+        }
+        rows.push(row);
+    }
+    Ok(table::render(&heading, &rows))
+}
+
+impl Shown for Found {
+    const KIND: Kind = Kind::Pod;
+
+    fn name(&self) -> &str {
+        self.pod.name()
+    }
+
+    fn namespace(&self) -> &str {
+        self.pod.namespace()
+    }
+
+    fn json(&self) -> Result<Value, CliError> {
+        Ok(self.object.clone())
+    }
+
+    fn yaml(&self) -> Result<String, CliError> {
+        object::yaml(&self.object)
+    }
+
+    fn heading(wide: bool) -> Vec<&'static str> {
+        let mut heading = vec!["NAME", "READY", "STATUS", "RESTARTS", "AGE"];
+        if wide {
+            heading.extend(["IP", "NODE"]);
+        }
+        heading
+    }
+
+    fn row(&self, wide: bool, now: Time) -> Result<Vec<String>, CliError> {
+        let Self { pod, object } = self;
         let status: PodStatus = serde_json::from_value(object["status"].clone())
             .map_err(CliError::io("read the pod's status"))?;
         let deleted = object["metadata"].get("deletionTimestamp").is_some();
@@ -123,14 +204,56 @@ fn rows(args: &Get, found: &[Found]) -> Result<String, CliError> {
             summary.restarts,
             summary.age,
         ];
-        if args.all_namespaces {
-            row.insert(0, pod.namespace().to_owned());
-        }
         if wide {
             let text = |value: &Value| value.as_str().unwrap_or("<none>").to_owned();
             row.extend([text(&object["status"]["podIP"]), text(&object["spec"]["nodeName"])]);
         }
-        rows.push(row);
+        Ok(row)
     }
-    Ok(table::render(&heading, &rows))
+}
+
+/// What is kept for pods, with its columns between name and age.
+macro_rules! shown {
+    ($($name:ident $heading:expr, $cells:expr;)*) => {
+        $(
+            impl Shown for $name {
+                const KIND: Kind = Kind::$name;
+
+                fn name(&self) -> &str {
+                    &self.metadata.name
+                }
+
+                fn namespace(&self) -> &str {
+                    self.metadata.namespace.as_deref().unwrap_or_default()
+                }
+
+                fn json(&self) -> Result<Value, CliError> {
+                    serde_json::to_value(self).map_err(object::unwritable)
+                }
+
+                fn yaml(&self) -> Result<String, CliError> {
+                    self.to_yaml().map_err(object::unwritable)
+                }
+
+                fn heading(_wide: bool) -> Vec<&'static str> {
+                    $heading.to_vec()
+                }
+
+                fn row(&self, _wide: bool, now: Time) -> Result<Vec<String>, CliError> {
+                    let cells: fn(&Self) -> Vec<String> = $cells;
+                    let mut row = vec![self.metadata.name.clone()];
+                    row.extend(cells(self));
+                    row.push(age(&self.metadata, now));
+                    Ok(row)
+                }
+            }
+        )*
+    };
+}
+
+shown! {
+    ConfigMap ["NAME", "DATA", "AGE"],
+        |map| vec![(map.data.len() + map.binary_data.len()).to_string()];
+    Secret ["NAME", "TYPE", "DATA", "AGE"],
+        |secret| vec![secret.kind.clone().unwrap_or_default(), secret.data.len().to_string()];
 }

@@ -17,13 +17,15 @@ mod version;
 mod wait;
 
 use crate::args::{Cli, Command};
+use crate::configuration::Making;
 use crate::error::CliError;
 
 /// Runs the command and returns its exit code.
 pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
     match command {
         Command::Up(args) => up::run(&globals, &args),
-        Command::Apply(args) => apply::run(&globals, &args),
+        Command::Apply(args) => apply::run(&globals, &args, Making::Apply),
+        Command::Create(args) => apply::run(&globals, &args, Making::Create),
         Command::Get(args) => get::run(&globals, &args),
         Command::Events(args) => events::run(&globals, &args),
         Command::Logs(args) => logs::run(&globals, &args),

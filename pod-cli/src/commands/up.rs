@@ -2,15 +2,16 @@
 
 use std::rc::Rc;
 
-use pod_images::{PullOptions, PullPolicy, Reference};
+use pod_images::{PullPolicy, Reference};
 use pod_runtime::{
-    Admitted, Blocked, Changes, LogLine, LogOptions, Obstacle, OutputStream, PodHandle, PodPhase,
-    PodStatus, Runtime, RuntimeError, ValidPod,
+    Blocked, Changes, LogLine, LogOptions, Obstacle, OutputStream, PodHandle, PodPhase, PodStatus,
+    Runtime, RuntimeError, ValidPod,
 };
-use pod_spec::{Container, ImagePullPolicy};
+use pod_spec::{AdmittedObject, Container, ImagePullPolicy};
 use tokio::task::JoinSet;
 
 use crate::args::{Globals, Up};
+use crate::configuration::{Making, keep_config_map, keep_secret};
 use crate::error::CliError;
 use crate::progress::Progress;
 use crate::up::{Narrator, Prefixes, Printer, Signals, Stop, Voice, exit_code};
@@ -22,10 +23,33 @@ const INTERRUPTED: u8 = 130;
 const MAX_LINE: usize = 256 << 10;
 
 pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
-    let Admitted { pod, notices } = manifest::load_with(&args.filename, globals, &args.backoff)?;
-    manifest::notice(&notices);
+    let objects = manifest::load_with(&args.filename, globals, &args.backoff)?;
+    objects.iter().for_each(|object| manifest::notice(object.notices()));
+    let (pod, others) = one_pod(objects)?;
     let runtime = globals.runtime_with(&args.network)?;
+    for object in others {
+        match object {
+            AdmittedObject::ConfigMap(map, _) => keep_config_map(&runtime, map, Making::Apply)?,
+            AdmittedObject::Secret(secret, _) => keep_secret(&runtime, secret, Making::Apply)?,
+            _ => {}
+        }
+    }
     event_loop::block_on(up(&runtime, pod, args.keep))
+}
+
+/// The pod of a manifest, and what stands beside it.
+fn one_pod(objects: Vec<AdmittedObject>) -> Result<(ValidPod, Vec<AdmittedObject>), CliError> {
+    let (mut pods, mut others) = (Vec::new(), Vec::new());
+    for object in objects {
+        match object {
+            AdmittedObject::Pod(pod) => pods.push(pod.pod),
+            other => others.push(other),
+        }
+    }
+    match <[ValidPod; 1]>::try_from(pods) {
+        Ok([pod]) => Ok((pod, others)),
+        Err(pods) => Err(CliError::NotOnePod { pods: pods.len() }),
+    }
 }
 
 async fn up(runtime: &Runtime, pod: ValidPod, keep: bool) -> Result<u8, CliError> {
@@ -52,7 +76,7 @@ async fn fetch(runtime: &Runtime, pod: &ValidPod) {
         Some(ImagePullPolicy::Never) => PullPolicy::Never,
         _ => PullPolicy::IfNotPresent,
     };
-    let options = PullOptions::default();
+    let options = runtime.pull_options(pod).unwrap_or_default();
     for container in pod.spec().init_containers.iter().chain(&pod.spec().containers) {
         let Ok(reference) = container.image.parse::<Reference>() else { continue };
         let progress = Progress::of(&images, [reference.clone()]);

@@ -8,7 +8,7 @@ use crate::error::CliError;
 use crate::{event_loop, exit, output, resource};
 
 pub fn run(globals: &Globals, args: &Wait) -> Result<u8, CliError> {
-    let names = resource::targets(&args.targets)?.names;
+    let names = resource::pods(&args.targets)?;
     if names.is_empty() {
         return Err(CliError::Usage(
             "which pods? Name them: `pod wait --for=… pod/NAME`".to_owned(),

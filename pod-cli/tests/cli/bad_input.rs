@@ -36,8 +36,9 @@ spec:
 
 #[test]
 fn what_is_no_pod() {
-    refused("kind: Deployment\napiVersion: apps/v1\n", 3, &["Deployment", "pod.yaml:1:7"]);
-    refused("just text\n", 3, &["kind: Pod"]);
+    let words = ["there are no Deployments here", "pod.yaml:1:1"];
+    refused("kind: Deployment\napiVersion: apps/v1\n", 3, &words);
+    refused("just text\n", 3, &["begins with `apiVersion` and `kind`"]);
 }
 
 #[test]

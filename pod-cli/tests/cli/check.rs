@@ -18,17 +18,23 @@ fn every_object_of_a_file_is_checked() {
     assert!(ran.err.contains("note: spec.nodeSelector: "), "{ran:?}");
 
     let bad = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  containers:\n  - name: a\n    comand: [x]\n    \
-               tty: true\n---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}\n";
+               tty: true\n---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}\n---\n\
+               {apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {template: {}}}\n---\n\
+               {apiVersion: v1, kind: Service, metadata: {name: s}}\n";
     let ran = check(&format!("{good}{bad}"), "");
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.out.contains("pod/good can be run") && !ran.out.contains("bad"), "{ran:?}");
+    assert!(ran.out.contains("configmap/c can be kept for pods"), "{ran:?}");
     for words in [
         "unknown field `comand`",
         "pod.yaml:9:5",
         "did you mean `command`?",
         "(spec.containers[0].image)",
         "`true` is not supported yet",
-        "there are no ConfigMaps here",
+        "there are no Jobs here, only Pods, ConfigMaps and Secrets",
+        "`Service` is not read here",
+        "(document 5 of the text)",
+        "a `hostPort` leads to a pod",
     ] {
         assert!(ran.err.contains(words), "{words}: {ran:?}");
     }

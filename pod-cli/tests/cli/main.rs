@@ -10,4 +10,5 @@ mod foreground;
 mod host;
 mod images;
 mod logs;
+mod objects;
 mod port_forward;

@@ -3,7 +3,8 @@
 use pod_spec::status::{PodPhase, PodStatus};
 
 use crate::RestartPolicy::{self, Always, Never, OnFailure};
-use crate::sim::{Play, Script, Sim, condition, ended, of, pod, reason};
+use crate::sim::{Play, Script, Sim, condition, ended, of, pod, reason, seconds};
+use crate::{Action, Addresses, Event, PodMachine};
 
 #[test]
 fn b036_b037_each_policy_restarts_what_it_says() {
@@ -182,4 +183,33 @@ fn a_lost_sandbox_fails_the_pod() {
     assert_eq!(status.reason.as_deref(), Some("SandboxLost"));
     // The exit code came after the outcome was settled.
     assert_eq!(reason(&status, "app"), "Error");
+}
+
+#[test]
+fn a_container_that_lacks_its_configuration_is_tried_when_that_changes() {
+    let (mut machine, _) = PodMachine::new(pod(Always, &["app"]), seconds(0));
+    let start = Action::StartContainer { container: "app".to_owned(), attempt: 0 };
+    let ready = machine.handle(seconds(0), Event::SandboxReady { addresses: Addresses::default() });
+    assert_eq!(ready, std::slice::from_ref(&start));
+    let failed = |reason: &str, at: u64| Event::StartFailed {
+        container: "app".to_owned(),
+        attempt: 0,
+        reason: reason.to_owned(),
+        message: "configmap \"a\" not found".to_owned(),
+        at: seconds(at),
+    };
+    let lacks = "CreateContainerConfigError";
+    for at in [0, 10, 20] {
+        machine.handle(seconds(at), failed(lacks, at));
+        assert_eq!(reason(&machine.status(), "app"), lacks);
+        assert_eq!(machine.next_deadline(), Some(seconds(at + 10)), "the pause does not grow");
+        let again = machine.handle(seconds(at + 10), Event::Tick);
+        assert_eq!(again, std::slice::from_ref(&start));
+    }
+    machine.handle(seconds(30), failed(lacks, 30));
+    let again = machine.handle(seconds(31), Event::ConfigurationChanged);
+    assert_eq!(again, std::slice::from_ref(&start));
+    // Nothing else is in a hurry because of it.
+    machine.handle(seconds(32), failed("ErrImagePull", 32));
+    assert_eq!(machine.handle(seconds(33), Event::ConfigurationChanged), []);
 }

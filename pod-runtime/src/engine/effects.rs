@@ -9,20 +9,28 @@ use std::rc::Rc;
 use pod_images::Image;
 use pod_lifecycle::{Action, Addresses, Event, EventKind, HookKind, PodEvent, ProbeKind};
 use pod_sandbox::{
-    Call, ContainerId, ContainerState, RequestError, Sandbox, SandboxError, SandboxStatus,
+    Call, ContainerConfig, ContainerId, ContainerState, RequestError, Sandbox, SandboxError,
+    SandboxStatus,
 };
-use pod_spec::Container;
+use pod_spec::{ConfigMap, Container, Secret};
 use tokio::sync::{mpsc, oneshot};
 
 use super::observe::full_id;
 use super::supply::{News, Supply};
 use crate::clock::now;
-use crate::error::{RuntimeError, chain};
+use crate::dirs::Dirs;
+use crate::environment::Referenced;
+use crate::error::{ConfigError, RuntimeError, chain};
+use crate::objects::Objects;
 use crate::plan::{PodPlan, VolumePaths, container_id, holder, instance};
 use crate::probe::Prober;
+use crate::pull_secrets::PullSecrets;
 use crate::puller::PullFailure;
 use crate::readable::{ReadError, Readable};
 use crate::{network, removal, termination};
+
+/// The reason of a container that cannot be configured.
+const CONFIG_ERROR: &str = "CreateContainerConfigError";
 
 const SIGKILL: i32 = nix::libc::SIGKILL;
 
@@ -52,6 +60,10 @@ struct Shared {
     /// Where the pod can be reached, once it has its network.
     addresses: RefCell<Addresses>,
     supply: Supply,
+    config_maps: Objects<ConfigMap>,
+    secrets: Objects<Secret>,
+    /// How often the objects of the namespace have changed.
+    changes: Cell<u64>,
     /// Whether another engine has looked after the pod before.
     resumed: bool,
     /// The last attempt at each container.
@@ -95,6 +107,7 @@ struct StartFailure {
 impl Effects {
     pub fn new(
         plan: Rc<PodPlan>,
+        dirs: &Dirs,
         sandbox: Sandbox,
         volumes: VolumePaths,
         resumed: bool,
@@ -107,6 +120,9 @@ impl Effects {
             volumes,
             addresses: RefCell::default(),
             supply,
+            config_maps: Objects::new(dirs),
+            secrets: Objects::new(dirs),
+            changes: Cell::default(),
             resumed,
             tried: RefCell::default(),
             done,
@@ -127,6 +143,12 @@ impl Effects {
     /// Has containers know where the pod can be reached.
     pub fn reached_at(&self, addresses: Addresses) {
         *self.shared.addresses.borrow_mut() = addresses;
+    }
+
+    /// Has starts that are under way know that what they are configured with may have changed meanwhile.
+    pub fn configuration_changed(&self) {
+        let changes = &self.shared.changes;
+        changes.set(changes.get() + 1);
     }
 
     /// Puts an event into the machine's queue.
@@ -175,9 +197,15 @@ impl Effects {
         let requested = Rc::new(Cell::new(false));
         let turn = Turn { previous, started, requested: Rc::clone(&requested) };
         let task = tokio::task::spawn_local(async move {
+            let seen = shared.changes.get();
             let result = shared.start(&name, attempt, turn).await;
             starting.borrow_mut().remove(&name);
+            let outdated = seen != shared.changes.get()
+                && result.as_ref().is_err_and(|failure| failure.reason == CONFIG_ERROR);
             shared.tell(Done::Event(shared.outcome(name, attempt, result)));
+            if outdated {
+                shared.tell(Done::Event(Event::ConfigurationChanged));
+            }
         });
         self.starting
             .borrow_mut()
@@ -316,13 +344,12 @@ impl Shared {
         let creating = fail("CreateContainerError");
         let plan = self.plan();
         let container = plan.container(name).ok_or_else(|| StartFailure {
-            reason: "CreateContainerConfigError".to_owned(),
+            reason: CONFIG_ERROR.to_owned(),
             message: format!("the pod has no container `{name}`"),
         })?;
         let image = self.image(container).await?;
-        let mut config = plan
-            .instance(container, attempt, &image, &self.volumes, &self.addresses.borrow())
-            .map_err(|e| fail("CreateContainerConfigError")(&e))?;
+        let mut config =
+            self.configuration(container, attempt, &image).map_err(|e| fail(CONFIG_ERROR)(&e))?;
         if let Some(target) = plan.target(name) {
             config.pid_of = Some(self.target(target)?);
         }
@@ -355,11 +382,46 @@ impl Shared {
         Ok(image.repo_digest.unwrap_or(image.id))
     }
 
+    /// One instance of a container, with the ConfigMaps and Secrets as they are now.
+    fn configuration(
+        &self,
+        container: &Container,
+        attempt: u32,
+        image: &Image,
+    ) -> Result<ContainerConfig, ConfigError> {
+        let objects = (&self.config_maps, &self.secrets);
+        let referenced = Referenced::read(container, self.plan().pod.namespace(), objects)?;
+        let addresses = self.addresses.borrow();
+        self.plan().instance(container, attempt, image, &self.volumes, &addresses, &referenced)
+    }
+
     /// The image of a container, held for the pod from now on.
     async fn image(&self, container: &Container) -> Result<Image, StartFailure> {
         let tell = |(reason, message): News| self.note(reason, container, message);
-        let got = self.supply.get(container, tell).await;
+        let secrets = PullSecrets::of(&self.plan().pod, &self.secrets).map_err(|error| {
+            StartFailure { reason: "ErrImagePull".to_owned(), message: chain(&error) }
+        })?;
+        self.tell_missing(&secrets.missing);
+        let got = self.supply.get(container, &secrets.logins, tell).await;
         got.map_err(|PullFailure { reason, message }| StartFailure { reason, message })
+    }
+
+    /// Without these Secrets a pull may fail, or not.
+    fn tell_missing(&self, secrets: &[String]) {
+        if secrets.is_empty() {
+            return;
+        }
+        let message = format!(
+            "Unable to retrieve some image pull secrets ({}); attempting to pull the image may not succeed.",
+            secrets.join(", ")
+        );
+        let reason = "FailedToRetrieveImagePullSecret".to_owned();
+        self.tell(Done::Note(PodEvent {
+            kind: EventKind::Warning,
+            reason,
+            container: None,
+            message,
+        }));
     }
 
     fn note(&self, reason: &str, container: &Container, message: String) {

@@ -30,10 +30,11 @@ use crate::clock::now;
 use crate::dirs::Dirs;
 use crate::error::{RuntimeError, chain};
 use crate::machine::this_machine;
+use crate::objects::ObjectChanges;
 use crate::plan::{PodPlan, sandbox_id};
 use crate::readable::Readable;
 use crate::store::Saved;
-use crate::{network, removal};
+use crate::{environment, network, removal};
 use effects::{Done, Effects};
 use server::{Changed, Request};
 pub(crate) use server::{
@@ -88,6 +89,8 @@ enum Input {
     SandboxGone,
     Effect(Done),
     Request(Request),
+    /// A ConfigMap or Secret of the namespace has changed.
+    Objects,
     Tick,
 }
 
@@ -96,6 +99,8 @@ struct Engine {
     dirs: Dirs,
     sandbox: Sandbox,
     watch: Option<Readable<pod_sandbox::Watch>>,
+    /// The objects of the namespace, when the pod depends on any.
+    objects: Option<ObjectChanges>,
     machine: PodMachine,
     saved: Saved,
     /// The text of `state.json`, as far as this engine has written it.
@@ -132,7 +137,10 @@ impl Engine {
 
         let (sender, done) = mpsc::unbounded_channel();
         let resumed = saved.is_some();
-        let effects = Effects::new(Rc::clone(&plan), sandbox.clone(), volumes, resumed, sender);
+        let effects =
+            Effects::new(Rc::clone(&plan), &dirs, sandbox.clone(), volumes, resumed, sender);
+        // Before the first of them is read, so that no change is missed.
+        let objects = follow_objects(&plan, &dirs);
         let mut watch = sandbox.watch()?;
         let first = tokio::time::timeout(SANDBOX_PATIENCE, async { watch.next() });
         let first = first
@@ -167,6 +175,7 @@ impl Engine {
             dirs,
             sandbox,
             watch: Some(watch),
+            objects,
             machine,
             saved,
             written: Vec::new(),
@@ -201,6 +210,10 @@ impl Engine {
                 Input::Effect(Done::Note(event)) => self.note(event)?,
                 Input::Effect(Done::GivenUp) => return Ok(()),
                 Input::Request(request) => self.answer(request)?,
+                Input::Objects => {
+                    self.effects.configuration_changed();
+                    self.step(Event::ConfigurationChanged)?;
+                }
                 Input::Tick => self.step(Event::Tick)?,
             }
         }
@@ -215,6 +228,7 @@ impl Engine {
             Some(done) = self.done.recv() => Ok(Input::Effect(done)),
             Some(request) = self.requests.recv() => Ok(Input::Request(request)),
             status = next_status(&mut self.watch) => Ok(status),
+            () = next_change(&mut self.objects) => Ok(Input::Objects),
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => Ok(Input::Tick),
         }
     }
@@ -411,6 +425,23 @@ impl Engine {
             networks.tidy()?;
         }
         Ok(())
+    }
+}
+
+/// Follows the objects of a pod's namespace when it depends on any. Without it they are looked for from time to time.
+fn follow_objects(plan: &PodPlan, dirs: &Dirs) -> Option<ObjectChanges> {
+    if !environment::are_referenced(plan.pod.spec()) {
+        return None;
+    }
+    let changes = ObjectChanges::of(dirs, plan.pod.namespace());
+    changes.inspect_err(|error| tracing::warn!("{}", chain(error))).ok()
+}
+
+async fn next_change(objects: &mut Option<ObjectChanges>) {
+    let Some(changes) = objects else { return std::future::pending().await };
+    if let Err(error) = changes.next().await {
+        tracing::warn!(%error, "cannot follow ConfigMaps and Secrets");
+        *objects = None;
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use pod_images::{Image, Images, LeaseError, PullError, PullOptions, PullPolicy, Reference};
-use pod_spec::{Container, ImagePullPolicy};
+use pod_spec::{Container, ImagePullPolicy, SecretText};
 
 use crate::error::chain;
 use crate::puller::{self, PullFailure};
@@ -26,10 +26,11 @@ impl Supply {
         Self { images: Images::open(&dir), dir, holder }
     }
 
-    /// The image of a container. `tell` hears what happens on the way.
+    /// The image of a container, pulled with these logins before those of the machine. `tell` hears what happens on the way.
     pub async fn get(
         &self,
         container: &Container,
+        logins: &[SecretText],
         tell: impl Fn(News),
     ) -> Result<Image, PullFailure> {
         let name = &container.image;
@@ -45,7 +46,7 @@ impl Supply {
             if policy == PullPolicy::Always && !reference.is_host() {
                 tell(("Pulling", format!("Pulling image \"{name}\"")));
                 let began = Instant::now();
-                puller::pull(&self.dir, &reference).await?;
+                puller::pull(&self.dir, &reference, logins).await?;
                 let took = began.elapsed().as_secs_f64();
                 tell(("Pulled", format!("Successfully pulled image \"{name}\" in {took:.3}s")));
             }

@@ -9,7 +9,7 @@ use pod_sandbox::{Capabilities, Capability, Process, Seccomp};
 use pod_spec::{Container, SeccompProfile, SeccompProfileType};
 
 use super::PodPlan;
-use crate::environment::{self, Facts};
+use crate::environment::{self, Facts, Referenced};
 use crate::error::ConfigError;
 use crate::resources;
 
@@ -24,9 +24,17 @@ impl PodPlan {
         image: &Image,
         privileged: bool,
         addresses: &Addresses,
+        referenced: &Referenced,
     ) -> Result<Process, ConfigError> {
-        let facts = Facts { node: self.machine.node.clone(), addresses: addresses.clone() };
-        let environment = environment::variables(&self.pod, container, &image.config.env, &facts);
+        let facts = Facts {
+            node: self.machine.node.clone(),
+            cpus: self.machine.cpus,
+            memory: self.machine.memory,
+            disk: self.dirs.data.clone(),
+            addresses: addresses.clone(),
+            referenced,
+        };
+        let environment = environment::variables(&self.pod, container, &image.config.env, &facts)?;
         let command = environment.expand_all(&container.command);
         let args = environment.expand_all(&container.args);
         let argv = image.config.argv(&command, &args);

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::decode::Content;
 use crate::fault::{Fault, FaultKind, Faults, quoted};
-use crate::parse::add_unrelated;
-use crate::path::{InText, Path, Places};
+use crate::parse::{Object, add_unrelated};
+use crate::path::{InText, Path, Places, Source};
 use crate::schema::Object as _;
 use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
 use crate::valid::ValidPod;
@@ -93,6 +93,54 @@ impl ValidPod {
     }
 }
 
+/// An object that this project takes.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum AdmittedObject {
+    /// A Pod, to be run.
+    Pod(Box<Admitted>),
+    /// A ConfigMap, checked, to be kept for pods, and what was accepted in it without effect.
+    ConfigMap(ConfigMap, Vec<Notice>),
+    /// A Secret, checked, to be kept for pods, and what was accepted in it without effect.
+    Secret(Secret, Vec<Notice>),
+}
+
+impl AdmittedObject {
+    /// Checks the object, and looks at what this project supports of it.
+    ///
+    /// # Errors
+    /// Every fault of both. Deployments, Jobs and PersistentVolumeClaims are refused.
+    pub fn new(object: Object) -> Result<Self, Faults> {
+        match object {
+            Object::Pod(pod) => Ok(Self::Pod(Box::new(Admitted::new(pod)?))),
+            Object::ConfigMap(map) => {
+                let notices = map.supported()?;
+                Ok(Self::ConfigMap(map.validate()?, notices))
+            }
+            Object::Secret(secret) => {
+                let notices = secret.supported()?;
+                Ok(Self::Secret(secret.validate()?, notices))
+            }
+            Object::PersistentVolumeClaim(claim) => Err(refusal(&claim, &claim.source)),
+            Object::Deployment(deployment) => Err(refusal(&deployment, &deployment.source)),
+            Object::Job(job) => Err(refusal(&job, &job.source)),
+        }
+    }
+
+    /// What was accepted in it although it makes sense in a cluster only.
+    pub fn notices(&self) -> &[Notice] {
+        match self {
+            Self::Pod(admitted) => &admitted.notices,
+            Self::ConfigMap(_, notices) | Self::Secret(_, notices) => notices,
+        }
+    }
+}
+
+/// Why an object of a kind that is only read cannot be taken.
+fn refusal(object: &impl Reviewed, source: &Source) -> Faults {
+    Faults::some(object.review(&InText::of(source)).refused)
+}
+
 /// What this project can look at.
 pub(crate) trait Reviewed {
     /// Looks at every field that is given.
@@ -108,6 +156,35 @@ impl Reviewed for Pod {
     }
 }
 
+/// Kinds whose fields are those of a Pod as far as there are rules for them: their metadata.
+macro_rules! kept {
+    ($($name:ident)*) => {
+        $(
+            impl Reviewed for $name {
+                fn review(&self, places: &dyn Places) -> Found {
+                    let mut survey = Survey { places, pattern: String::new(), found: Found::default() };
+                    self.survey_fields(&Path::ROOT, Rules(&rules::TOP), &mut survey);
+                    survey.found
+                }
+            }
+
+            impl $name {
+                /// Looks at every field that was given: what this project refuses in it is a fault, and what makes sense
+                /// in a cluster only is told.
+                ///
+                /// # Errors
+                /// Every field that is refused.
+                pub fn supported(&self) -> Result<Vec<Notice>, Faults> {
+                    let Found { refused, notices } = self.review(&InText::of(&self.source));
+                    Faults::or(refused, notices)
+                }
+            }
+        )*
+    };
+}
+
+kept! { ConfigMap Secret }
+
 /// Kinds that are read and checked, and nothing more.
 macro_rules! not_yet {
     ($($name:ident)*) => {
@@ -115,7 +192,7 @@ macro_rules! not_yet {
             impl Reviewed for $name {
                 fn review(&self, places: &dyn Places) -> Found {
                     let at = Path::new("kind");
-                    let why = concat!("not supported yet: there are no ", stringify!($name), "s here, only Pods");
+                    let why = concat!("not supported yet: there are no ", stringify!($name), "s here, only Pods, ConfigMaps and Secrets");
                     let fault = Fault::new(&at, places.find(&at), FaultKind::Refused, why);
                     Found { refused: vec![fault], notices: Vec::new() }
                 }
@@ -124,7 +201,7 @@ macro_rules! not_yet {
     };
 }
 
-not_yet! { ConfigMap Secret PersistentVolumeClaim Deployment Job }
+not_yet! { PersistentVolumeClaim Deployment Job }
 
 /// What holds for a field that has no rule of its own: that of the field around it.
 #[derive(Debug, Clone, Copy)]

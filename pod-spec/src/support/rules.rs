@@ -46,8 +46,8 @@ const WINDOWS: &str = "there is only Linux here";
 const APPARMOR: &str = "AppArmor profiles are not applied yet";
 const TCP_HOOK: &str = "Kubernetes has never run it: such a hook fails";
 const SUBPATHS: &str = "parts of volumes cannot be mounted yet";
-const CONFIG_MAPS: &str = "there are no ConfigMaps yet";
-const SECRETS: &str = "there are no Secrets yet";
+const CONFIG_MAPS: &str = "ConfigMaps are not mounted yet: use them in variables";
+const SECRETS: &str = "Secrets are not mounted yet: use them in variables";
 const CLOUD: &str = "volumes of cloud providers need a cluster";
 const VENDOR: &str = "volumes of storage vendors need a cluster";
 const MOUNT_IT: &str = "network volumes are not mounted: mount it on this machine and use hostPath";
@@ -92,7 +92,7 @@ pub(crate) const POD: &[Rule] = &[
     refused("spec.hostUsers", "user namespaces are not there yet").except(&["true"]),
     honoured("spec.hostname", "a_pod_has_its_name_its_hosts_and_its_processes"),
     honoured("spec.hostnameOverride", "b181_a_host_name_may_be_overridden"),
-    refused("spec.imagePullSecrets", SECRETS),
+    honoured("spec.imagePullSecrets", "b205_a_private_image_is_pulled_with_the_secret_of_its_pod"),
     cluster_only("spec.nodeName", "there is only this machine: the pod runs here").except(&[""]),
     cluster_only("spec.nodeSelector", SCHEDULING),
     refused("spec.os.name", WINDOWS).except(&["linux"]),
@@ -201,12 +201,12 @@ pub(crate) const CONTAINER: &[Rule] = &[
     honoured("args", "a_program_has_its_arguments_directory_and_variables"),
     honoured("command", "a_program_has_its_arguments_directory_and_variables"),
     honoured("env", "a_program_has_its_arguments_directory_and_variables"),
-    refused("envFrom", "there are no ConfigMaps and Secrets yet"),
-    refused("env[].valueFrom.configMapKeyRef", CONFIG_MAPS),
+    honoured("envFrom", "b154_variables_come_from_config_maps_and_secrets"),
+    honoured("env[].valueFrom.configMapKeyRef", "b154_variables_come_from_config_maps_and_secrets"),
     honoured("env[].valueFrom.fieldRef", "variables_are_made_of_the_pods_own_fields"),
     refused("env[].valueFrom.fileKeyRef", "variables from files are not honoured yet"),
-    refused("env[].valueFrom.resourceFieldRef", "variables from resources are not honoured yet"),
-    refused("env[].valueFrom.secretKeyRef", SECRETS),
+    honoured("env[].valueFrom.resourceFieldRef", "b155_variables_are_made_of_resources"),
+    honoured("env[].valueFrom.secretKeyRef", "b154_variables_come_from_config_maps_and_secrets"),
     honoured("image", "init_containers_of_other_images_come_first"),
     honoured("imagePullPolicy", "b206_an_image_that_is_absent_and_never_pulled_is_told"),
     honoured(

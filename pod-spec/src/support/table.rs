@@ -167,7 +167,7 @@ mod tests {
         assert!(matches!(row("spec.volumes[].emptyDir.medium"), Some(Support::Refused(_))));
         assert!(matches!(row("spec.containers[].volumeDevices"), Some(Support::Refused(_))));
         assert!(matches!(row("spec.containers[].volumeDevices[].name"), Some(Support::Refused(_))));
-        assert!(matches!(row("spec.initContainers[].envFrom"), Some(Support::Refused(_))));
+        assert!(matches!(row("spec.initContainers[].volumeDevices"), Some(Support::Refused(_))));
         assert!(matches!(row("spec.nodeSelector"), Some(Support::ClusterOnly(_))));
         assert!(matches!(row("status"), Some(Support::ClusterOnly(_))));
         assert_eq!(row("spec"), Some(Support::ByField));

@@ -24,6 +24,8 @@ pub struct Registry {
     dir: PathBuf,
     storage: PathBuf,
     mode: Mode,
+    /// The file of those who may use it, when not everybody may.
+    users: Option<PathBuf>,
     host: String,
     running: Option<(Child, [JoinHandle<()>; 2])>,
     output: Arc<Mutex<Vec<String>>>,
@@ -38,18 +40,33 @@ impl Registry {
         Self::start(dir, &cache.storage(), Mode::ReadOnly)
     }
 
+    /// As [`with`](Self::with), for those alone whom a file of Apache's `htpasswd` names.
+    pub fn private(images: &[Recipe], target: &str, dir: &Path, htpasswd: &str) -> Self {
+        let cache = Cache::new(Path::new(target));
+        network::outside(|| cache.ensure(images));
+        fs::create_dir_all(dir).expect("a directory can be made");
+        let file = dir.join("htpasswd");
+        fs::write(&file, htpasswd).expect("a file can be written");
+        Self::start_for(dir, &cache.storage(), Mode::ReadOnly, Some(file))
+    }
+
     /// An empty one, which images can be pushed to.
     pub fn empty(dir: &Path) -> Self {
         Self::start(dir, &dir.join("data"), Mode::Writable)
     }
 
     pub(super) fn start(dir: &Path, storage: &Path, mode: Mode) -> Self {
+        Self::start_for(dir, storage, mode, None)
+    }
+
+    fn start_for(dir: &Path, storage: &Path, mode: Mode, users: Option<PathBuf>) -> Self {
         fs::create_dir_all(dir).expect("a directory can be made");
         fs::create_dir_all(storage).expect("a directory can be made");
         let mut registry = Self {
             dir: dir.to_owned(),
             storage: storage.to_owned(),
             mode,
+            users,
             host: "127.0.0.1:0".to_owned(),
             running: None,
             output: Arc::default(),
@@ -79,15 +96,19 @@ impl Registry {
     pub fn restart(&mut self) {
         self.stop();
         let config = self.dir.join("registry.yaml");
+        let auth = |file: &PathBuf| {
+            format!("auth: {{htpasswd: {{realm: test, path: '{}'}}}}\n", file.display())
+        };
         fs::write(
             &config,
             format!(
                 "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: '{}'}}\n  \
                  maintenance: {{readonly: {{enabled: {}}}, uploadpurging: {{enabled: false}}}}\n\
-                 http: {{addr: '{}'}}\n",
+                 http: {{addr: '{}'}}\n{}",
                 self.storage.display(),
                 self.mode == Mode::ReadOnly,
                 self.host,
+                self.users.as_ref().map(auth).unwrap_or_default(),
             ),
         )
         .expect("a file can be written");

@@ -1,0 +1,47 @@
+//! ConfigMaps and Secrets, to be kept for pods.
+
+use pod_runtime::{Applied, Configuration, Objects, Runtime};
+use pod_spec::{ConfigMap, Secret};
+
+use crate::error::CliError;
+use crate::output;
+use crate::resource::Kind;
+
+/// Whether what is there already may be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Making {
+    Apply,
+    Create,
+}
+
+/// Keeps a ConfigMap and says so.
+pub fn keep_config_map(runtime: &Runtime, map: ConfigMap, making: Making) -> Result<(), CliError> {
+    let name = map.metadata.name.clone();
+    say(Kind::ConfigMap, &name, keep(&runtime.config_maps(), map, making)?)
+}
+
+/// Keeps a Secret and says so.
+pub fn keep_secret(runtime: &Runtime, secret: Secret, making: Making) -> Result<(), CliError> {
+    let name = secret.metadata.name.clone();
+    say(Kind::Secret, &name, keep(&runtime.secrets(), secret, making)?)
+}
+
+fn keep<T: Configuration>(
+    objects: &Objects<T>,
+    object: T,
+    making: Making,
+) -> Result<Applied, CliError> {
+    Ok(match making {
+        Making::Apply => objects.apply(object)?,
+        Making::Create => objects.create(object).map(|()| Applied::Created)?,
+    })
+}
+
+fn say(kind: Kind, name: &str, done: Applied) -> Result<(), CliError> {
+    let done = match done {
+        Applied::Created => "created",
+        Applied::Configured => "configured",
+        Applied::Unchanged => "unchanged",
+    };
+    output::line(&format!("{}/{name} {done}", kind.word()))
+}

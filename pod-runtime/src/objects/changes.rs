@@ -1,0 +1,62 @@
+//! Waiting for changes of a namespace's ConfigMaps and Secrets.
+
+use std::io;
+
+use nix::errno::Errno;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use pod_spec::{ConfigMap, Secret};
+
+use super::kind::Kept;
+use super::{ObjectError, TEMPORARY, make};
+use crate::dirs::Dirs;
+use crate::readable::{ReadError, Readable};
+use crate::runtime::Runtime;
+
+/// Tells when a ConfigMap or Secret of a namespace has been made, changed or removed.
+#[derive(Debug)]
+pub struct ObjectChanges(Readable<Inotify>);
+
+impl Runtime {
+    /// Follows the ConfigMaps and Secrets of a namespace from now on. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When the directories cannot be made or watched.
+    pub fn object_changes(&self, namespace: &str) -> Result<ObjectChanges, ObjectError> {
+        ObjectChanges::of(self.dirs(), namespace)
+    }
+}
+
+impl ObjectChanges {
+    pub(crate) fn of(dirs: &Dirs, namespace: &str) -> Result<Self, ObjectError> {
+        let namespace = dirs.objects().join(namespace);
+        let context = || ObjectError::io("watch", &namespace);
+        let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)
+            .map_err(|e| context()(e.into()))?;
+        let flags = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_DELETE;
+        for kind in [ConfigMap::DIR, Secret::DIR] {
+            let dir = namespace.join(kind);
+            make(&dir)?;
+            inotify.add_watch(&dir, flags).map_err(|e| context()(e.into()))?;
+        }
+        Readable::new(inotify).map(Self).map_err(context())
+    }
+
+    /// Waits for the next change since the last call. All that has piled up is one.
+    ///
+    /// # Errors
+    /// When the kernel tells no more.
+    pub async fn next(&mut self) -> io::Result<()> {
+        let read = |inotify: &mut Inotify| match inotify.read_events() {
+            Ok(events) => {
+                let counts = |name: &std::ffi::OsString| name != TEMPORARY;
+                Ok(events.iter().any(|e| e.name.as_ref().is_none_or(counts)).then_some(()))
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+            Err(e) => Err(e),
+        };
+        self.0.read(read).await.map_err(|e| match e {
+            ReadError::Wait(e) => e,
+            ReadError::Read(e) => e.into(),
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! What ConfigMaps and Secrets have in common.
+
+use pod_spec::{ConfigMap, Faults, ObjectMeta, Secret};
+
+/// A ConfigMap or a Secret.
+pub trait Configuration: Kept {}
+
+/// What [`Objects`](super::Objects) has to know of a kind.
+pub trait Kept: serde::Serialize + serde::de::DeserializeOwned + Sized {
+    /// What it is.
+    const KIND: &'static str;
+    /// The directory, in that of a namespace.
+    const DIR: &'static str;
+
+    /// Checks the object, as the API server does and as far as this project supports it.
+    fn checked(self) -> Result<Self, Faults>;
+
+    /// Whether `new` can take the place of this object.
+    fn check_change(&self, new: &Self) -> Result<(), Faults>;
+
+    /// Whether the object differs in nothing that its author says.
+    fn says_the_same_as(&self, other: &Self) -> bool;
+
+    fn metadata(&self) -> &ObjectMeta;
+
+    fn metadata_mut(&mut self) -> &mut ObjectMeta;
+}
+
+macro_rules! kept {
+    ($($name:ident in $dir:literal: $($field:ident)*;)*) => {
+        $(
+            impl Configuration for $name {}
+
+            impl Kept for $name {
+                const KIND: &'static str = $name::KIND;
+                const DIR: &'static str = $dir;
+
+                fn checked(self) -> Result<Self, Faults> {
+                    self.supported()?;
+                    self.validate()
+                }
+
+                fn check_change(&self, new: &Self) -> Result<(), Faults> {
+                    let mut new = new.clone();
+                    new.metadata.uid.clone_from(&self.metadata.uid);
+                    new.metadata.creation_timestamp = self.metadata.creation_timestamp;
+                    new.metadata.resource_version.clone_from(&self.metadata.resource_version);
+                    self.check_update(&new)
+                }
+
+                fn says_the_same_as(&self, other: &Self) -> bool {
+                    let (own, its) = (&self.metadata, &other.metadata);
+                    own.labels == its.labels
+                        && own.annotations == its.annotations
+                        $(&& self.$field == other.$field)*
+                }
+
+                fn metadata(&self) -> &ObjectMeta {
+                    &self.metadata
+                }
+
+                fn metadata_mut(&mut self) -> &mut ObjectMeta {
+                    &mut self.metadata
+                }
+            }
+        )*
+    };
+}
+
+kept! {
+    ConfigMap in "configmaps": data binary_data immutable;
+    Secret in "secrets": kind data immutable;
+}
