@@ -9,6 +9,7 @@ use std::time::Duration;
 use pod_spec::Time;
 use pod_spec::status::PodStatus;
 
+use crate::backoff::Backoff;
 use crate::container::{ContainerLife, Instance, Run, RunEnd, restarts_after};
 use crate::event::EventKind;
 use crate::health::Health;
@@ -194,7 +195,8 @@ impl PodMachine {
         } else {
             Action::record(EventKind::Warning, &reason, None, message.clone())
         });
-        let until = now + self.table.backoff.pause(failures);
+        let backoff = if reason == FAILED_MOUNT { Backoff::VOLUMES } else { self.table.backoff };
+        let until = now + backoff.pause(failures);
         self.state.pod =
             PodState::SandboxBackOff { until, failed: FailedSandbox { failures, reason, message } };
     }
@@ -373,6 +375,9 @@ pub(crate) struct Span {
 fn is_run(reason: &str) -> bool {
     matches!(reason, "StartError" | "ContainerCannotRun")
 }
+
+/// The reason of a sandbox that lacks a volume.
+const FAILED_MOUNT: &str = "FailedMount";
 
 /// At least so much time lies between the stop signal and the kill.
 pub(crate) const MINIMUM_GRACE: Duration = Duration::from_secs(2);

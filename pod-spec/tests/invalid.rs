@@ -290,10 +290,6 @@ fn the_spec_is_checked() {
             "line 6: spec.os.name: `windows` is not supported yet: there is only Linux here",
         ),
         (
-            "securityContext: {fsGroup: 5}",
-            "line 6: spec.securityContext.fsGroup: not supported yet: the ownership of volumes is not changed yet",
-        ),
-        (
             "volumes: [{name: A, emptyDir: {}}]",
             "line 6: spec.volumes[0].name: `A` is not a DNS label: at most 63 lower-case letters, digits and `-`, with a letter or digit first and last, such as `a`",
         ),

@@ -40,6 +40,7 @@ impl Driver for Files {
             return Err(DriverError::WrongSource { kind: Files::kind(*self).to_owned() });
         }
         let path = context.make_dir(MODE)?;
-        Ok(MountSource::Tmpfs { path, size: None, mode: MODE })
+        let (mode, group) = (context.dir_mode(MODE), context.group());
+        Ok(MountSource::Tmpfs { path, size: None, mode, group })
     }
 }

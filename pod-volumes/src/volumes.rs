@@ -24,6 +24,7 @@ use crate::{
 pub struct Volumes {
     base: PathBuf,
     drivers: BTreeMap<String, Box<dyn Driver>>,
+    group: Option<u32>,
 }
 
 impl Volumes {
@@ -40,11 +41,18 @@ impl Volumes {
         if !base.is_absolute() || climbs || base.file_name().is_none() {
             return Err(VolumeError::UnsafeBase { path: base });
         }
-        let volumes = Self { base, drivers: BTreeMap::new() };
+        let volumes = Self { base, drivers: BTreeMap::new(), group: None };
         let volumes = volumes.with_driver(EmptyDir).with_driver(HostPath);
         Ok(FilesKind::ALL
             .into_iter()
             .fold(volumes, |volumes, kind| volumes.with_driver(Files(kind))))
+    }
+
+    /// Has the volumes that are made for the pod belong to a group, which may read and write what is in them: `fsGroup`.
+    #[must_use]
+    pub fn with_group(mut self, group: Option<u32>) -> Self {
+        self.group = group;
+        self
     }
 
     /// Adds a driver, in place of one of the same kind.
@@ -181,7 +189,13 @@ impl Volumes {
         kind_dir: &'a str,
         name: &'a str,
     ) -> VolumeContext<'a> {
-        VolumeContext { base: base.as_fd(), base_path: &self.base, kind_dir, name }
+        VolumeContext {
+            base: base.as_fd(),
+            base_path: &self.base,
+            kind_dir,
+            name,
+            group: self.group,
+        }
     }
 
     /// Makes the base unless it is there, and says whether it was made.

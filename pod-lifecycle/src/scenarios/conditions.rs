@@ -1,9 +1,11 @@
 //! Conditions and what else is read off the status.
 
+use pod_spec::Time;
 use pod_spec::status::{PodPhase, PodStatus};
 
 use crate::RestartPolicy::Always;
 use crate::sim::{Script, Sim, condition, of, pod, seconds};
+use crate::{Action, Addresses, Event, EventKind, PodMachine};
 
 fn changed(status: &PodStatus, kind: &str) -> i64 {
     let found = status.conditions.iter().find(|c| c.kind == kind).unwrap();
@@ -120,4 +122,47 @@ fn what_happens_is_told_in_the_kubelets_words() {
             "30.0 Normal Started: Container started",
         ]
     );
+}
+
+fn fail_volumes(machine: &mut PodMachine, now: Time) -> Vec<Action> {
+    let message = "MountVolume.SetUp failed for volume \"v\"".to_owned();
+    machine.handle(now, Event::SandboxFailed { reason: "FailedMount".to_owned(), message })
+}
+
+#[test]
+fn b025_b026_a_pod_waits_for_its_volumes_and_goes_on_when_they_are_there() {
+    let mut now = Time::default();
+    let (mut machine, _) = PodMachine::new(pod(Always, &["app"]), now);
+    let mut pauses = Vec::new();
+    for _ in 0..10 {
+        let told = fail_volumes(&mut machine, now);
+        let [Action::Record(event)] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((event.kind, event.reason.as_str()), (EventKind::Warning, "FailedMount"));
+        assert!(event.message.starts_with("MountVolume.SetUp failed for volume"));
+        let status = machine.status();
+        assert_eq!(status.phase, PodPhase::Pending);
+        let kinds = ["PodScheduled", "PodReadyToStartContainers", "Initialized"];
+        assert_eq!(kinds.map(|kind| condition(&status, kind)), ["True//", "False//", "True//"]);
+        let waiting = of(&status, "app").state.waiting.as_ref().unwrap();
+        assert_eq!(waiting.reason.as_deref(), Some("ContainerCreating"));
+        let next = machine.next_deadline().unwrap();
+        pauses.push(next.since(now).as_millis());
+        now = next;
+        assert_eq!(machine.handle(now, Event::Tick), [Action::CreateSandbox]);
+    }
+    assert_eq!(pauses[..3], [500, 1000, 2000]);
+    assert_eq!(pauses[9], 122_000);
+    let actions = machine.handle(now, Event::SandboxReady { addresses: Addresses::default() });
+    assert!(matches!(&actions[..], [Action::StartContainer { .. }]), "{actions:?}");
+}
+
+#[test]
+fn b143_a_pod_that_waits_for_its_volumes_can_be_deleted() {
+    let now = Time::default();
+    let (mut machine, _) = PodMachine::new(pod(Always, &["app"]), now);
+    fail_volumes(&mut machine, now);
+    let actions = machine.handle(now, Event::Delete { grace: None });
+    assert!(actions.contains(&Action::RemoveSandbox), "{actions:?}");
+    machine.handle(now, Event::SandboxRemoved);
+    assert!(machine.is_finished());
 }
