@@ -96,6 +96,11 @@ pub enum Event {
         /// Why it failed, if it did; for people.
         result: Result<(), String>,
     },
+    /// The pod takes more of the machine than it may, and has to go: `Failed` with reason `Evicted`.
+    Evicted {
+        /// What it has taken too much of, for people.
+        message: String,
+    },
     /// Somebody wants the pod to go.
     Delete {
         /// Instead of the pod's own grace period. A later, shorter one counts; a longer one does not.

@@ -153,6 +153,7 @@ impl PodMachine {
                     }
                 }
             }
+            Event::Evicted { message } => self.evict(now, message, actions),
             Event::Delete { grace } => {
                 let grace = grace.unwrap_or(self.table.grace);
                 self.terminate(TerminationCause::Deleted, now + grace.as_duration());
@@ -221,6 +222,15 @@ impl PodMachine {
             | PodState::RemovingSandbox { .. }
             | PodState::Finished { .. } => {}
         }
+    }
+
+    /// Has a pod go that has taken too much, at once but for a second.
+    fn evict(&mut self, now: Time, message: String, actions: &mut Vec<Action>) {
+        if !self.state.pod.is_active() {
+            return;
+        }
+        actions.push(Action::record(EventKind::Warning, "Evicted", None, message.clone()));
+        self.terminate(TerminationCause::Evicted { message }, now + EVICTION_GRACE);
     }
 
     /// The sandbox is gone: nothing can be alive in it, or come to life.
@@ -375,6 +385,9 @@ pub(crate) struct Span {
 fn is_run(reason: &str) -> bool {
     matches!(reason, "StartError" | "ContainerCannotRun")
 }
+
+/// What a pod that has taken too much is given to end.
+const EVICTION_GRACE: Duration = Duration::from_secs(1);
 
 /// The reason of a sandbox that lacks a volume.
 const FAILED_MOUNT: &str = "FailedMount";

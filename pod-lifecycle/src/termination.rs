@@ -210,6 +210,9 @@ impl PodMachine {
             TerminationCause::SandboxLost { message } => {
                 failed(Some("SandboxLost".to_owned()), Some(message))
             }
+            TerminationCause::Evicted { message } => {
+                failed(Some("Evicted".to_owned()), Some(message))
+            }
             TerminationCause::DeadlineExceeded => failed(
                 Some("DeadlineExceeded".to_owned()),
                 Some("Pod was active on the node longer than the specified deadline".to_owned()),

@@ -307,10 +307,6 @@ fn the_spec_is_checked() {
             "line 6: spec.volumes[0].hostPath.type: `Dir` is not one of `\"\"`, `DirectoryOrCreate`, `Directory`, `FileOrCreate`, `File`, `Socket`, `CharDevice`, `BlockDevice`",
         ),
         (
-            "volumes: [{name: a, emptyDir: {sizeLimit: 1Gi}}]",
-            "line 6: spec.volumes[0].emptyDir.sizeLimit: not supported yet: nothing evicts a pod that fills its disk: only the medium `Memory` keeps a limit",
-        ),
-        (
             "volumes: [{name: a, emptydir: {}}]",
             "line 6: spec.volumes[0].emptydir: unknown field `emptydir`, did you mean `emptyDir`?",
         ),

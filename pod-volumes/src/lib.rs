@@ -41,6 +41,7 @@ mod host_path;
 mod payload;
 pub mod remove;
 mod spec;
+mod usage;
 mod volumes;
 
 pub use driver::{Driver, MountSource, Prepared, VolumeContext};
@@ -51,4 +52,5 @@ pub use host_path::HostPath;
 pub use payload::{KeyToPath, Keys, ObjectKind, Payload, PayloadFile};
 pub use remove::{RemoveError, remove_tree};
 pub use spec::{FilesKind, HostPathKind, Medium, Source, VolumeSpec};
+pub use usage::disk_usage;
 pub use volumes::Volumes;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::stat::{Mode, umask};
 use pod_volumes::{
     Driver, DriverError, FilesKind, HostPathKind, Medium, MountSource, Source, VolumeContext,
-    VolumeError, VolumeSpec, Volumes,
+    VolumeError, VolumeSpec, Volumes, disk_usage,
 };
 use tempfile::TempDir;
 
@@ -245,6 +245,22 @@ fn links_in_and_around_a_volume_do_not_lead_outside() {
     assert!(volumes.prepare(&[disk("a")]).is_err());
     assert!(volumes.tear_down().is_err());
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_a_volume_takes_is_measured() {
+    let (dir, _volumes) = pod();
+    let at = dir.path().join("measured");
+    fs::create_dir_all(at.join("d")).unwrap();
+    let empty = disk_usage(&at).unwrap();
+    let outside = dir.path().join("outside");
+    fs::write(&outside, vec![1; 8 << 20]).unwrap();
+    fs::write(at.join("d/file"), vec![1; 1 << 20]).unwrap();
+    fs::hard_link(at.join("d/file"), at.join("again")).unwrap();
+    symlink(&outside, at.join("link")).unwrap();
+    let taken = disk_usage(&at).unwrap() - empty;
+    assert!((1 << 20..2 << 20).contains(&taken), "{taken}");
+    assert!(disk_usage(&at.join("none")).is_err());
 }
 
 /// A driver of another program: it cannot be torn down while a file says so.

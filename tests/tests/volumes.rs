@@ -231,3 +231,22 @@ async fn b162_b163_what_is_in_an_empty_dir_keeps_its_mode_and_is_shared() {
     assert_eq!(lines[2..], [numbers, numbers, numbers, numbers].concat());
     soon(pod.stop()).await.expect("is removed");
 }
+
+#[tokio::test]
+async fn b224_a_pod_that_fills_its_volume_is_evicted() {
+    let host = host("evicted");
+    let spec = "
+  volumes: [{name: cache, emptyDir: {sizeLimit: 1Mi}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'head -c 2M /dev/zero >/cache/file; exec sleep infinity']
+    volumeMounts: [{name: cache, mountPath: /cache}]
+";
+    let pod = host.run(&manifest("evicted", spec)).await;
+    let status = soon(pod.wait_finished()).await.expect("ends");
+    let why = (status.phase, status.reason.as_deref(), status.message.as_deref());
+    let words = "Usage of EmptyDir volume \"cache\" exceeds the limit \"1Mi\". ";
+    assert_eq!(why, (PodPhase::Failed, Some("Evicted"), Some(words)));
+    soon(pod.stop()).await.expect("is removed");
+}

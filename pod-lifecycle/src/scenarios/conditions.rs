@@ -5,7 +5,7 @@ use pod_spec::status::{PodPhase, PodStatus};
 
 use crate::RestartPolicy::Always;
 use crate::sim::{Script, Sim, condition, of, pod, seconds};
-use crate::{Action, Addresses, Event, EventKind, PodMachine};
+use crate::{Action, Addresses, Event, EventKind, Exit, PodMachine};
 
 fn changed(status: &PodStatus, kind: &str) -> i64 {
     let found = status.conditions.iter().find(|c| c.kind == kind).unwrap();
@@ -165,4 +165,34 @@ fn b143_a_pod_that_waits_for_its_volumes_can_be_deleted() {
     assert!(actions.contains(&Action::RemoveSandbox), "{actions:?}");
     machine.handle(now, Event::SandboxRemoved);
     assert!(machine.is_finished());
+}
+
+#[test]
+fn b224_a_pod_that_takes_too_much_is_evicted() {
+    let mut sim = Sim::new(pod(Always, &["app"]), vec![Script::forever()]);
+    sim.run_until(5);
+    let message = "Usage of EmptyDir volume \"v\" exceeds the limit \"1Mi\". ".to_owned();
+    let now = Time::from_nanos(5_000_000_000);
+    let actions = sim.machine.handle(now, Event::Evicted { message: message.clone() });
+    assert!(
+        actions.iter().any(
+            |a| matches!(a, Action::Record(e) if e.reason == "Evicted" && e.message == message)
+        ),
+        "{actions:?}"
+    );
+    assert!(actions.iter().any(|a| matches!(a, Action::Terminate { .. })), "{actions:?}");
+    assert_eq!(sim.machine.handle(now, Event::Evicted { message: message.clone() }), []);
+    let exited = Event::Exited {
+        container: "app".to_owned(),
+        attempt: 0,
+        exit: Exit::with_code(0),
+        started_at: Time::default(),
+        finished_at: now,
+        message: None,
+    };
+    let actions = sim.machine.handle(now, exited);
+    assert!(actions.contains(&Action::RemoveSandbox), "{actions:?}");
+    let status = sim.machine.status();
+    assert_eq!((status.phase, status.reason.as_deref()), (PodPhase::Failed, Some("Evicted")));
+    assert_eq!(status.message, Some(message));
 }

@@ -13,6 +13,7 @@ use pod_sandbox::{Call, RequestError, Sandbox, SandboxError, SandboxStatus};
 use pod_spec::Container;
 use tokio::sync::{mpsc, oneshot};
 
+use super::limits;
 use super::observe::full_id;
 use super::supply::{News, Supply};
 use crate::clock::now;
@@ -113,6 +114,15 @@ impl Effects {
     /// Has containers know where the pod can be reached.
     pub fn reached_at(&self, addresses: Addresses) {
         *self.shared.addresses.borrow_mut() = addresses;
+    }
+
+    /// Tells when a volume holds more than it may.
+    pub fn watch_limits(&self) {
+        let shared = Rc::clone(&self.shared);
+        tokio::task::spawn_local(async move {
+            let event = limits::exceeded(shared.plan.pod.spec(), &shared.volumes).await;
+            shared.tell(Done::Event(event));
+        });
     }
 
     /// Puts an event into the machine's queue.

@@ -178,7 +178,7 @@ pub(crate) const POD: &[Rule] = &[
     honoured("spec.volumes[].emptyDir", "volumes_are_mounted_as_they_say"),
     refused("spec.volumes[].emptyDir.medium", "huge pages are not there yet")
         .except(&["", "Memory"]),
-    honoured("spec.volumes[].emptyDir.sizeLimit", "volumes_are_mounted_as_they_say"),
+    honoured("spec.volumes[].emptyDir.sizeLimit", "b224_a_pod_that_fills_its_volume_is_evicted"),
     refused(
         "spec.volumes[].ephemeral",
         "there are no persistent volumes yet: an emptyDir is the nearest thing",
