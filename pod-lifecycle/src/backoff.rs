@@ -40,6 +40,13 @@ pub(crate) struct BackoffEntry {
 }
 
 impl Backoff {
+    /// The pauses between attempts to make the volumes of a pod ready, as in the kubelet.
+    pub(crate) const VOLUMES: Self = Self {
+        initial: Duration::from_millis(500),
+        max: Duration::from_secs(122),
+        reset: Duration::from_secs(600),
+    };
+
     /// How long after the end of its last run a container has to wait; `None` when it may start at once.
     pub(crate) fn window(&self, entry: Option<BackoffEntry>, finished: Time) -> Option<Duration> {
         entry.filter(|e| !self.is_stale(*e, finished)).map(|e| e.delay)

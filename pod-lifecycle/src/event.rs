@@ -118,6 +118,11 @@ pub enum Event {
     /// The objects that containers are configured with are no longer the same. A container whose configuration could not
     /// be made, for the reason `CreateContainerConfigError`, is tried again at once.
     ConfigurationChanged,
+    /// The pod takes more of the machine than it may, and has to go: `Failed` with reason `Evicted`.
+    Evicted {
+        /// What it has taken too much of, for people.
+        message: String,
+    },
     /// Somebody wants the pod to go.
     Delete {
         /// Instead of the pod's own grace period. A later, shorter one counts; a longer one does not.

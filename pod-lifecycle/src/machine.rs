@@ -9,6 +9,7 @@ use std::time::Duration;
 use pod_spec::Time;
 use pod_spec::status::PodStatus;
 
+use crate::backoff::Backoff;
 use crate::container::{ContainerLife, ContainerRecord, Instance, Run, RunEnd, Sequel};
 use crate::event::EventKind;
 use crate::health::Health;
@@ -182,6 +183,7 @@ impl PodMachine {
                 }
             }
             Event::ConfigurationChanged => self.retry_configurations(now),
+            Event::Evicted { message } => self.evict(now, message, actions),
             Event::Delete { grace } => {
                 let grace = grace.unwrap_or(self.table.grace);
                 self.terminate(TerminationCause::Deleted, now + grace.as_duration());
@@ -234,7 +236,8 @@ impl PodMachine {
         } else {
             Action::record(EventKind::Warning, &reason, None, message.clone())
         });
-        let until = now + self.table.backoff.pause(failures);
+        let backoff = if reason == FAILED_MOUNT { Backoff::VOLUMES } else { self.table.backoff };
+        let until = now + backoff.pause(failures);
         self.state.pod =
             PodState::SandboxBackOff { until, failed: FailedSandbox { failures, reason, message } };
     }
@@ -259,6 +262,15 @@ impl PodMachine {
             | PodState::RemovingSandbox { .. }
             | PodState::Finished { .. } => {}
         }
+    }
+
+    /// Has a pod go that has taken too much, at once but for a second.
+    fn evict(&mut self, now: Time, message: String, actions: &mut Vec<Action>) {
+        if !self.state.pod.is_active() {
+            return;
+        }
+        actions.push(Action::record(EventKind::Warning, "Evicted", None, message.clone()));
+        self.terminate(TerminationCause::Evicted { message }, now + EVICTION_GRACE);
     }
 
     /// The sandbox is gone: nothing can be alive in it, or come to life.
@@ -430,6 +442,12 @@ pub(crate) struct Span {
 fn is_run(reason: &str) -> bool {
     matches!(reason, "StartError" | "ContainerCannotRun")
 }
+
+/// What a pod that has taken too much is given to end.
+const EVICTION_GRACE: Duration = Duration::from_secs(1);
+
+/// The reason of a sandbox that lacks a volume.
+const FAILED_MOUNT: &str = "FailedMount";
 
 /// At least so much time lies between the stop signal and the kill.
 pub(crate) const MINIMUM_GRACE: Duration = Duration::from_secs(2);

@@ -83,6 +83,8 @@ pub(crate) enum TerminationCause {
     Deleted,
     /// It took longer than it may.
     DeadlineExceeded,
+    /// It took more than it may.
+    Evicted { message: String },
     /// Its sandbox died.
     SandboxLost { message: String },
 }

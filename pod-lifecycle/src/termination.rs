@@ -212,6 +212,9 @@ impl PodMachine {
             TerminationCause::SandboxLost { message } => {
                 failed(Some("SandboxLost".to_owned()), Some(message))
             }
+            TerminationCause::Evicted { message } => {
+                failed(Some("Evicted".to_owned()), Some(message))
+            }
             TerminationCause::DeadlineExceeded => {
                 failed(Some("DeadlineExceeded".to_owned()), Some(OVERDUE.to_owned()))
             }

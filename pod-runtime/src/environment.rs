@@ -134,8 +134,25 @@ pub(crate) fn expand_given(variables: &[EnvVar], words: &[String]) -> Vec<String
     words.iter().map(|word| expand(word, &known)).collect()
 }
 
-/// Replaces `$(NAME)` by the variable's value; `$$` is `$`, and an unknown name stays as it is.
+/// Replaces `$(NAME)` by the value in a list of `NAME=value`. `Err` is a name that is not in it.
+pub(crate) fn expand_from(text: &str, list: &[String]) -> Result<String, String> {
+    let mut missing = None;
+    let expanded = replace(text, |name| {
+        let found = list.iter().filter_map(|e| e.split_once('=')).find(|(known, _)| *known == name);
+        if found.is_none() {
+            missing.get_or_insert_with(|| name.to_owned());
+        }
+        found.map(|(_, value)| value)
+    });
+    missing.map_or(Ok(expanded), Err)
+}
+
 fn expand(text: &str, known: &BTreeMap<String, String>) -> String {
+    replace(text, |name| known.get(name).map(String::as_str))
+}
+
+/// Replaces `$(NAME)` by the variable's value; `$$` is `$`, and an unknown name stays as it is.
+fn replace<'a>(text: &str, mut value: impl FnMut(&str) -> Option<&'a str>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -145,7 +162,7 @@ fn expand(text: &str, known: &BTreeMap<String, String>) -> String {
             out.push('$');
             rest = tail;
         } else if let Some((name, tail)) = rest.strip_prefix('(').and_then(|r| r.split_once(')')) {
-            match known.get(name) {
+            match value(name) {
                 Some(value) => out.push_str(value),
                 None => {
                     out.push_str("$(");

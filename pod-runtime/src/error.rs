@@ -104,6 +104,24 @@ pub enum ConfigError {
     /// A ConfigMap or Secret cannot be read.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// A variable in a `subPathExpr` that the container does not have.
+    #[error("missing value for \"{variable}\"")]
+    NoVariable {
+        /// The variable.
+        variable: String,
+    },
+    /// A `subPathExpr` that comes to an absolute path.
+    #[error("error SubPath `{path}` must not be an absolute path")]
+    AbsoluteSubPath {
+        /// What it comes to.
+        path: String,
+    },
+    /// A `subPathExpr` that comes to a path with `..`.
+    #[error("unable to provision SubPath `{path}`: must not contain '..'")]
+    ClimbingSubPath {
+        /// What it comes to.
+        path: String,
+    },
     /// An image whose root this version cannot use.
     #[error("the root of image `{image}` is of an unknown kind")]
     Root {

@@ -60,6 +60,7 @@ mod resources;
 mod runtime;
 mod store;
 mod termination;
+mod volume_files;
 
 pub use blocked::{Blocked, Obstacle};
 pub use changes::Changes;

@@ -1,6 +1,7 @@
 //! From a checked pod to what the other crates are asked for. Only the users of an image are looked up in it.
 
 mod lifecycle;
+mod mounts;
 mod names;
 mod process;
 
@@ -16,7 +17,7 @@ use pod_sandbox::{
 use pod_spec::{
     Container, EmptyDirVolumeSource, HostPathType, PodSpec, QosClass, ValidPod, VolumeSource,
 };
-use pod_volumes::{HostPathKind, Medium, MountSource, Prepared, Source, VolumeSpec};
+use pod_volumes::{FilesKind, HostPathKind, Medium, MountSource, Prepared, Source, VolumeSpec};
 
 use crate::dirs::{Dirs, PodDirs};
 use crate::environment::Referenced;
@@ -115,6 +116,12 @@ impl PodPlan {
         self.spec().host_network == Some(true)
     }
 
+    /// The group that its volumes belong to.
+    pub fn volume_group(&self) -> Option<u32> {
+        let group = self.spec().security_context.as_ref().and_then(|c| c.fs_group);
+        group.and_then(|group| u32::try_from(group).ok())
+    }
+
     /// The volumes to prepare.
     pub fn volumes(&self) -> Vec<VolumeSpec> {
         self.spec()
@@ -141,8 +148,8 @@ impl PodPlan {
         config.tmpfs = volumes
             .iter()
             .filter_map(|v| match &v.source {
-                MountSource::Tmpfs { path, size, mode } => {
-                    Some(Tmpfs { path: path.clone(), size: *size, mode: *mode })
+                MountSource::Tmpfs { path, size, mode, group } => {
+                    Some(Tmpfs { path: path.clone(), size: *size, mode: *mode, group: *group })
                 }
                 _ => None,
             })
@@ -230,7 +237,7 @@ impl PodPlan {
             self.process(container, image, privileged, addresses, referenced)?,
         );
         config.readonly_rootfs = context.is_some_and(|c| c.read_only_root_filesystem == Some(true));
-        config.mounts = self.mounts(container, attempt, volumes)?;
+        config.mounts = self.mounts(container, attempt, volumes, &config.process.env)?;
         config.writable = self.image_volumes(image, &config.mounts);
         config.stop_signal = process::stop_signal(container, image)?;
         config.stdin = container.stdin == Some(true);
@@ -256,15 +263,10 @@ impl PodPlan {
         container: &Container,
         attempt: u32,
         volumes: &VolumePaths,
+        variables: &[String],
     ) -> Result<Vec<Mount>, ConfigError> {
-        let mut mounts = Vec::new();
-        for mount in &container.volume_mounts {
-            let Some(source) = volumes.get(&mount.name).cloned() else {
-                return Err(ConfigError::Volume { volume: mount.name.clone() });
-            };
-            let destination = PathBuf::from("/").join(&mount.mount_path);
-            mounts.push(Mount { source, destination, readonly: mount.read_only == Some(true) });
-        }
+        let mounts = container.volume_mounts.iter().map(|m| self.mount(m, volumes, variables));
+        let mut mounts = mounts.collect::<Result<Vec<_>, _>>()?;
         let given = [
             (self.dirs.file(HOSTS), "/etc/hosts"),
             (self.dirs.file(HOSTNAME), "/etc/hostname"),
@@ -275,7 +277,7 @@ impl PodPlan {
             let destination = Path::new("/").join(at);
             // A container that mounts something there itself keeps it (b179).
             if !mounts.iter().any(|m| m.destination == destination) {
-                mounts.push(Mount { source, destination, readonly: false });
+                mounts.push(Mount { source, destination, ..Mount::default() });
             }
         }
         // What lies deeper is mounted later, or it would be hidden.
@@ -306,6 +308,8 @@ fn source(source: Option<&VolumeSource>) -> Source {
                 HostPathType::Unset => HostPathKind::Unset,
             },
         },
+        Some(VolumeSource::DownwardApi(_)) => Source::Files(FilesKind::DownwardApi),
+        Some(VolumeSource::Projected(_)) => Source::Files(FilesKind::Projected),
         Some(other) => {
             Source::Custom { kind: other.key().to_owned(), parameters: Default::default() }
         }

@@ -170,7 +170,8 @@ impl Runtime {
         let network = self.network();
         plan.write_files(&network)?;
         state.write_network(&network).map_err(RuntimeError::io("write network.json"))?;
-        let volumes = Volumes::new(dirs.volumes())?.prepare(&plan.volumes())?;
+        let volumes = Volumes::new(dirs.volumes())?.with_group(plan.volume_group());
+        let volumes = volumes.prepare(&plan.volumes())?;
         state
             .write_volumes(&volume_paths(&volumes))
             .map_err(RuntimeError::io("write volumes.json"))?;

@@ -128,6 +128,9 @@ pub struct Tmpfs {
     pub size: Option<u64>,
     /// Mode of its root, such as `0o777`.
     pub mode: u32,
+    /// The group that its root belongs to; `None` is root's.
+    #[serde(default)]
+    pub group: Option<u32>,
 }
 
 /// A program that the keeper starts and keeps alive, such as the engine that carries a policy.
@@ -244,15 +247,38 @@ impl RootFs {
 }
 
 /// A bind mount into a container (CRI `Mount`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Mount {
     /// A file or directory of the host.
     pub source: PathBuf,
+    /// The part of `source` that is mounted, relative to it; all of it when empty. Nothing that lies in `source` leads
+    /// out of it. What is missing is made: directories with the mode of `source`.
+    #[serde(default)]
+    pub sub_path: PathBuf,
     /// Where the container sees it; missing directories and files are made.
     pub destination: PathBuf,
     /// Whether writing to it gives EROFS.
     #[serde(default)]
     pub readonly: bool,
+    /// Whether `readonly` holds for what is mounted within it too.
+    #[serde(default)]
+    pub recursive_readonly: bool,
+    /// Whether mounts made later are seen on the other side.
+    #[serde(default)]
+    pub propagation: Propagation,
+}
+
+/// Whether mounts that are made within a [`Mount`] later are seen on the other side (CRI `MountPropagation`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Propagation {
+    /// They are not.
+    #[default]
+    Private,
+    /// Those of the host are seen in the container.
+    HostToContainer,
+    /// Both ways. The source has to lie on a shared mount of the host.
+    Bidirectional,
 }
 
 /// A process in a container: its first one, or one that is executed later.

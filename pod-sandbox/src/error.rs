@@ -141,6 +141,16 @@ pub enum RequestError {
         /// Why, with what the engine traced.
         message: String,
     },
+    /// The part of a source that was to be mounted cannot be found within it, or not be made.
+    #[error("cannot create container `{id}`: {message}")]
+    SubPath {
+        /// Its id.
+        id: String,
+        /// Where it was to be mounted.
+        destination: PathBuf,
+        /// Why.
+        message: String,
+    },
     /// The program could not be executed.
     #[error("cannot start container `{id}`: {message}")]
     Start {

@@ -47,8 +47,8 @@ mod sysctl;
 
 pub use capability::{Capabilities, Capability};
 pub use config::{
-    Companion, ContainerConfig, ContainerId, DEFAULT_PATH, Mount, Process, Resources, RootFs,
-    SandboxConfig, SandboxId, Seccomp, Tmpfs,
+    Companion, ContainerConfig, ContainerId, DEFAULT_PATH, Mount, Process, Propagation, Resources,
+    RootFs, SandboxConfig, SandboxId, Seccomp, Tmpfs,
 };
 pub use dirs::CGROUP_ROOT;
 pub use error::{CgroupError, ConfigError, RequestError, SandboxError, SeccompError};

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut, Read};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
@@ -33,6 +34,10 @@ pub(crate) enum Request {
     Watch,
     /// Answered with the pause process's network namespace.
     NetworkNamespace,
+    /// Answered with the root of a memory file system of the sandbox's configuration.
+    Tmpfs {
+        path: PathBuf,
+    },
     /// Keeps the descriptors that come with it open as long as the keeper lives.
     Hold,
     Create(Box<ContainerConfig>),

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::vec;
 
 use crate::config::{ContainerConfig, ContainerId, SandboxId};
@@ -218,6 +219,15 @@ impl Sandbox {
     /// When the keeper cannot be reached or the pause process has ended.
     pub fn network_namespace(&self) -> Result<OwnedFd, SandboxError> {
         let (_, fds) = self.begin(&Request::NetworkNamespace)?.receive()?;
+        fds.into_iter().next().ok_or_else(|| self.unexpected())
+    }
+
+    /// The root of a [memory file system](crate::SandboxConfig::tmpfs) of the sandbox, to read and write in.
+    ///
+    /// # Errors
+    /// When the keeper cannot be reached or the sandbox has none at this path.
+    pub fn tmpfs(&self, path: &Path) -> Result<OwnedFd, SandboxError> {
+        let (_, fds) = self.begin(&Request::Tmpfs { path: path.to_owned() })?.receive()?;
         fds.into_iter().next().ok_or_else(|| self.unexpected())
     }
 

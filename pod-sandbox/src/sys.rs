@@ -274,9 +274,12 @@ pub(crate) fn exec_fd(fd: BorrowedFd<'_>, argv: &[CString], env: &[CString]) -> 
     io::Error::last_os_error()
 }
 
-/// A detached copy of the mount at `path`, all of it when `recursive`.
+/// A detached copy of the mount at `path`, or at `dir` itself when it is empty; all of it when `recursive`.
 pub(crate) fn open_tree(dir: BorrowedFd<'_>, path: &CStr, recursive: bool) -> io::Result<OwnedFd> {
     let mut flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
+    if path.is_empty() {
+        flags |= libc::AT_EMPTY_PATH as u32;
+    }
     if recursive {
         flags |= libc::AT_RECURSIVE as u32;
     }

@@ -286,10 +286,6 @@ fn the_spec_is_checked() {
             "line 6: spec.os.name: `windows` is not supported yet: there is only Linux here",
         ),
         (
-            "securityContext: {fsGroup: 5}",
-            "line 6: spec.securityContext.fsGroup: not supported yet: the ownership of volumes is not changed yet",
-        ),
-        (
             "volumes: [{name: A, emptyDir: {}}]",
             "line 6: spec.volumes[0].name: `A` is not a DNS label: at most 63 lower-case letters, digits and `-`, with a letter or digit first and last, such as `a`",
         ),
@@ -305,10 +301,6 @@ fn the_spec_is_checked() {
         (
             "volumes: [{name: a, hostPath: {path: /, type: Dir}}]",
             "line 6: spec.volumes[0].hostPath.type: `Dir` is not one of `\"\"`, `DirectoryOrCreate`, `Directory`, `FileOrCreate`, `File`, `Socket`, `CharDevice`, `BlockDevice`",
-        ),
-        (
-            "volumes: [{name: a, emptyDir: {sizeLimit: 1Gi}}]",
-            "line 6: spec.volumes[0].emptyDir.sizeLimit: not supported yet: nothing evicts a pod that fills its disk: only the medium `Memory` keeps a limit",
         ),
         (
             "volumes: [{name: a, emptydir: {}}]",

@@ -1,9 +1,12 @@
 //! Opening what is below a directory, and never what is elsewhere.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path};
 
+use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 
@@ -19,6 +22,18 @@ pub(crate) fn open_dir(parent: impl AsFd, name: &OsStr) -> Result<OwnedFd, Errno
                 | ResolveFlag::RESOLVE_NO_XDEV,
         );
     openat2(parent, name, how)
+}
+
+/// The names in a directory, read from its beginning.
+pub(crate) fn names(dir: impl AsFd) -> io::Result<Vec<OsString>> {
+    let mut found = Vec::new();
+    for entry in Dir::from_fd(open_dir(dir, OsStr::new("."))?)?.iter() {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            found.push(OsString::from_vec(name));
+        }
+    }
+    Ok(found)
 }
 
 /// Whether `name` is one component that stays within its parent.

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{File, Permissions};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -61,6 +61,8 @@ pub enum MountSource {
         size: Option<u64>,
         /// The mode of its root directory.
         mode: u32,
+        /// The group of its root directory; none for root's.
+        group: Option<u32>,
     },
 }
 
@@ -80,7 +82,11 @@ pub struct VolumeContext<'a> {
     pub(crate) base_path: &'a Path,
     pub(crate) kind_dir: &'a str,
     pub(crate) name: &'a str,
+    pub(crate) group: Option<u32>,
 }
+
+/// What the group of a pod's volumes may do with a directory, and that what is made in it is the group's too.
+const GROUP_DIR: u32 = 0o2770;
 
 impl VolumeContext<'_> {
     /// The volume's name.
@@ -95,8 +101,21 @@ impl VolumeContext<'_> {
         self.base_path.join(self.kind_dir).join(self.name)
     }
 
+    /// The group that the pod's volumes belong to, if any: `fsGroup`.
+    #[must_use]
+    pub fn group(&self) -> Option<u32> {
+        self.group
+    }
+
+    /// The mode of a directory that is to have `mode` and may belong to the group.
+    #[must_use]
+    pub fn dir_mode(&self, mode: u32) -> u32 {
+        if self.group.is_some() { mode | GROUP_DIR } else { mode }
+    }
+
     /// Makes [`dir`](Self::dir) with exactly `mode`, whatever the umask, and returns
-    /// it. One that is there already keeps its content.
+    /// it. It belongs to the [group](Self::group), which adds its rights to the mode. One
+    /// that is there already keeps its content.
     ///
     /// # Errors
     ///
@@ -111,9 +130,14 @@ impl VolumeContext<'_> {
         let kind = open_dir(self.base, OsStr::new(self.kind_dir)).map_err(failed)?;
         make(kind.as_fd(), self.name, Mode::S_IRWXU).map_err(failed)?;
         let dir = File::from(open_dir(&kind, OsStr::new(self.name)).map_err(failed)?);
+        let mode = self.dir_mode(mode);
         let set_mode = || -> std::io::Result<()> {
+            if self.group.is_some() {
+                fchown(&dir, None, self.group)?;
+            }
             // Left alone when right: setting it would drop a set-group-id bit.
-            if dir.metadata()?.permissions().mode() & 0o777 != mode {
+            let bits = if self.group.is_some() { 0o2777 } else { 0o777 };
+            if dir.metadata()?.permissions().mode() & bits != mode {
                 dir.set_permissions(Permissions::from_mode(mode))?;
             }
             Ok(())

@@ -30,7 +30,12 @@ impl Driver for EmptyDir {
         let path = context.make_dir(MODE)?;
         Ok(match medium {
             Medium::Disk => MountSource::Path(path),
-            Medium::Memory => MountSource::Tmpfs { path, size: *size_limit, mode: MODE },
+            Medium::Memory => MountSource::Tmpfs {
+                path,
+                size: *size_limit,
+                mode: context.dir_mode(MODE),
+                group: context.group(),
+            },
         })
     }
 }

@@ -111,3 +111,54 @@ pub enum DriverError {
     #[error(transparent)]
     Custom(Box<dyn Error + Send + Sync>),
 }
+
+/// Why the files of a volume could not be made or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PayloadError {
+    /// The object that they are made of is not there.
+    #[error("{kind} {name:?} not found")]
+    NoObject {
+        /// Its kind, in the words of messages.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The object has no such key.
+    #[error("references non-existent {kind} key: {key}")]
+    NoKey {
+        /// The object's kind, in the words of messages.
+        kind: &'static str,
+        /// The key.
+        key: String,
+    },
+    /// A path that no file of a volume can have.
+    #[error(
+        "{path:?} cannot be the path of a file: \
+         it must be relative, and neither begin with `..` nor climb"
+    )]
+    Path {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {action} {path:?}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Where, relative to the volume.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// What was written before cannot be removed.
+    #[error("cannot remove what was written before: {}", first(errors))]
+    Remove {
+        /// Every entry that is left.
+        errors: Vec<RemoveError>,
+    },
+}
+
+fn first(errors: &[RemoveError]) -> String {
+    errors.first().map(ToString::to_string).unwrap_or_default()
+}

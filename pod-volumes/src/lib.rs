@@ -2,7 +2,12 @@
 //!
 //! [`Volumes`] makes what a pod's volumes need on disk, says what is to be mounted
 //! ([`MountSource`]), and removes it again. Each kind of volume is a [`Driver`];
-//! `emptyDir` and `hostPath` are built in, and a program can add its own.
+//! `emptyDir`, `hostPath` and those that hold given files (`configMap`, `secret`,
+//! `downwardAPI`, `projected`) are built in, and a program can add its own.
+//!
+//! The files of a volume are a [`Payload`], which the caller makes, for example of the
+//! [`Keys`] of an object, and writes once the volume is mounted, and again whenever it
+//! changes: [`Payload::write_to`].
 //!
 //! What this crate does not do: it mounts nothing (a tmpfs belongs into the pod's
 //! own mount namespace, which the caller holds), it knows neither images nor
@@ -26,19 +31,26 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod atomic;
 mod below;
 mod driver;
 mod empty_dir;
 mod error;
+mod files;
 mod host_path;
+mod payload;
 pub mod remove;
 mod spec;
+mod usage;
 mod volumes;
 
 pub use driver::{Driver, MountSource, Prepared, VolumeContext};
 pub use empty_dir::EmptyDir;
-pub use error::{DriverError, VolumeError};
+pub use error::{DriverError, PayloadError, VolumeError};
+pub use files::Files;
 pub use host_path::HostPath;
+pub use payload::{KeyToPath, Keys, ObjectKind, Payload, PayloadFile};
 pub use remove::{RemoveError, remove_tree};
-pub use spec::{HostPathKind, Medium, Source, VolumeSpec};
+pub use spec::{FilesKind, HostPathKind, Medium, Source, VolumeSpec};
+pub use usage::disk_usage;
 pub use volumes::Volumes;

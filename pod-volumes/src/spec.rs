@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::{EmptyDir, HostPath};
+use crate::{EmptyDir, Files, HostPath};
 
 /// One volume of a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Source {
         /// What has to be there, or is made.
         kind: HostPathKind,
     },
+    /// Files that are given: see [`Payload`](crate::Payload).
+    Files(FilesKind),
     /// A volume for a driver that another program has added.
     Custom {
         /// The [`Driver::kind`](crate::Driver::kind) it is for.
@@ -50,6 +52,7 @@ impl Source {
         match self {
             Self::EmptyDir { .. } => EmptyDir::KIND,
             Self::HostPath { .. } => HostPath::KIND,
+            Self::Files(kind) => Files(*kind).kind(),
             Self::Custom { kind, .. } => kind,
         }
     }
@@ -63,6 +66,24 @@ pub enum Medium {
     Disk,
     /// Memory, by a tmpfs.
     Memory,
+}
+
+/// What the files of a volume are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilesKind {
+    /// The keys of a ConfigMap: `configMap`.
+    ConfigMap,
+    /// The keys of a Secret: `secret`.
+    Secret,
+    /// Fields of the pod: `downwardAPI`.
+    DownwardApi,
+    /// Several of these: `projected`.
+    Projected,
+}
+
+impl FilesKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::ConfigMap, Self::Secret, Self::DownwardApi, Self::Projected];
 }
 
 /// What has to be at a host path: `hostPath.type`.

@@ -1,21 +1,19 @@
 //! The volumes of one pod, as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Component, Path, PathBuf};
 
-use nix::dir::Dir;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use crate::below::{is_plain_name, open_dir};
+use crate::below::{is_plain_name, names, open_dir};
 use crate::{
-    Driver, DriverError, EmptyDir, HostPath, Prepared, VolumeContext, VolumeError, VolumeSpec,
-    remove_tree,
+    Driver, DriverError, EmptyDir, Files, FilesKind, HostPath, Prepared, VolumeContext,
+    VolumeError, VolumeSpec, remove_tree,
 };
 
 /// The volumes of one pod.
@@ -26,6 +24,7 @@ use crate::{
 pub struct Volumes {
     base: PathBuf,
     drivers: BTreeMap<String, Box<dyn Driver>>,
+    group: Option<u32>,
 }
 
 impl Volumes {
@@ -42,7 +41,18 @@ impl Volumes {
         if !base.is_absolute() || climbs || base.file_name().is_none() {
             return Err(VolumeError::UnsafeBase { path: base });
         }
-        Ok(Self { base, drivers: BTreeMap::new() }.with_driver(EmptyDir).with_driver(HostPath))
+        let volumes = Self { base, drivers: BTreeMap::new(), group: None };
+        let volumes = volumes.with_driver(EmptyDir).with_driver(HostPath);
+        Ok(FilesKind::ALL
+            .into_iter()
+            .fold(volumes, |volumes, kind| volumes.with_driver(Files(kind))))
+    }
+
+    /// Has the volumes that are made for the pod belong to a group, which may read and write what is in them: `fsGroup`.
+    #[must_use]
+    pub fn with_group(mut self, group: Option<u32>) -> Self {
+        self.group = group;
+        self
     }
 
     /// Adds a driver, in place of one of the same kind.
@@ -179,7 +189,13 @@ impl Volumes {
         kind_dir: &'a str,
         name: &'a str,
     ) -> VolumeContext<'a> {
-        VolumeContext { base: base.as_fd(), base_path: &self.base, kind_dir, name }
+        VolumeContext {
+            base: base.as_fd(),
+            base_path: &self.base,
+            kind_dir,
+            name,
+            group: self.group,
+        }
     }
 
     /// Makes the base unless it is there, and says whether it was made.
@@ -214,16 +230,4 @@ fn tear_down_error(volume: &str, source: DriverError) -> VolumeError {
 
 fn is_absent(error: &VolumeError) -> bool {
     matches!(error, VolumeError::Base { source, .. } if source.kind() == ErrorKind::NotFound)
-}
-
-/// The names in the open directory `dir`.
-fn names(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
-    let mut found = Vec::new();
-    for entry in Dir::from_fd(dir.try_clone()?)?.iter() {
-        let name = entry?.file_name().to_bytes().to_vec();
-        if name != b"." && name != b".." {
-            found.push(OsString::from_vec(name));
-        }
-    }
-    Ok(found)
 }

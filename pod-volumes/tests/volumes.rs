@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{Mode, umask};
 use pod_volumes::{
-    Driver, DriverError, HostPathKind, Medium, MountSource, Source, VolumeContext, VolumeError,
-    VolumeSpec, Volumes,
+    Driver, DriverError, FilesKind, HostPathKind, Medium, MountSource, Source, VolumeContext,
+    VolumeError, VolumeSpec, Volumes, disk_usage,
 };
 use tempfile::TempDir;
 
@@ -57,7 +57,8 @@ fn an_empty_dir_is_open_to_all_and_ends_with_the_pod() {
     assert_eq!(prepared[0].name, "cache");
     assert_eq!(prepared[0].source, MountSource::Path(at.join("cache")));
     assert_eq!(prepared[1].name, "scratch");
-    let tmpfs = MountSource::Tmpfs { path: at.join("scratch"), size: Some(1 << 20), mode: 0o777 };
+    let path = at.join("scratch");
+    let tmpfs = MountSource::Tmpfs { path, size: Some(1 << 20), mode: 0o777, group: None };
     assert_eq!(prepared[1].source, tmpfs);
     for name in ["cache", "scratch"] {
         assert_eq!(mode(&at.join(name)), 0o777);
@@ -71,6 +72,26 @@ fn an_empty_dir_is_open_to_all_and_ends_with_the_pod() {
     volumes.tear_down().unwrap();
     assert!(!dir.path().join("volumes").exists());
     volumes.tear_down().unwrap();
+}
+
+/// Needs root.
+#[test]
+fn b164_volumes_belong_to_the_group_of_the_pod() {
+    let (dir, volumes) = pod();
+    let volumes = volumes.with_group(Some(1234));
+    let files = VolumeSpec { name: "files".into(), source: Source::Files(FilesKind::Secret) };
+    let specs = [disk("disk"), empty_dir("memory", Medium::Memory, None), files];
+    let prepared = volumes.prepare(&specs).unwrap();
+    let disk = dir.path().join("volumes/kubernetes.io~empty-dir/disk");
+    assert_eq!((fs::metadata(&disk).unwrap().gid(), mode(&disk)), (1234, 0o2777));
+    for prepared in &prepared[1..] {
+        let MountSource::Tmpfs { mode, group, .. } = prepared.source else {
+            panic!("{prepared:?}")
+        };
+        assert_eq!((mode, group), (0o2777, Some(1234)));
+    }
+    assert_eq!(volumes.prepare(&specs).unwrap(), prepared);
+    assert_eq!(mode(&disk), 0o2777);
 }
 
 #[test]
@@ -224,6 +245,22 @@ fn links_in_and_around_a_volume_do_not_lead_outside() {
     assert!(volumes.prepare(&[disk("a")]).is_err());
     assert!(volumes.tear_down().is_err());
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_a_volume_takes_is_measured() {
+    let (dir, _volumes) = pod();
+    let at = dir.path().join("measured");
+    fs::create_dir_all(at.join("d")).unwrap();
+    let empty = disk_usage(&at).unwrap();
+    let outside = dir.path().join("outside");
+    fs::write(&outside, vec![1; 8 << 20]).unwrap();
+    fs::write(at.join("d/file"), vec![1; 1 << 20]).unwrap();
+    fs::hard_link(at.join("d/file"), at.join("again")).unwrap();
+    symlink(&outside, at.join("link")).unwrap();
+    let taken = disk_usage(&at).unwrap() - empty;
+    assert!((1 << 20..2 << 20).contains(&taken), "{taken}");
+    assert!(disk_usage(&at.join("none")).is_err());
 }
 
 /// A driver of another program: it cannot be torn down while a file says so.

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use pod_spec::Time;
+
 use pod_spec::status::{ConditionStatus, PodCondition, PodPhase, PodStatus};
 
 use crate::RestartPolicy::{Always, Never};
 use crate::sim::{OnTerm, Script, Sim, condition, of, pod, probe, seconds};
-use crate::{Event, Exit, LifecycleTable, PodMachine, ProbeKind};
+use crate::{Action, Addresses, Event, EventKind, Exit, LifecycleTable, PodMachine, ProbeKind};
 
 fn changed(status: &PodStatus, kind: &str) -> i64 {
     let found = status.conditions.iter().find(|c| c.kind == kind).unwrap();
@@ -264,4 +266,77 @@ fn b203_the_containers_of_a_pod_share_the_room_for_messages() {
         sim.delete(3, Some(0));
         sim.run();
     }
+}
+
+fn fail_volumes(machine: &mut PodMachine, now: Time) -> Vec<Action> {
+    let message = "MountVolume.SetUp failed for volume \"v\"".to_owned();
+    machine.handle(now, Event::SandboxFailed { reason: "FailedMount".to_owned(), message })
+}
+
+#[test]
+fn b025_b026_a_pod_waits_for_its_volumes_and_goes_on_when_they_are_there() {
+    let mut now = Time::default();
+    let (mut machine, _) = PodMachine::new(pod(Always, &["app"]), now);
+    let mut pauses = Vec::new();
+    for _ in 0..10 {
+        let told = fail_volumes(&mut machine, now);
+        let [Action::Record(event)] = &told[..] else { panic!("{told:?}") };
+        assert_eq!((event.kind, event.reason.as_str()), (EventKind::Warning, "FailedMount"));
+        assert!(event.message.starts_with("MountVolume.SetUp failed for volume"));
+        let status = machine.status();
+        assert_eq!(status.phase, PodPhase::Pending);
+        let kinds = ["PodScheduled", "PodReadyToStartContainers", "Initialized"];
+        assert_eq!(kinds.map(|kind| condition(&status, kind)), ["True//", "False//", "True//"]);
+        let waiting = of(&status, "app").state.waiting.as_ref().unwrap();
+        assert_eq!(waiting.reason.as_deref(), Some("ContainerCreating"));
+        let next = machine.next_deadline().unwrap();
+        pauses.push(next.since(now).as_millis());
+        now = next;
+        assert_eq!(machine.handle(now, Event::Tick), [Action::CreateSandbox]);
+    }
+    assert_eq!(pauses[..3], [500, 1000, 2000]);
+    assert_eq!(pauses[9], 122_000);
+    let actions = machine.handle(now, Event::SandboxReady { addresses: Addresses::default() });
+    assert!(matches!(&actions[..], [Action::StartContainer { .. }]), "{actions:?}");
+}
+
+#[test]
+fn b143_a_pod_that_waits_for_its_volumes_can_be_deleted() {
+    let now = Time::default();
+    let (mut machine, _) = PodMachine::new(pod(Always, &["app"]), now);
+    fail_volumes(&mut machine, now);
+    let actions = machine.handle(now, Event::Delete { grace: None });
+    assert!(actions.contains(&Action::RemoveSandbox), "{actions:?}");
+    machine.handle(now, Event::SandboxRemoved);
+    assert!(machine.is_finished());
+}
+
+#[test]
+fn b224_a_pod_that_takes_too_much_is_evicted() {
+    let mut sim = Sim::new(pod(Always, &["app"]), vec![Script::forever()]);
+    sim.run_until(5);
+    let message = "Usage of EmptyDir volume \"v\" exceeds the limit \"1Mi\". ".to_owned();
+    let now = Time::from_nanos(5_000_000_000);
+    let actions = sim.machine.handle(now, Event::Evicted { message: message.clone() });
+    assert!(
+        actions.iter().any(
+            |a| matches!(a, Action::Record(e) if e.reason == "Evicted" && e.message == message)
+        ),
+        "{actions:?}"
+    );
+    assert!(actions.iter().any(|a| matches!(a, Action::Terminate { .. })), "{actions:?}");
+    assert_eq!(sim.machine.handle(now, Event::Evicted { message: message.clone() }), []);
+    let exited = Event::Exited {
+        container: "app".to_owned(),
+        attempt: 0,
+        exit: Exit::with_code(0),
+        started_at: Time::default(),
+        finished_at: now,
+        message: None,
+    };
+    let actions = sim.machine.handle(now, exited);
+    assert!(actions.contains(&Action::RemoveSandbox), "{actions:?}");
+    let status = sim.machine.status();
+    assert_eq!((status.phase, status.reason.as_deref()), (PodPhase::Failed, Some("Evicted")));
+    assert_eq!(status.message, Some(message));
 }

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::rc::Rc;
 
 use pod_images::Image;
@@ -15,6 +16,7 @@ use pod_sandbox::{
 use pod_spec::{ConfigMap, Container, Secret};
 use tokio::sync::{mpsc, oneshot};
 
+use super::limits;
 use super::observe::full_id;
 use super::supply::{News, Supply};
 use crate::clock::now;
@@ -27,7 +29,7 @@ use crate::probe::Prober;
 use crate::pull_secrets::PullSecrets;
 use crate::puller::PullFailure;
 use crate::readable::{ReadError, Readable};
-use crate::{network, removal, termination};
+use crate::{network, removal, termination, volume_files};
 
 /// The reason of a container that cannot be configured.
 const CONFIG_ERROR: &str = "CreateContainerConfigError";
@@ -151,6 +153,16 @@ impl Effects {
         changes.set(changes.get() + 1);
     }
 
+    /// Tells when a volume holds more than it may.
+    pub fn watch_limits(&self) {
+        let shared = Rc::clone(&self.shared);
+        tokio::task::spawn_local(async move {
+            let plan = shared.plan();
+            let event = limits::exceeded(plan.pod.spec(), &shared.volumes).await;
+            shared.tell(Done::Event(event));
+        });
+    }
+
     /// Puts an event into the machine's queue.
     pub fn tell(&self, event: Event) {
         self.shared.tell(Done::Event(event));
@@ -159,7 +171,7 @@ impl Effects {
     /// Begins to carry an action out.
     pub fn begin(&mut self, action: Action) {
         match action {
-            Action::CreateSandbox => self.set_up_network(),
+            Action::CreateSandbox => self.set_up(),
             Action::StartContainer { container, attempt } => self.start(container, attempt),
             Action::Terminate { container, attempt } => self.end(container, attempt, Ending::Asked),
             Action::Kill { container, attempt } => self.end(container, attempt, Ending::Killed),
@@ -170,21 +182,12 @@ impl Effects {
     }
 
     /// The sandbox and its network were made before the engine by whoever made the pod, or are being made: they are done
-    /// when the pod's lock is free. What is missing then is made here.
-    fn set_up_network(&self) {
+    /// when the pod's lock is free. What is missing then is made here, and the volumes are filled.
+    fn set_up(&self) {
         let shared = Rc::clone(&self.shared);
         tokio::task::spawn_local(async move {
-            shared.tell(match shared.connect().await {
-                Ok(Some(addresses)) => {
-                    *shared.addresses.borrow_mut() = addresses.clone();
-                    Done::Event(Event::SandboxReady { addresses })
-                }
-                Ok(None) => Done::GivenUp,
-                Err(error) => Done::Event(Event::SandboxFailed {
-                    reason: "FailedCreatePodSandBox".to_owned(),
-                    message: chain(&error),
-                }),
-            });
+            let done = shared.set_up().await;
+            shared.tell(done);
         });
     }
 
@@ -323,6 +326,26 @@ impl Shared {
         network::connect(&self.plan(), &self.sandbox).map(Some)
     }
 
+    /// Fills the volumes, and makes the network.
+    async fn set_up(&self) -> Done {
+        let connected = match self.connect().await {
+            Ok(Some(addresses)) => Ok(addresses),
+            Ok(None) => return Done::GivenUp,
+            Err(error) => Err(("FailedCreatePodSandBox", chain(&error))),
+        };
+        let filled = connected.and_then(|addresses| {
+            let filled = volume_files::fill(&self.plan(), &self.volumes, &self.sandbox);
+            filled.map(|()| addresses).map_err(|error| ("FailedMount", chain(&error)))
+        });
+        Done::Event(match filled {
+            Ok(addresses) => {
+                *self.addresses.borrow_mut() = addresses.clone();
+                Event::SandboxReady { addresses }
+            }
+            Err((reason, message)) => Event::SandboxFailed { reason: reason.to_owned(), message },
+        })
+    }
+
     fn prober(&self) -> Prober<'_> {
         let addresses = self.addresses.borrow().clone();
         Prober { plan: self.plan(), sandbox: &self.sandbox, addresses }
@@ -364,7 +387,7 @@ impl Shared {
         }
         termination::prepare(&self.plan().dirs, name, attempt).map_err(|e| creating(&e))?;
         let call = self.sandbox.begin_create(&config).map_err(|e| creating(&e))?;
-        finish(call).await.map_err(|e| creating(&e))?;
+        finish(call).await.map_err(|e| not_created(container, &e))?;
         self.link_log(name, attempt);
         if let Some(previous) = turn.previous {
             // An error says that the one before has been started or given up: both let this one go on.
@@ -514,6 +537,22 @@ impl Shared {
                 Event::StartFailed { container, attempt, reason, message, at: now() }
             }
         }
+    }
+}
+
+/// Why a container could not be created. A part of a volume that is not to be had is a fault of its configuration.
+fn not_created(container: &Container, error: &SandboxError) -> StartFailure {
+    let SandboxError::Request(RequestError::SubPath { destination, message, .. }) = error else {
+        return StartFailure { reason: "CreateContainerError".to_owned(), message: chain(error) };
+    };
+    let mounts = &container.volume_mounts;
+    let mount = mounts.iter().find(|m| Path::new("/").join(&m.mount_path) == *destination);
+    let (volume, container) = (mount.map_or("", |m| m.name.as_str()), &container.name);
+    StartFailure {
+        reason: "CreateContainerConfigError".to_owned(),
+        message: format!(
+            "failed to prepare subPath for volumeMount \"{volume}\" of container \"{container}\": {message}"
+        ),
     }
 }
 

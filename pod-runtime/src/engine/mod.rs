@@ -11,6 +11,7 @@
 //! starts this process, and starts it again when it dies.
 
 mod effects;
+mod limits;
 pub(crate) mod observe;
 mod server;
 mod supply;
@@ -185,6 +186,7 @@ impl Engine {
             requests,
             seen: Some(first),
         };
+        engine.effects.watch_limits();
         engine.carry_out(now, actions)?;
         Ok(engine)
     }

@@ -6,7 +6,9 @@ use nix::sys::signal::Signal;
 use pod_images::Image;
 use pod_lifecycle::Addresses;
 use pod_sandbox::{Capabilities, Capability, Process, Seccomp};
-use pod_spec::{Container, SeccompProfile, SeccompProfileType};
+use pod_spec::{
+    Container, PodSecurityContext, SeccompProfile, SeccompProfileType, SupplementalGroupsPolicy,
+};
 
 use super::PodPlan;
 use crate::environment::{self, Facts, Referenced};
@@ -106,11 +108,7 @@ impl PodPlan {
         })?;
         process.uid = found.uid;
         process.gid = group.unwrap_or(found.gid);
-        let groups = of_pod.map(|c| c.supplemental_groups.as_slice()).unwrap_or_default();
-        process.groups = found.supplementary_gids;
-        process.groups.extend(groups.iter().filter_map(|g| u32::try_from(*g).ok()));
-        process.groups.sort_unstable();
-        process.groups.dedup();
+        process.groups = groups(found.supplementary_gids, of_pod);
         Ok(found.home)
     }
 
@@ -119,6 +117,20 @@ impl PodPlan {
         let of_pod = self.spec().security_context.as_ref().and_then(|c| c.seccomp_profile.as_ref());
         own.or(of_pod).map_or(Seccomp::RuntimeDefault, seccomp)
     }
+}
+
+/// The groups of a process beside its own: those of the manifest, with those of the image unless they are unwanted.
+fn groups(of_image: Vec<u32>, context: Option<&PodSecurityContext>) -> Vec<u32> {
+    let policy = context.and_then(|c| c.supplemental_groups_policy).unwrap_or_default();
+    let mut groups = match policy {
+        SupplementalGroupsPolicy::Merge => of_image,
+        SupplementalGroupsPolicy::Strict => Vec::new(),
+    };
+    let said = context.into_iter().flat_map(|c| c.supplemental_groups.iter().chain(&c.fs_group));
+    groups.extend(said.filter_map(|group| u32::try_from(*group).ok()));
+    groups.sort_unstable();
+    groups.dedup();
+    groups
 }
 
 /// The signal that asks a container to end: that of the manifest, else that of the image.
@@ -198,6 +210,23 @@ fn seccomp(profile: &SeccompProfile) -> Seccomp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn b188_strict_groups_are_those_of_the_manifest_alone() {
+        let context = |policy| PodSecurityContext {
+            supplemental_groups: vec![7, 5],
+            fs_group: Some(9),
+            supplemental_groups_policy: policy,
+            ..PodSecurityContext::default()
+        };
+        let merged = vec![1, 5, 7, 9];
+        assert_eq!(groups(vec![5, 1], Some(&context(None))), merged);
+        let merge = Some(SupplementalGroupsPolicy::Merge);
+        assert_eq!(groups(vec![5, 1], Some(&context(merge))), merged);
+        let strict = Some(SupplementalGroupsPolicy::Strict);
+        assert_eq!(groups(vec![5, 1], Some(&context(strict))), [5, 7, 9]);
+        assert_eq!(groups(vec![5, 1], None), [1, 5]);
+    }
 
     #[test]
     fn a_stop_signal_is_a_name_or_a_number() {

@@ -26,12 +26,17 @@ impl Keeper {
             }
             (state @ State::Creating { .. }, report) => {
                 container.state = state;
+                let id = id.to_string();
                 let message = match report {
+                    Report::NoSubPath { destination, message } => {
+                        let error = RequestError::SubPath { id, destination, message };
+                        return self.creation_failed(container, error);
+                    }
                     Report::Failed(error) => error.message,
                     _ if container.is_late() => "it took too long".to_owned(),
                     _ => "its first process was killed".to_owned(),
                 };
-                return self.creation_failed(container, &message);
+                return self.creation_failed(container, RequestError::Create { id, message });
             }
             (State::Starting { first, .. }, Report::Closed) => {
                 container.state = State::Running { first, started_at: now() };
@@ -59,8 +64,8 @@ impl Keeper {
         }
     }
 
-    fn creation_failed(&mut self, container: Container, message: &str) {
-        let id = container.config.id.to_string();
+    fn creation_failed(&mut self, container: Container, error: RequestError) {
+        let id = container.config.id.as_str();
         self.end_first(&container);
         for left in container.clean(&self.hierarchy) {
             tracing::warn!(container = id, "{left}");
@@ -68,8 +73,7 @@ impl Keeper {
         self.changed = true;
         let removing = container.removing;
         self.clients.answer_all(container.waiting, || {
-            let error = || RequestError::Create { id: id.clone(), message: message.to_owned() };
-            if removing { Ok(Reply::Removed { errors: Vec::new() }) } else { Err(error()) }
+            if removing { Ok(Reply::Removed { errors: Vec::new() }) } else { Err(error.clone()) }
         });
     }
 

@@ -28,7 +28,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{self, Entry, EntryError};
-use super::mounts::{self, Mounts};
+use super::mounts::{self, MountError, Mounts};
 use super::rootfs;
 use super::spec::{Shared, spec};
 use super::tether::Tether;
@@ -50,6 +50,8 @@ pub(super) enum Report {
     Created,
     /// The container could not be made, or its program not be executed. The process ends.
     Failed(EntryError),
+    /// The part of a source that was to be mounted is not to be had. The process ends.
+    NoSubPath { destination: PathBuf, message: String },
     /// There is nobody left who could report: the program runs, or the process has ended.
     Closed,
 }
@@ -158,6 +160,12 @@ fn tell(line: &OwnedFd, report: &Report) {
 fn run(job: Job<'_>, line: Rc<OwnedFd>) -> EntryError {
     trace::collect();
     let Err(error) = create(job, Rc::clone(&line));
+    if let Some(error @ MountError::SubPath { destination, .. }) = error.downcast_ref() {
+        let destination = destination.clone();
+        let report = Report::NoSubPath { destination, message: chain(error) };
+        tell(&line, &report);
+        return EntryError { message: String::new(), code: 128 };
+    }
     let message = with_details(&chain(error.as_ref()), &trace::collected());
     let error = EntryError { message, code: 128 };
     tell(&line, &Report::Failed(error.clone()));
@@ -188,7 +196,7 @@ fn create(job: Job<'_>, line: Rc<OwnedFd>) -> Result<Never, Box<dyn std::error::
     set_oom_score(job.config.process.oom_score_adj)?;
     unshare(CloneFlags::CLONE_NEWNS)?;
     let root = rootfs::assemble(&job.config.rootfs, &job.dir.join("rootfs"))?;
-    let mounts = Mounts::open(job.config, job.shared.shm, job.shared.thermal)?;
+    let mounts = Mounts::open(job.config, job.shared)?;
     mounts::device_directory(&root)?;
 
     let spec = Rc::new(spec(job.config, &root, job.shared)?);

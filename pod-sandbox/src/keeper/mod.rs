@@ -20,6 +20,7 @@ mod requests;
 mod rootfs;
 mod serve;
 mod setup;
+mod source;
 mod spec;
 mod tether;
 mod trace;

@@ -16,6 +16,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MsFlags, mount};
 
+use super::source;
+use super::spec::Shared;
 use crate::cgroup::Hierarchy;
 use crate::config::ContainerConfig;
 use crate::error::CgroupError;
@@ -49,11 +51,15 @@ const PLAIN: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NOEXEC).union(MsFlag
 pub(super) enum MountError {
     #[error("cannot {action}")]
     Io { action: String, source: io::Error },
+    #[error("cannot find `{}` in the volume", sub_path.display())]
+    SubPath { sub_path: PathBuf, destination: PathBuf, source: io::Error },
     #[error(transparent)]
     Cgroup(#[from] CgroupError),
 }
 
-fn failed<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> MountError {
+pub(super) fn failed<E: Into<io::Error>>(
+    action: impl Into<String>,
+) -> impl FnOnce(E) -> MountError {
     let action = action.into();
     move |e| MountError::Io { action, source: e.into() }
 }
@@ -71,18 +77,15 @@ pub(super) struct Mounts {
 }
 
 impl Mounts {
-    /// Takes hold of the sources. `thermal` are files of this machine to hide, `shm` is the sandbox's `/dev/shm`.
-    pub fn open(
-        config: &ContainerConfig,
-        shm: &Path,
-        thermal: &[String],
-    ) -> Result<Self, MountError> {
+    /// Takes hold of the sources.
+    pub fn open(config: &ContainerConfig, shared: &Shared<'_>) -> Result<Self, MountError> {
         let bound = config.mounts.iter().map(|mount| {
-            source(&mount.source, mount.readonly).map(|m| (m, mount.destination.clone()))
+            source::hold(mount, shared.host).map(|held| (held, mount.destination.clone()))
         });
-        let masked = || MASKED.iter().map(|p| (*p).to_owned()).chain(thermal.iter().cloned());
+        let thermal = shared.thermal.iter().cloned();
+        let masked = || MASKED.iter().map(|p| (*p).to_owned()).chain(thermal);
         Ok(Self {
-            shm: source(shm, false)?,
+            shm: source::copy(shared.shm)?,
             bound: bound.collect::<Result<_, _>>()?,
             masked: (!config.privileged).then(|| masked().collect()),
             readonly_root: config.readonly_rootfs,
@@ -139,20 +142,6 @@ pub(super) fn device_directory(root: &Path) -> Result<(), MountError> {
     make().map_err(failed("mount tmpfs at /dev"))
 }
 
-/// A detached copy of a file or of a tree of mounts, which no later mount on the host reaches.
-fn source(path: &Path, readonly: bool) -> Result<OwnedFd, MountError> {
-    let open = || -> io::Result<OwnedFd> {
-        let name = sys::c_string(path.as_os_str().as_encoded_bytes());
-        let mount = sys::open_tree(AT_FDCWD, &name, true)?;
-        sys::make_private(mount.as_fd())?;
-        if readonly {
-            sys::make_readonly(mount.as_fd(), false)?;
-        }
-        Ok(mount)
-    };
-    open().map_err(failed(format!("take hold of {}", path.display())))
-}
-
 /// Mounts one of the kernel's own file systems.
 fn special(kind: &str, at: &str, flags: MsFlags, options: Option<&str>) -> Result<(), MountError> {
     let make = || -> io::Result<()> {
@@ -194,7 +183,7 @@ fn place(mount: &OwnedFd, destination: &Path) -> Result<(), MountError> {
 fn keep_writable(path: &Path, readonly_root: bool) -> Result<(), MountError> {
     make_place(path, true).map_err(failed(format!("make {}", path.display())))?;
     if readonly_root {
-        place(&source(path, false)?, path)?;
+        place(&source::copy(path)?, path)?;
     }
     Ok(())
 }

@@ -1,8 +1,12 @@
 //! What clients may ask of the keeper.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::fcntl::OFlag;
 
 use nix::unistd::Pid;
 
@@ -49,6 +53,13 @@ impl Keeper {
                     }
                 }
             }
+            Request::Tmpfs { path } => match self.open_tmpfs(&path) {
+                Ok(dir) => self.clients.reply(n, &Reply::Done, vec![dir]),
+                Err(e) => {
+                    let action = format!("open {}", path.display());
+                    self.clients.answer(n, Err(keeper_error(&action, &e)));
+                }
+            },
             Request::Hold if self.kept.len() + fds.len() > MAX_KEPT => {
                 let full = io::Error::other(format!("it keeps {MAX_KEPT} already"));
                 self.clients.answer(n, Err(keeper_error("keep the descriptors", &full)));
@@ -71,6 +82,16 @@ impl Keeper {
             }
             Request::Shutdown => self.shut_down(n),
         }
+    }
+
+    /// The root of a memory file system that only this process and the containers see.
+    fn open_tmpfs(&self, path: &Path) -> io::Result<OwnedFd> {
+        if !self.config.tmpfs.iter().any(|tmpfs| tmpfs.path == path) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
+        opened.map(OwnedFd::from)
     }
 
     /// Refuses a companion that has been replaced whatever would change something.
@@ -102,7 +123,13 @@ impl Keeper {
             None => self.config.share_pid.then_some(self.pause.pid),
         };
         let shm = self.dir.shm();
-        let shared = Shared { pause: self.pause.pid, pid, shm: &shm, thermal: &self.thermal };
+        let shared = Shared {
+            pause: self.pause.pid,
+            pid,
+            host: self.host.as_fd(),
+            shm: &shm,
+            thermal: &self.thermal,
+        };
         let place = Place {
             hierarchy: &self.hierarchy,
             sandbox_cgroup: &self.config.cgroup,

@@ -64,6 +64,7 @@ pub(super) struct Held {
     pub filters: Filters,
     pub signals: SignalFd,
     pub lock: Flock<fs::File>,
+    pub host: fs::File,
 }
 
 /// A sandbox and everything in it.
@@ -74,6 +75,8 @@ pub(super) struct Keeper {
     pub hierarchy: Hierarchy,
     pub pause: Pause,
     pub tether: Tether,
+    /// The mount namespace of the host.
+    pub host: fs::File,
     pub state: SandboxState,
     pub thermal: Vec<String>,
     pub clients: Clients,
@@ -97,7 +100,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub fn new(held: Held, clients: Clients, companion: Option<Companion>) -> Self {
-        let Held { dir, config, hierarchy, pause, tether, filters, signals, lock } = held;
+        let Held { dir, config, hierarchy, pause, tether, filters, signals, lock, host } = held;
         let state = SandboxState::Ready { pause: pause.pid.as_raw() };
         let mut keeper = Self {
             dir,
@@ -105,6 +108,7 @@ impl Keeper {
             hierarchy,
             pause,
             tether,
+            host,
             state,
             thermal: thermal_throttles(),
             clients,

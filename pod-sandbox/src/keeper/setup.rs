@@ -20,7 +20,7 @@ use super::serve::{Held, Keeper};
 use super::tether::Tether;
 use super::trace;
 use crate::cgroup::Hierarchy;
-use crate::config::SandboxConfig;
+use crate::config::{SandboxConfig, Tmpfs};
 use crate::dirs::SandboxDir;
 use crate::error::{CgroupError, chain};
 use crate::seccomp::Filters;
@@ -117,6 +117,7 @@ fn set_up(dir: &SandboxDir, hierarchy: Hierarchy, word: File) -> Result<Keeper, 
         .map_err(doing("receive signals"))?;
     let listener = listen(dir)?;
 
+    let host = File::open("/proc/self/ns/mnt").map_err(doing("open the mount namespace"))?;
     let tether = Tether::to_this_process().map_err(doing("make a descriptor of this process"))?;
 
     // The companion starts up while the sandbox is made; its first request waits in the socket.
@@ -129,7 +130,7 @@ fn set_up(dir: &SandboxDir, hierarchy: Hierarchy, word: File) -> Result<Keeper, 
     match make_sandbox(dir, &config, &hierarchy, &tether, &mut filters) {
         Ok(pause) => {
             let dir = dir.clone();
-            let held = Held { dir, config, hierarchy, pause, tether, filters, signals, lock };
+            let held = Held { dir, config, hierarchy, pause, tether, filters, signals, lock, host };
             Ok(Keeper::new(held, Clients::new(listener), companion))
         }
         Err(error) => {
@@ -193,15 +194,19 @@ fn fill_sandbox(
 
 /// Mounts what the containers share in memory.
 fn mount_shared(dir: &SandboxDir, config: &SandboxConfig) -> Result<(), SetupError> {
-    mount_tmpfs(&dir.shm(), Some(config.shm_size), 0o1777)?;
-    config.tmpfs.iter().try_for_each(|tmpfs| mount_tmpfs(&tmpfs.path, tmpfs.size, tmpfs.mode))
+    let size = Some(config.shm_size);
+    mount_tmpfs(&Tmpfs { path: dir.shm(), size, mode: 0o1777, group: None })?;
+    config.tmpfs.iter().try_for_each(mount_tmpfs)
 }
 
-fn mount_tmpfs(path: &Path, size: Option<u64>, mode: u32) -> Result<(), SetupError> {
+fn mount_tmpfs(Tmpfs { path, size, mode, group }: &Tmpfs) -> Result<(), SetupError> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     let mut options = format!("mode={mode:o}");
     if let Some(size) = size {
         options.push_str(&format!(",size={size}"));
+    }
+    if let Some(group) = group {
+        options.push_str(&format!(",gid={group}"));
     }
     mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options.as_str()))
         .map_err(doing(format!("mount tmpfs at {}", path.display())))

@@ -3,6 +3,7 @@
 //! It leaves to our own code what libcontainer does less well or not at all: cgroups and devices (`cgroup`), users,
 //! capabilities and seccomp (`entry`), and all mounts (`mounts`).
 
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use libcontainer::oci_spec::OciSpecError;
@@ -21,6 +22,8 @@ pub(super) struct Shared<'a> {
     pub pause: Pid,
     /// A process whose pid namespace it enters; without one it has its own.
     pub pid: Option<Pid>,
+    /// The mount namespace of the host.
+    pub host: BorrowedFd<'a>,
     /// The directory of the shared `/dev/shm`.
     pub shm: &'a Path,
     /// `/sys/devices/system/cpu/cpuN/thermal_throttle` of every processor that has one.
@@ -74,6 +77,10 @@ fn namespaces(shared: &Shared<'_>) -> Result<Vec<LinuxNamespace>, OciSpecError> 
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::config::{ContainerId, Process, RootFs};
 
@@ -86,8 +93,16 @@ mod tests {
         config
     }
 
+    static NOWHERE: LazyLock<File> = LazyLock::new(|| File::open("/dev/null").expect("opens"));
+
     fn shared() -> Shared<'static> {
-        Shared { pause: Pid::from_raw(7), pid: None, shm: Path::new("/shm"), thermal: &[] }
+        Shared {
+            pause: Pid::from_raw(7),
+            pid: None,
+            host: NOWHERE.as_fd(),
+            shm: Path::new("/shm"),
+            thermal: &[],
+        }
     }
 
     #[test]

@@ -43,6 +43,7 @@ fn an_executed_process_gets_exactly_what_the_first_one_has(w: &World) {
             source: w.dir.join("shared"),
             destination: "/data".into(),
             readonly: false,
+            ..Mount::default()
         });
         w.start(&s, &config).expect("starts");
         let first = fs::read_to_string(&pipe).expect("reads");
@@ -87,6 +88,7 @@ fn it_goes_on_when_nobody_listens(w: &World) {
         source: w.dir.join("shared"),
         destination: "/data".into(),
         readonly: false,
+        ..Mount::default()
     });
     w.start(&s, &config).expect("starts");
     drop(
@@ -142,6 +144,7 @@ fn what_cannot_be_executed_says_why(w: &World) {
         source: w.dir.join("shared"),
         destination: "/data".into(),
         readonly: true,
+        ..Mount::default()
     });
     w.start(&s, &config).expect("starts");
     for (program, expected, words) in bad_commands(w) {
@@ -162,6 +165,7 @@ fn a_first_process_that_cannot_be_executed_is_a_start_error(w: &World) {
             source: w.dir.join("shared"),
             destination: "/data".into(),
             readonly: true,
+            ..Mount::default()
         });
         s.create_container(&config).expect("creates");
         match s.start(&config.id) {

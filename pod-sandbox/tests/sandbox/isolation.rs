@@ -170,8 +170,12 @@ fn dev_shm_is_shared_in_a_sandbox_only(w: &World) {
 
 fn files_outside_mounts_are_not_shared(w: &World) {
     let s = w.sandbox("a");
-    let shared =
-        Mount { source: w.dir.join("shared"), destination: "/data".into(), readonly: false };
+    let shared = Mount {
+        source: w.dir.join("shared"),
+        destination: "/data".into(),
+        readonly: false,
+        ..Mount::default()
+    };
     let mut first =
         w.container(&s, "c1", sh("echo x >/data/f; echo x >/f; echo x >/tmp/f; echo x >/etc/f"));
     first.mounts.push(shared.clone());

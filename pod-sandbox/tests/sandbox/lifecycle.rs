@@ -221,7 +221,12 @@ fn a_sandbox_that_cannot_be_made_leaves_nothing(w: &World) {
     let mut bad_name = w.config("a");
     bad_name.hostname = "x".repeat(65);
     let mut bad_tmpfs = w.config("b");
-    bad_tmpfs.tmpfs.push(pod_sandbox::Tmpfs { path: w.dir.join("none"), size: None, mode: 0o755 });
+    bad_tmpfs.tmpfs.push(pod_sandbox::Tmpfs {
+        path: w.dir.join("none"),
+        size: None,
+        mode: 0o755,
+        group: None,
+    });
     let mut bad_cgroup = w.config("c");
     bad_cgroup.cgroup = "/elsewhere".into();
     let mut host_cgroup = w.config("d");

@@ -10,6 +10,7 @@ mod hostile;
 mod isolation;
 mod leaks;
 mod lifecycle;
+mod mounts;
 mod probe;
 mod process;
 mod resources;
@@ -24,6 +25,7 @@ fn main() -> std::process::ExitCode {
         process::TESTS,
         execute::TESTS,
         rootfs::TESTS,
+        mounts::TESTS,
         resources::TESTS,
         lifecycle::TESTS,
         failure::TESTS,

@@ -111,6 +111,7 @@ fn a_disk_in_a_volume(w: &World) {
         source: w.dir.join("shared"),
         destination: "/data".into(),
         readonly: false,
+        ..Mount::default()
     });
     let refused = w.run_config(&s, &config);
     assert_eq!(refused.err.matches("Operation not permitted").count(), 2, "{refused:?}");
@@ -163,6 +164,7 @@ fn setuid_program(w: &World) {
             source: w.dir.join("shared"),
             destination: "/data".into(),
             readonly: true,
+            ..Mount::default()
         });
         assert_eq!(w.run_config(&s, &config).out, expected, "forbidden: {forbidden}");
     }

@@ -154,6 +154,7 @@ fn a_full_disk_loses_lines_and_stops_nothing(w: &World) {
         source: w.dir.join("shared"),
         destination: "/data".into(),
         readonly: false,
+        ..Mount::default()
     });
     config.log = Some(small.join("c1.log"));
     let mut watch = s.watch().expect("watches");

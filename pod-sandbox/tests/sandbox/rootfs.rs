@@ -45,6 +45,7 @@ fn b176_readonly_mounts_give_erofs(w: &World) {
             source: w.dir.join("shared"),
             destination: name.into(),
             readonly,
+            ..Mount::default()
         });
     }
     let done = w.run_config(&s, &config);
@@ -217,6 +218,7 @@ fn b176_mounts_of_files_and_missing_places(w: &World) {
             source: file.clone(),
             destination: destination.into(),
             readonly: false,
+            ..Mount::default()
         });
     }
     assert_eq!(w.run_config(&s, &config).out, "content\ncontent\n");
@@ -226,7 +228,7 @@ fn b176_mounts_of_files_and_missing_places(w: &World) {
 fn tmpfs_of_the_sandbox_are_seen_in_it_only(w: &World) {
     let path = w.dir.join("shared/memory");
     fs::create_dir(&path).expect("makes");
-    let tmpfs = Tmpfs { path: path.clone(), size: Some(1 << 20), mode: 0o777 };
+    let tmpfs = Tmpfs { path: path.clone(), size: Some(1 << 20), mode: 0o777, group: None };
     let s = w.sandbox_with("a", |c| c.tmpfs.push(tmpfs));
     for (name, script, expected) in [
         ("c1", "echo x >/m/f; stat -c %a /m; stat -f -c %T /m", "777\ntmpfs\n"),
@@ -237,6 +239,7 @@ fn tmpfs_of_the_sandbox_are_seen_in_it_only(w: &World) {
             source: path.clone(),
             destination: "/m".into(),
             readonly: false,
+            ..Mount::default()
         });
         assert_eq!(w.run_config(&s, &config).out, expected);
     }
@@ -251,6 +254,7 @@ fn a_bad_mount_or_root_is_a_create_error_with_nothing_left(w: &World) {
         source: w.dir.join("missing"),
         destination: "/m".into(),
         readonly: false,
+        ..Mount::default()
     });
     let mut no_root = w.container(&s, "c2", sh("true"));
     no_root.rootfs = RootFs::Directory(w.dir.join("no root"));

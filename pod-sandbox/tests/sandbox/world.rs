@@ -86,7 +86,12 @@ impl World {
         let mut config = ContainerConfig::new(id(name), root, process);
         config.log = Some(self.log(sandbox, name));
         let probe = fs::read_link("/proc/self/exe").expect("a link");
-        config.mounts.push(Mount { source: probe, destination: PROBE.into(), readonly: true });
+        config.mounts.push(Mount {
+            source: probe,
+            destination: PROBE.into(),
+            readonly: true,
+            ..Mount::default()
+        });
         config
     }
 

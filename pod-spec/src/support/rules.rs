@@ -40,14 +40,15 @@ const CONTROLLERS: &str = "needs the controllers of a cluster, and is ignored he
 const SCHEDULING: &str = "there is nothing to schedule on one machine";
 const ACCOUNTS: &str = "there are no service accounts here: the name is kept, no token is mounted";
 const CLAIMS: &str = "there is no dynamic resource allocation";
-const OWNERSHIP: &str = "the ownership of volumes is not changed yet";
 const SELINUX: &str = "SELinux labels are not set yet";
 const WINDOWS: &str = "there is only Linux here";
 const APPARMOR: &str = "AppArmor profiles are not applied yet";
 const TCP_HOOK: &str = "Kubernetes has never run it: such a hook fails";
-const SUBPATHS: &str = "parts of volumes cannot be mounted yet";
 const CONFIG_MAPS: &str = "ConfigMaps are not mounted yet: use them in variables";
 const SECRETS: &str = "Secrets are not mounted yet: use them in variables";
+const RESOURCE_FILES: &str = "files from resources are not honoured yet";
+const BUNDLES: &str = "certificates are signed by a cluster";
+const TOKENS: &str = "tokens of service accounts are signed by a cluster";
 const CLOUD: &str = "volumes of cloud providers need a cluster";
 const VENDOR: &str = "volumes of storage vendors need a cluster";
 const MOUNT_IT: &str = "network volumes are not mounted: mount it on this machine and use hostPath";
@@ -116,8 +117,11 @@ pub(crate) const POD: &[Rule] = &[
     cluster_only("spec.schedulingGroup", SCHEDULING),
     refused("spec.securityContext.appArmorProfile.localhostProfile", APPARMOR),
     refused("spec.securityContext.appArmorProfile.type", APPARMOR).except(&["Unconfined"]),
-    refused("spec.securityContext.fsGroup", OWNERSHIP),
-    refused("spec.securityContext.fsGroupChangePolicy", OWNERSHIP),
+    honoured("spec.securityContext.fsGroup", "b164_b169_volumes_belong_to_the_group_of_the_pod"),
+    honoured(
+        "spec.securityContext.fsGroupChangePolicy",
+        "b164_b169_volumes_belong_to_the_group_of_the_pod",
+    ),
     honoured("spec.securityContext.runAsGroup", "a_process_is_who_its_security_context_says"),
     honoured("spec.securityContext.runAsNonRoot", "a_process_is_who_its_security_context_says"),
     honoured("spec.securityContext.runAsUser", "a_process_is_who_its_security_context_says"),
@@ -135,8 +139,10 @@ pub(crate) const POD: &[Rule] = &[
         "spec.securityContext.supplementalGroups",
         "a_process_is_who_its_security_context_says",
     ),
-    refused("spec.securityContext.supplementalGroupsPolicy", "only `Merge` is honoured yet")
-        .except(&["Merge"]),
+    honoured(
+        "spec.securityContext.supplementalGroupsPolicy",
+        "b188_strict_groups_are_those_of_the_manifest_alone",
+    ),
     honoured("spec.securityContext.sysctls", "kernel_parameters_are_those_of_the_pod"),
     refused("spec.securityContext.windowsOptions", WINDOWS),
     cluster_only("spec.serviceAccount", ACCOUNTS).except(&["", "default"]),
@@ -157,11 +163,12 @@ pub(crate) const POD: &[Rule] = &[
     refused("spec.volumes[].cinder", CLOUD),
     refused("spec.volumes[].configMap", CONFIG_MAPS),
     refused("spec.volumes[].csi", "there are no CSI drivers"),
-    refused("spec.volumes[].downwardAPI", "downward API volumes are not there yet"),
+    honoured("spec.volumes[].downwardAPI", "b158_fields_of_the_pod_are_files"),
+    refused("spec.volumes[].downwardAPI.items[].resourceFieldRef", RESOURCE_FILES),
     honoured("spec.volumes[].emptyDir", "volumes_are_mounted_as_they_say"),
     refused("spec.volumes[].emptyDir.medium", "huge pages are not there yet")
         .except(&["", "Memory"]),
-    honoured("spec.volumes[].emptyDir.sizeLimit", "volumes_are_mounted_as_they_say"),
+    honoured("spec.volumes[].emptyDir.sizeLimit", "b224_a_pod_that_fills_its_volume_is_evicted"),
     refused(
         "spec.volumes[].ephemeral",
         "there are no persistent volumes yet: an emptyDir is the nearest thing",
@@ -186,7 +193,16 @@ pub(crate) const POD: &[Rule] = &[
     ),
     refused("spec.volumes[].photonPersistentDisk", CLOUD),
     refused("spec.volumes[].portworxVolume", VENDOR),
-    refused("spec.volumes[].projected", "projected volumes are not there yet"),
+    honoured("spec.volumes[].projected", "b170_several_sources_are_one_directory"),
+    refused("spec.volumes[].projected.sources[].clusterTrustBundle", BUNDLES),
+    refused("spec.volumes[].projected.sources[].configMap", CONFIG_MAPS),
+    refused(
+        "spec.volumes[].projected.sources[].downwardAPI.items[].resourceFieldRef",
+        RESOURCE_FILES,
+    ),
+    refused("spec.volumes[].projected.sources[].podCertificate", BUNDLES),
+    refused("spec.volumes[].projected.sources[].secret", SECRETS),
+    refused("spec.volumes[].projected.sources[].serviceAccountToken", TOKENS),
     refused("spec.volumes[].quobyte", VENDOR),
     refused("spec.volumes[].rbd", MOUNT_IT),
     refused("spec.volumes[].scaleIO", VENDOR),
@@ -282,12 +298,14 @@ pub(crate) const CONTAINER: &[Rule] = &[
     refused("tty", "terminals are not there yet").except(&["false"]),
     refused("volumeDevices", "there are no block volumes"),
     honoured("volumeMounts[].mountPath", "volumes_are_mounted_as_they_say"),
-    refused("volumeMounts[].mountPropagation", "only `None` is honoured yet").except(&["None"]),
+    honoured("volumeMounts[].mountPropagation", "b177_mounts_are_seen_as_their_propagation_says"),
     honoured("volumeMounts[].name", "volumes_are_mounted_as_they_say"),
     honoured("volumeMounts[].readOnly", "volumes_are_mounted_as_they_say"),
-    refused("volumeMounts[].recursiveReadOnly", "only `Disabled` is honoured yet")
-        .except(&["Disabled"]),
-    refused("volumeMounts[].subPath", SUBPATHS).except(&[""]),
-    refused("volumeMounts[].subPathExpr", SUBPATHS).except(&[""]),
+    honoured(
+        "volumeMounts[].recursiveReadOnly",
+        "b174_what_is_mounted_within_is_read_only_too_when_asked",
+    ),
+    honoured("volumeMounts[].subPath", "b166_b173_parts_of_volumes_are_mounted"),
+    honoured("volumeMounts[].subPathExpr", "b150_b152_parts_are_named_by_variables"),
     honoured("workingDir", "a_program_has_its_arguments_directory_and_variables"),
 ];

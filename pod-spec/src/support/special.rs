@@ -4,11 +4,11 @@ use super::Survey;
 use crate::backoff::RestartBackoff;
 use crate::fault::quoted;
 use crate::path::Path;
+use crate::spelling;
 use crate::types::{
-    Capabilities, Container, ContainerPort, EmptyDirMedium, EmptyDirVolumeSource,
-    HostPathVolumeSource, Pod, Protocol, ResourceRequirements, Sysctl, VolumeSource,
+    Capabilities, Container, ContainerPort, HostPathVolumeSource, Pod, Protocol,
+    ResourceRequirements, Sysctl, VolumeSource,
 };
-use crate::{Word, spelling};
 
 /// The resources that containers can have.
 const RESOURCES: [&str; 2] = ["cpu", "memory"];
@@ -111,11 +111,8 @@ pub(super) fn look(pod: &Pod, survey: &mut Survey<'_>) {
     }
     let volumes = spec.field("volumes");
     for (i, volume) in pod.spec.volumes.iter().enumerate() {
-        let at = volumes.index(i);
-        match &volume.source {
-            Some(VolumeSource::EmptyDir(dir)) => size_limit(dir, &at.field("emptyDir"), survey),
-            Some(VolumeSource::HostPath(host)) => host_path(host, &at.field("hostPath"), survey),
-            _ => {}
+        if let Some(VolumeSource::HostPath(host)) = &volume.source {
+            host_path(host, &volumes.index(i).field("hostPath"), survey);
         }
     }
 }
@@ -174,15 +171,6 @@ fn resources(resources: &ResourceRequirements, at: &Path<'_>, survey: &mut Surve
             );
             survey.refuse(&at.key(name), message);
         }
-    }
-}
-
-fn size_limit(dir: &EmptyDirVolumeSource, at: &Path<'_>, survey: &mut Survey<'_>) {
-    let on_disk = matches!(dir.medium, None | Some(Word::Known(EmptyDirMedium::Default)));
-    if on_disk && dir.size_limit.as_ref().is_some_and(|limit| !limit.is_zero()) {
-        let message = "not supported yet: nothing evicts a pod that fills its disk: only the medium `Memory` keeps a \
-                       limit";
-        survey.refuse(&at.field("sizeLimit"), message);
     }
 }
 

@@ -80,8 +80,8 @@ pub fn markdown() -> String {
          - **cluster only**: it makes sense in a cluster only; it is accepted, and a notice says so.\n\
          - **refused**: it is a fault, never ignored.\n\
          - **by field**: see the fields within.\n\n\
-         Some values of honoured fields are refused too: resources other than `cpu` and `memory`; a `sizeLimit` of an \
-         emptyDir that does not lie in memory; a `fieldPath` below `status`; a relative `path` of a hostPath; a \
+         Some values of honoured fields are refused too: resources other than `cpu` and `memory`; \
+         a `fieldPath` below `status`; a relative `path` of a hostPath; a \
          `mountPath` with a `:`; a capability that Linux does not have; and a grace period below zero.\n\n\
          | field | | notice, reason or test |\n|---|---|---|\n",
     );

@@ -1,0 +1,252 @@
+//! Volumes as containers see them.
+
+use pod_runtime::{PodHandle, PodPhase};
+use pod_tests::{Host, exec, log, manifest, soon};
+
+fn host(test: &str) -> Host {
+    Host::new(test, env!("CARGO_BIN_EXE_helper"))
+}
+
+/// What a container that ends well has written.
+async fn written(host: &Host, manifest: &str) -> String {
+    let pod = host.run(manifest).await;
+    let status = soon(pod.wait_finished()).await.expect("ends");
+    assert_eq!(status.phase, PodPhase::Succeeded, "{status:#?}");
+    let log = log(&pod, "a").await;
+    soon(pod.stop()).await.expect("is removed");
+    log
+}
+
+/// Waits until a container says why it does not start.
+async fn waiting(pod: &PodHandle) -> (String, String) {
+    let reason = |status: &pod_runtime::PodStatus| {
+        let waiting = status.container_statuses.first()?.state.waiting.clone()?;
+        Some((waiting.reason?, waiting.message?))
+    };
+    pod_tests::wait_until("the reason", || reason(&pod.status().ok()?))
+}
+
+#[tokio::test]
+async fn b166_b173_parts_of_volumes_are_mounted() {
+    let host = host("subpath");
+    let data = host.dir("data");
+    std::fs::create_dir(data.join("in")).expect("can be made");
+    std::fs::write(data.join("in/file"), "deep\n").expect("can be written");
+    let spec = format!(
+        "
+  restartPolicy: Never
+  volumes:
+  - {{name: host, hostPath: {{path: {data}}}}}
+  - {{name: disk, emptyDir: {{}}}}
+  - {{name: fields, downwardAPI: {{items: [{{path: d/name, fieldRef: {{fieldPath: metadata.name}}}}]}}}}
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'cat /in/file /etc/one /etc/name; echo; stat -c %a /made; touch /made/x; ls -R /disk']
+    volumeMounts:
+    - {{name: host, mountPath: /in, subPath: in}}
+    - {{name: host, mountPath: /etc/one, subPath: in/file}}
+    - {{name: disk, mountPath: /disk}}
+    - {{name: disk, mountPath: /made, subPath: a/b}}
+    - {{name: fields, mountPath: /etc/name, subPath: d/name}}
+",
+        data = data.display()
+    );
+    let text = written(&host, &manifest("subpath", &spec)).await;
+    assert_eq!(
+        text.lines().filter(|l| !l.is_empty()).collect::<Vec<_>>(),
+        ["deep", "deep", "subpath", "777", "/disk:", "a", "/disk/a:", "b", "/disk/a/b:", "x"]
+    );
+}
+
+#[tokio::test]
+async fn b166_a_part_that_leads_out_of_its_volume_is_refused() {
+    let host = host("escape");
+    let data = host.dir("data");
+    std::os::unix::fs::symlink("/etc", data.join("out")).expect("can be made");
+    let spec = format!(
+        "
+  volumes: [{{name: host, hostPath: {{path: {}}}}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sleep, infinity]
+    volumeMounts: [{{name: host, mountPath: /m, subPath: out}}]
+",
+        data.display()
+    );
+    let pod = host.run(&manifest("escape", &spec)).await;
+    let (reason, message) = waiting(&pod).await;
+    assert_eq!(reason, "CreateContainerConfigError");
+    let words = "failed to prepare subPath for volumeMount \"host\" of container \"a\"";
+    assert!(message.starts_with(words), "{message}");
+    soon(pod.stop()).await.expect("is removed");
+}
+
+#[tokio::test]
+async fn b150_b152_parts_are_named_by_variables() {
+    let host = host("expression");
+    let spec = "
+  restartPolicy: Never
+  volumes: [{name: disk, emptyDir: {}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'touch /part/x; ls /disk /disk/expression']
+    env: [{name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]
+    volumeMounts:
+    - {name: disk, mountPath: /disk}
+    - {name: disk, mountPath: /part, subPathExpr: $(POD_NAME)}
+";
+    let text = written(&host, &manifest("expression", spec)).await;
+    let lines: Vec<_> = text.lines().filter(|l| !l.is_empty()).collect();
+    assert_eq!(lines, ["/disk:", "expression", "/disk/expression:", "x"]);
+    for (name, expression, words) in [
+        ("missing", "$(NONE)", "missing value for \"NONE\""),
+        ("absolute", "$(HERE)", "error SubPath `/tmp` must not be an absolute path"),
+    ] {
+        let spec = format!(
+            "
+  volumes: [{{name: disk, emptyDir: {{}}}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sleep, infinity]
+    env: [{{name: HERE, value: /tmp}}]
+    volumeMounts: [{{name: disk, mountPath: /part, subPathExpr: {expression}}}]
+"
+        );
+        let pod = host.run(&manifest(name, &spec)).await;
+        let why = ("CreateContainerConfigError".to_owned(), words.to_owned());
+        assert_eq!(waiting(&pod).await, why);
+        soon(pod.stop()).await.expect("is removed");
+    }
+}
+
+#[tokio::test]
+async fn b158_fields_of_the_pod_are_files() {
+    let host = host("downward-files");
+    let text = "apiVersion: v1
+kind: Pod
+metadata:
+  name: fields
+  namespace: team
+  labels: {app: web, tier: front}
+spec:
+  restartPolicy: Never
+  volumes:
+  - name: v
+    downwardAPI:
+      defaultMode: 0400
+      items:
+      - {path: name, fieldRef: {fieldPath: metadata.name}}
+      - {path: deep/space, mode: 0444, fieldRef: {fieldPath: metadata.namespace}}
+      - {path: labels, fieldRef: {fieldPath: metadata.labels}}
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'cd /v; for f in name deep/space labels; do cat $f; echo; stat -Lc %a $f; done;
+      readlink name; df --output=fstype . | tail -1; touch x 2>/dev/null || echo read-only']
+    volumeMounts: [{name: v, mountPath: /v}]
+";
+    let lines = written(&host, text).await;
+    let lines: Vec<_> = lines.lines().collect();
+    let labels = ["app=\"web\"", "tier=\"front\""];
+    assert_eq!(lines[..4], ["fields", "400", "team", "444"]);
+    assert_eq!(lines[4..7], [labels[0], labels[1], "400"]);
+    assert_eq!(lines[7..], ["..data/name", "tmpfs", "read-only"]);
+}
+
+#[tokio::test]
+async fn b170_several_sources_are_one_directory() {
+    let host = host("projected");
+    let spec = "
+  restartPolicy: Never
+  volumes:
+  - name: all
+    projected:
+      defaultMode: 0440
+      sources:
+      - downwardAPI: {items: [{path: name, fieldRef: {fieldPath: metadata.name}}]}
+      - downwardAPI: {items: [{path: d/space, fieldRef: {fieldPath: metadata.namespace}}]}
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'cat /all/name /all/d/space; stat -Lc %a /all/name']
+    volumeMounts: [{name: all, mountPath: /all}]
+";
+    assert_eq!(written(&host, &manifest("projected", spec)).await, "projecteddefault440\n");
+}
+
+#[tokio::test]
+async fn b164_b169_volumes_belong_to_the_group_of_the_pod() {
+    let host = host("fsgroup");
+    let spec = "
+  restartPolicy: Never
+  securityContext: {runAsUser: 1000, runAsGroup: 2000, fsGroup: 3000, fsGroupChangePolicy: OnRootMismatch}
+  volumes:
+  - {name: disk, emptyDir: {}}
+  - {name: memory, emptyDir: {medium: Memory}}
+  - {name: fields, downwardAPI: {defaultMode: 0400, items: [{path: name, fieldRef: {fieldPath: metadata.name}}]}}
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'id -G; for d in /disk /memory; do touch $d/f; stat -c %a:%g $d $d/f; done; stat -Lc %a:%u:%g /fields/name; cat /fields/name']
+    volumeMounts:
+    - {name: disk, mountPath: /disk}
+    - {name: memory, mountPath: /memory}
+    - {name: fields, mountPath: /fields}
+";
+    let text = written(&host, &manifest("fsgroup", spec)).await;
+    let lines: Vec<_> = text.lines().collect();
+    let volume = ["2777:3000", "644:3000"];
+    assert_eq!(lines[0], "2000 3000");
+    assert_eq!(lines[1..5], [volume, volume].concat());
+    assert_eq!(lines[5..], ["440:0:3000", "fsgroup"]);
+}
+
+#[tokio::test]
+async fn b162_b163_what_is_in_an_empty_dir_keeps_its_mode_and_is_shared() {
+    let host = host("modes");
+    let spec = "
+  volumes: [{name: disk, emptyDir: {}}, {name: memory, emptyDir: {medium: Memory}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'for d in /disk /memory; do for m in 644 666 777; do echo $m >$d/$m; chmod $m $d/$m; done; done; sleep infinity']
+    volumeMounts: [{name: disk, mountPath: /disk}, {name: memory, mountPath: /memory}]
+  - name: b
+    image: pod.local/host
+    command: [sleep, infinity]
+    securityContext: {runAsUser: 1000}
+    volumeMounts: [{name: disk, mountPath: /d}, {name: memory, mountPath: /m}]
+";
+    let pod = host.run(&manifest("modes", spec)).await;
+    soon(pod.wait_ready()).await.expect("is ready");
+    let look = "until [ -e /m/777 ]; do :; done; stat -c %a /d /m /d/* /m/*; cat /d/* /m/*";
+    let (text, _) = soon(exec(&pod, "b", look)).await;
+    let numbers = ["644", "666", "777"];
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[..2], ["777", "777"]);
+    assert_eq!(lines[2..], [numbers, numbers, numbers, numbers].concat());
+    soon(pod.stop()).await.expect("is removed");
+}
+
+#[tokio::test]
+async fn b224_a_pod_that_fills_its_volume_is_evicted() {
+    let host = host("evicted");
+    let spec = "
+  volumes: [{name: cache, emptyDir: {sizeLimit: 1Mi}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'head -c 2M /dev/zero >/cache/file; exec sleep infinity']
+    volumeMounts: [{name: cache, mountPath: /cache}]
+";
+    let pod = host.run(&manifest("evicted", spec)).await;
+    let status = soon(pod.wait_finished()).await.expect("ends");
+    let why = (status.phase, status.reason.as_deref(), status.message.as_deref());
+    let words = "Usage of EmptyDir volume \"cache\" exceeds the limit \"1Mi\". ";
+    assert_eq!(why, (PodPhase::Failed, Some("Evicted"), Some(words)));
+    soon(pod.stop()).await.expect("is removed");
+}
