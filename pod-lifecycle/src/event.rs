@@ -116,7 +116,8 @@ pub enum Event {
         table: Box<LifecycleTable>,
     },
     /// The objects that containers are configured with are no longer the same. A container whose configuration could not
-    /// be made, for the reason `CreateContainerConfigError`, is tried again at once.
+    /// be made, for the reason `CreateContainerConfigError`, is tried again at once, and so is a pod whose volumes could
+    /// not, for the reason `FailedMount`.
     ConfigurationChanged,
     /// The pod takes more of the machine than it may, and has to go: `Failed` with reason `Evicted`.
     Evicted {

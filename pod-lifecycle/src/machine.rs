@@ -354,6 +354,11 @@ impl PodMachine {
 
     /// Whatever waits for a configuration waits no longer.
     fn retry_configurations(&mut self, now: Time) {
+        if let PodState::SandboxBackOff { until, failed } = &mut self.state.pod
+            && failed.reason == FAILED_MOUNT
+        {
+            *until = now;
+        }
         for record in &mut self.state.containers {
             if let ContainerLife::Retrying { until, failed, .. } = &mut record.life
                 && failed.reason == CONFIG_ERROR

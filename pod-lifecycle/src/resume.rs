@@ -30,7 +30,7 @@ pub enum ObservedSandbox {
         /// Where it can be reached.
         addresses: Addresses,
     },
-    /// It is up, and its network is not made yet.
+    /// It is up; its network is not made yet, or nobody has said that its volumes are filled.
     Unconnected,
     /// Nothing.
     Absent,

@@ -162,8 +162,8 @@ impl MachineState {
         }
     }
 
-    /// Whether a sandbox with a network is there.
-    pub(crate) fn has_sandbox(&self) -> bool {
+    /// Whether a sandbox stands, with network and volumes, and is not being removed.
+    pub fn has_sandbox(&self) -> bool {
         match self.pod {
             PodState::Initializing
             | PodState::Running

@@ -5,6 +5,9 @@ use pod_spec::status::ContainerStatus;
 
 use crate::error::RuntimeError;
 
+/// The reason of a pod whose volumes cannot be made.
+pub(crate) const FAILED_MOUNT: &str = "FailedMount";
+
 /// What keeps a container from starting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -13,7 +16,7 @@ pub enum Obstacle {
     Manifest,
     /// Its image is not there. It may come.
     Image,
-    /// A ConfigMap or Secret that its variables come from is not there, or lacks a key. It may come.
+    /// A ConfigMap or Secret that its variables or volumes come from is not there, or lacks a key. It may come.
     Configuration,
     /// It starts, and ends soon, again and again.
     Crash,
@@ -62,7 +65,16 @@ impl Blocked {
     /// The first container of a pod that is.
     pub fn of(status: &PodStatus) -> Option<Self> {
         let mut all = status.init_container_statuses.iter().chain(&status.container_statuses);
-        all.find_map(Self::container)
+        match &status.reason {
+            // Volumes that are not there keep all of them.
+            Some(reason) if reason == FAILED_MOUNT => all.next().map(|first| Self {
+                container: first.name.clone(),
+                obstacle: Obstacle::Configuration,
+                reason: reason.clone(),
+                message: status.message.clone().unwrap_or_default(),
+            }),
+            _ => all.find_map(Self::container),
+        }
     }
 
     /// The same as an error of the pod of this name.

@@ -10,6 +10,7 @@ use pod_lifecycle::Addresses;
 use pod_spec::{Container, EnvVar, EnvVarSource, ValidPod};
 
 use crate::error::ConfigError;
+pub(crate) use field::{of_pod, of_resources};
 pub(crate) use referenced::{Referenced, are_referenced};
 
 /// What a pod's fields come to at run time.

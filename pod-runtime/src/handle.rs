@@ -148,7 +148,8 @@ impl PodHandle {
         let plan = self.plan();
         let lost = Observed { sandbox: ObservedSandbox::Lost, containers: Vec::new() };
         let observed = journal.map_or(lost, |journal| {
-            observe::observed(&plan, &journal, network::addresses(&plan).unwrap_or_default())
+            let addresses = network::addresses(&plan).unwrap_or_default();
+            observe::observed(&plan, &journal, &saved.machine, addresses)
         });
         let observed =
             if alive { observed } else { Observed { sandbox: ObservedSandbox::Lost, ..observed } };

@@ -308,6 +308,8 @@ fn source(source: Option<&VolumeSource>) -> Source {
                 HostPathType::Unset => HostPathKind::Unset,
             },
         },
+        Some(VolumeSource::ConfigMap(_)) => Source::Files(FilesKind::ConfigMap),
+        Some(VolumeSource::Secret(_)) => Source::Files(FilesKind::Secret),
         Some(VolumeSource::DownwardApi(_)) => Source::Files(FilesKind::DownwardApi),
         Some(VolumeSource::Projected(_)) => Source::Files(FilesKind::Projected),
         Some(other) => {

@@ -1,96 +1,181 @@
-//! The files of the volumes that hold some: downwardAPI, and projected of it.
+//! The files of the volumes that hold some: configMap, secret, downwardAPI, and projected of them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::os::fd::AsFd;
 
+use pod_lifecycle::Addresses;
 use pod_sandbox::{Sandbox, SandboxError};
-use pod_spec::{DownwardApiVolumeFile, FieldPath, ObjectFieldSelector, ValidPod, VolumeSource};
-use pod_volumes::{Payload, PayloadError, PayloadFile};
+use pod_spec::{
+    ConfigMap, DownwardApiVolumeFile, FieldPath, Secret, VolumeProjection, VolumeSource,
+};
+use pod_volumes::{Keys, ObjectKind, Payload, PayloadError, PayloadFile};
 
+use crate::environment::{self, Facts, Referenced};
+use crate::objects::{ObjectError, Objects};
 use crate::plan::{PodPlan, VolumePaths};
 
 /// The mode of a file that has none of its own, in a volume that has none either.
-const DEFAULT_MODE: i32 = 0o644;
+const DEFAULT_MODE: u32 = 0o644;
 
 /// Why a volume does not hold its files.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FillError {
-    #[error("MountVolume.SetUp failed for volume {volume:?}")]
-    SetUp { volume: String, source: PayloadError },
-    #[error("MountVolume.SetUp failed for volume {volume:?}")]
-    Sandbox { volume: String, source: SandboxError },
+#[error("MountVolume.SetUp failed for volume {volume:?}")]
+pub(crate) struct FillError {
+    volume: String,
+    source: FilesError,
 }
 
-/// Writes the files of every volume that holds some, as far as they differ from what is there.
-pub(crate) fn fill(
-    plan: &PodPlan,
-    volumes: &VolumePaths,
-    sandbox: &Sandbox,
-) -> Result<(), FillError> {
-    for volume in &plan.pod.spec().volumes {
-        let (Some(source), Some(path)) = (&volume.source, volumes.get(&volume.name)) else {
-            continue;
+/// Why the files of a volume cannot be made.
+#[derive(Debug, thiserror::Error)]
+enum FilesError {
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+}
+
+/// What the files of a pod's volumes are made of.
+pub(crate) struct Contents<'a> {
+    pub plan: &'a PodPlan,
+    pub addresses: &'a Addresses,
+    pub config_maps: &'a Objects<ConfigMap>,
+    pub secrets: &'a Objects<Secret>,
+}
+
+impl Contents<'_> {
+    /// Writes the files of every volume that holds some, as far as they differ from what is there.
+    pub fn fill(&self, volumes: &VolumePaths, sandbox: &Sandbox) -> Result<(), FillError> {
+        for volume in &self.plan.pod.spec().volumes {
+            let (Some(source), Some(path)) = (&volume.source, volumes.get(&volume.name)) else {
+                continue;
+            };
+            let fill = || {
+                let Some(files) = self.files(source)? else { return Ok(()) };
+                let dir = sandbox.tmpfs(path)?;
+                files.write_to(dir.as_fd(), self.plan.volume_group())?;
+                Ok(())
+            };
+            fill().map_err(|source| FillError { volume: volume.name.clone(), source })?;
+        }
+        Ok(())
+    }
+
+    /// The files of a volume; `None` for one of a kind that is not made of files.
+    fn files(&self, source: &VolumeSource) -> Result<Option<Payload>, FilesError> {
+        let files = match source {
+            VolumeSource::ConfigMap(map) => {
+                let keys = keys(&map.items, map.default_mode, map.optional);
+                self.of_config_map(&map.name, &keys)?
+            }
+            VolumeSource::Secret(secret) => {
+                let keys = keys(&secret.items, secret.default_mode, secret.optional);
+                self.of_secret(secret.secret_name.as_deref().unwrap_or_default(), &keys)?
+            }
+            VolumeSource::DownwardApi(downward) => {
+                self.of_fields(&downward.items, downward.default_mode)?
+            }
+            VolumeSource::Projected(projected) => {
+                let mut files = Payload::default();
+                for source in &projected.sources {
+                    files.extend(self.of_projection(source, projected.default_mode)?);
+                }
+                files
+            }
+            _ => return Ok(None),
         };
-        let name = || volume.name.clone();
-        let failed = |source| FillError::SetUp { volume: name(), source };
-        let Some(files) = files(&plan.pod, source).map_err(failed)? else { continue };
-        let dir = sandbox.tmpfs(path);
-        let dir = dir.map_err(|source| FillError::Sandbox { volume: name(), source })?;
-        files.write_to(dir.as_fd(), plan.volume_group()).map_err(failed)?;
+        Ok(Some(files))
     }
-    Ok(())
-}
 
-/// The files of a volume; `None` for one of a kind that is not made of files.
-fn files(pod: &ValidPod, source: &VolumeSource) -> Result<Option<Payload>, PayloadError> {
-    let mut files = Payload::default();
-    match source {
-        VolumeSource::DownwardApi(downward) => {
-            add_fields(&mut files, pod, &downward.items, downward.default_mode)?;
+    fn of_projection(
+        &self,
+        source: &VolumeProjection,
+        default_mode: Option<i32>,
+    ) -> Result<Payload, FilesError> {
+        let mut files = Payload::default();
+        if let Some(map) = &source.config_map {
+            let keys = keys(&map.items, default_mode, map.optional);
+            files.extend(self.of_config_map(&map.name, &keys)?);
         }
-        VolumeSource::Projected(projected) => {
-            for source in projected.sources.iter().filter_map(|s| s.downward_api.as_ref()) {
-                add_fields(&mut files, pod, &source.items, projected.default_mode)?;
-            }
+        if let Some(secret) = &source.secret {
+            let keys = keys(&secret.items, default_mode, secret.optional);
+            files.extend(self.of_secret(&secret.name, &keys)?);
         }
-        _ => return Ok(None),
+        if let Some(fields) = &source.downward_api {
+            files.extend(self.of_fields(&fields.items, default_mode)?);
+        }
+        Ok(files)
     }
-    Ok(Some(files))
+
+    fn of_config_map(&self, name: &str, keys: &Keys) -> Result<Payload, FilesError> {
+        let map = self.config_maps.find(self.plan.pod.namespace(), name)?;
+        let data = map.map(|map| {
+            let texts = map.data.into_iter().map(|(key, text)| (key, text.into_bytes()));
+            texts.chain(map.binary_data.into_iter().map(|(key, bytes)| (key, bytes.0))).collect()
+        });
+        Ok(keys.select(ObjectKind::ConfigMap, name, data.as_ref())?)
+    }
+
+    fn of_secret(&self, name: &str, keys: &Keys) -> Result<Payload, FilesError> {
+        let secret = self.secrets.find(self.plan.pod.namespace(), name)?;
+        let data =
+            secret.map(|secret| secret.data.into_iter().map(|(key, b)| (key, b.0)).collect());
+        Ok(keys.select(ObjectKind::Secret, name, data.as_ref())?)
+    }
+
+    fn of_fields(
+        &self,
+        items: &[DownwardApiVolumeFile],
+        default_mode: Option<i32>,
+    ) -> Result<Payload, FilesError> {
+        let nothing = Referenced::default();
+        let facts = self.plan.facts(self.addresses, &nothing);
+        let mut files = Payload::default();
+        for item in items {
+            let content = self.field(item, &facts).into_bytes();
+            let mode = mode(item.mode).or(mode(default_mode)).unwrap_or(DEFAULT_MODE);
+            files.insert(&item.path, PayloadFile { content, mode })?;
+        }
+        Ok(files)
+    }
+
+    fn field(&self, item: &DownwardApiVolumeFile, facts: &Facts<'_>) -> String {
+        let pod = &self.plan.pod;
+        if let Some(resource) = &item.resource_field_ref {
+            let named = resource.container_name.as_deref().and_then(|n| self.plan.container(n));
+            let container = named.or(pod.spec().containers.first());
+            return container
+                .map(|c| environment::of_resources(pod, c, resource, facts))
+                .unwrap_or_default();
+        }
+        let path = item.field_ref.as_ref().map_or("", |field| field.field_path.as_str());
+        match path {
+            "metadata.labels" => lines(&pod.metadata().labels),
+            "metadata.annotations" => lines(&pod.metadata().annotations),
+            path => FieldPath::parse(path)
+                .map(|field| environment::of_pod(pod, field, facts))
+                .unwrap_or_default(),
+        }
+    }
 }
 
-fn add_fields(
-    files: &mut Payload,
-    pod: &ValidPod,
-    items: &[DownwardApiVolumeFile],
-    default_mode: Option<i32>,
-) -> Result<(), PayloadError> {
-    for item in items {
-        let Some(field) = &item.field_ref else { continue };
-        let mode = item.mode.or(default_mode).unwrap_or(DEFAULT_MODE);
-        let content = of_field(pod, field).into_bytes();
-        let mode = u32::try_from(mode).unwrap_or_default();
-        files.insert(&item.path, PayloadFile { content, mode })?;
+fn keys(items: &[pod_spec::KeyToPath], default_mode: Option<i32>, optional: Option<bool>) -> Keys {
+    let item = |item: &pod_spec::KeyToPath| pod_volumes::KeyToPath {
+        key: item.key.clone(),
+        path: item.path.clone().into(),
+        mode: mode(item.mode),
+    };
+    Keys {
+        items: items.iter().map(item).collect(),
+        default_mode: mode(default_mode).unwrap_or(DEFAULT_MODE),
+        optional: optional == Some(true),
     }
-    Ok(())
 }
 
-fn of_field(pod: &ValidPod, selector: &ObjectFieldSelector) -> String {
-    let meta = pod.metadata();
-    match selector.field_path.as_str() {
-        "metadata.labels" => lines(&meta.labels),
-        "metadata.annotations" => lines(&meta.annotations),
-        path => match FieldPath::parse(path) {
-            Some(FieldPath::Name) => pod.name().to_owned(),
-            Some(FieldPath::Namespace) => pod.namespace().to_owned(),
-            Some(FieldPath::Uid) => meta.uid.clone().unwrap_or_default(),
-            Some(FieldPath::Label(key)) => meta.labels.get(key).cloned().unwrap_or_default(),
-            Some(FieldPath::Annotation(key)) => {
-                meta.annotations.get(key).cloned().unwrap_or_default()
-            }
-            _ => String::new(),
-        },
-    }
+fn mode(mode: Option<i32>) -> Option<u32> {
+    mode.and_then(|mode| u32::try_from(mode).ok())
 }
 
 /// One line for each key, with its value in quotation marks.
@@ -127,8 +212,13 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::Path;
+
     use pod_spec::Pod;
+
+    use super::*;
+    use crate::dirs::Dirs;
+    use crate::plan::Machine;
 
     #[test]
     fn b158_fields_become_files() {
@@ -137,11 +227,21 @@ mod tests {
                     volumes:\n  - name: v\n    downwardAPI:\n      defaultMode: 0400\n      items:\n      \
                     - {path: name, fieldRef: {fieldPath: metadata.name}}\n      \
                     - {path: labels, mode: 0444, fieldRef: {fieldPath: metadata.labels}}\n      \
+                    - {path: cpus, resourceFieldRef: {containerName: a, resource: limits.cpu}}\n      \
                     - {path: d/notes, fieldRef: {fieldPath: metadata.annotations}}\n      \
                     - {path: one, fieldRef: {fieldPath: \"metadata.labels['a']\"}}\n";
         let pod = Pod::from_yaml(text).expect("parses").validate().expect("valid");
-        let source = pod.spec().volumes[0].source.as_ref().expect("there");
-        let files = files(&pod, source).expect("made").expect("of files");
+        let dirs = Dirs::new(Path::new("/nowhere"));
+        let machine = Machine { node: "node".into(), cpus: 4, memory: 1 << 30 };
+        let plan = PodPlan::new(pod, &dirs, machine);
+        let contents = Contents {
+            plan: &plan,
+            addresses: &Addresses::default(),
+            config_maps: &Objects::new(&dirs),
+            secrets: &Objects::new(&dirs),
+        };
+        let source = plan.pod.spec().volumes[0].source.as_ref().expect("there");
+        let files = contents.files(source).expect("made").expect("of files");
         let found: Vec<_> = files
             .files()
             .map(|(path, file)| {
@@ -152,6 +252,7 @@ mod tests {
         assert_eq!(
             found,
             [
+                ("cpus", "4".to_owned(), 0o400),
                 ("d/notes", "note=\"two\\nlines \\\"said\\\"\"".to_owned(), 0o400),
                 ("labels", "a=\"1\"\nb=\"2\"".to_owned(), 0o444),
                 ("name", "web".to_owned(), 0o400),

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::limits;
 use super::observe::full_id;
 use super::supply::{News, Supply};
+use crate::blocked::FAILED_MOUNT;
 use crate::clock::now;
 use crate::dirs::Dirs;
 use crate::environment::Referenced;
@@ -29,7 +30,8 @@ use crate::probe::Prober;
 use crate::pull_secrets::PullSecrets;
 use crate::puller::PullFailure;
 use crate::readable::{ReadError, Readable};
-use crate::{network, removal, termination, volume_files};
+use crate::volume_files::{Contents, FillError};
+use crate::{network, removal, termination};
 
 /// The reason of a container that cannot be configured.
 const CONFIG_ERROR: &str = "CreateContainerConfigError";
@@ -151,6 +153,20 @@ impl Effects {
     pub fn configuration_changed(&self) {
         let changes = &self.shared.changes;
         changes.set(changes.get() + 1);
+    }
+
+    /// Has volumes hold what ConfigMaps and Secrets hold by now. One that cannot be filled keeps what it has.
+    pub fn refill(&self) {
+        let addresses = self.shared.addresses.borrow().clone();
+        if let Err(error) = self.shared.fill(&addresses) {
+            let note = PodEvent {
+                kind: EventKind::Warning,
+                reason: FAILED_MOUNT.to_owned(),
+                container: None,
+                message: chain(&error),
+            };
+            self.shared.tell(Done::Note(note));
+        }
     }
 
     /// Tells when a volume holds more than it may.
@@ -326,7 +342,13 @@ impl Shared {
         network::connect(&self.plan(), &self.sandbox).map(Some)
     }
 
-    /// Fills the volumes, and makes the network.
+    fn fill(&self, addresses: &Addresses) -> Result<(), FillError> {
+        let (config_maps, secrets) = (&self.config_maps, &self.secrets);
+        let contents = Contents { plan: &self.plan(), addresses, config_maps, secrets };
+        contents.fill(&self.volumes, &self.sandbox)
+    }
+
+    /// Makes the network, and fills the volumes.
     async fn set_up(&self) -> Done {
         let connected = match self.connect().await {
             Ok(Some(addresses)) => Ok(addresses),
@@ -334,8 +356,8 @@ impl Shared {
             Err(error) => Err(("FailedCreatePodSandBox", chain(&error))),
         };
         let filled = connected.and_then(|addresses| {
-            let filled = volume_files::fill(&self.plan(), &self.volumes, &self.sandbox);
-            filled.map(|()| addresses).map_err(|error| ("FailedMount", chain(&error)))
+            let filled = self.fill(&addresses);
+            filled.map(|()| addresses).map_err(|error| (FAILED_MOUNT, chain(&error)))
         });
         Done::Event(match filled {
             Ok(addresses) => {

@@ -164,7 +164,7 @@ impl Engine {
                 tracing::info!(generation, "taking the pod over");
                 let addresses = network::addresses(&plan)?;
                 effects.reached_at(addresses.clone().unwrap_or_default());
-                let observed = observe::observed(&plan, &first, addresses);
+                let observed = observe::observed(&plan, &first, &saved.machine, addresses);
                 let (machine, actions) =
                     PodMachine::resume(plan.lifecycle(), saved.machine.clone(), observed, now);
                 (machine, actions, saved)
@@ -214,6 +214,9 @@ impl Engine {
                 Input::Request(request) => self.answer(request)?,
                 Input::Objects => {
                     self.effects.configuration_changed();
+                    if self.machine.state().has_sandbox() {
+                        self.effects.refill();
+                    }
                     self.step(Event::ConfigurationChanged)?;
                 }
                 Input::Tick => self.step(Event::Tick)?,

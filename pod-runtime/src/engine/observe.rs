@@ -1,7 +1,8 @@
 //! What the sandbox shows, in the machine's words.
 
 use pod_lifecycle::{
-    Addresses, Event, Exit, Observed, ObservedContainer, ObservedSandbox, ObservedState,
+    Addresses, Event, Exit, MachineState, Observed, ObservedContainer, ObservedSandbox,
+    ObservedState,
 };
 use pod_sandbox::{ContainerState, SandboxState, SandboxStatus};
 use pod_spec::{Time, ValidPod};
@@ -15,15 +16,17 @@ pub(crate) fn full_id(pod: &ValidPod, container: &str, attempt: u32) -> String {
     format!("{uid}-{container}-{attempt}")
 }
 
-/// Everything that is there, for a machine that goes on; `addresses` once the pod has its network.
+/// Everything that is there, for a machine that goes on from what was saved; `addresses` once the pod has its network.
 pub(crate) fn observed(
     plan: &PodPlan,
     status: &SandboxStatus,
+    saved: &MachineState,
     addresses: Option<Addresses>,
 ) -> Observed {
     let pod = &plan.pod;
     let sandbox = match &status.state {
-        SandboxState::Ready { .. } => match addresses {
+        // The volumes are filled when the machine has been told that the sandbox stands.
+        SandboxState::Ready { .. } => match addresses.filter(|_| saved.has_sandbox()) {
             Some(addresses) => ObservedSandbox::Ready { addresses },
             None => ObservedSandbox::Unconnected,
         },

@@ -8,7 +8,7 @@ use super::Facts;
 use crate::machine;
 
 /// A field of the pod as a text.
-pub(super) fn of_pod(pod: &ValidPod, field: FieldPath<'_>, facts: &Facts<'_>) -> String {
+pub(crate) fn of_pod(pod: &ValidPod, field: FieldPath<'_>, facts: &Facts<'_>) -> String {
     let meta = pod.metadata();
     match field {
         FieldPath::Name => pod.name().to_owned(),
@@ -38,7 +38,7 @@ fn all(addresses: &[IpAddr]) -> String {
 
 /// A resource of a container, of this one unless another is named, in units of the divisor: rounded up. What is not limited
 /// may have all that the machine has.
-pub(super) fn of_resources(
+pub(crate) fn of_resources(
     pod: &ValidPod,
     own: &Container,
     selector: &ResourceFieldSelector,

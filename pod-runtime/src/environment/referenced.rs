@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pod_spec::{
     ConfigMap, ConfigMapKeySelector, Container, EnvFromSource, PodSpec, Secret, SecretKeySelector,
+    VolumeSource,
 };
 
 use crate::error::ConfigError;
@@ -17,10 +18,21 @@ pub(crate) struct Referenced {
     secrets: BTreeMap<String, Secret>,
 }
 
-/// Whether a container of the pod has variables from ConfigMaps or Secrets.
+/// Whether the pod has variables or volumes from ConfigMaps or Secrets.
 pub(crate) fn are_referenced(spec: &PodSpec) -> bool {
     let mut all = spec.init_containers.iter().chain(&spec.containers);
     all.any(|c| config_maps(c).next().is_some() || secrets(c).next().is_some())
+        || spec.volumes.iter().filter_map(|volume| volume.source.as_ref()).any(is_of_objects)
+}
+
+fn is_of_objects(source: &VolumeSource) -> bool {
+    match source {
+        VolumeSource::ConfigMap(_) | VolumeSource::Secret(_) => true,
+        VolumeSource::Projected(projected) => {
+            projected.sources.iter().any(|s| s.config_map.is_some() || s.secret.is_some())
+        }
+        _ => false,
+    }
 }
 
 /// The names of the ConfigMaps that a container refers to.

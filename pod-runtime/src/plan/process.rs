@@ -19,6 +19,18 @@ use crate::resources;
 const SECCOMP_PROFILES: &str = "/var/lib/kubelet/seccomp";
 
 impl PodPlan {
+    /// What fields come to in this pod.
+    pub(crate) fn facts<'a>(&self, addresses: &Addresses, referenced: &'a Referenced) -> Facts<'a> {
+        Facts {
+            node: self.machine.node.clone(),
+            cpus: self.machine.cpus,
+            memory: self.machine.memory,
+            disk: self.dirs.data.clone(),
+            addresses: addresses.clone(),
+            referenced,
+        }
+    }
+
     /// The first process of a container of this image.
     pub(super) fn process(
         &self,
@@ -28,14 +40,7 @@ impl PodPlan {
         addresses: &Addresses,
         referenced: &Referenced,
     ) -> Result<Process, ConfigError> {
-        let facts = Facts {
-            node: self.machine.node.clone(),
-            cpus: self.machine.cpus,
-            memory: self.machine.memory,
-            disk: self.dirs.data.clone(),
-            addresses: addresses.clone(),
-            referenced,
-        };
+        let facts = self.facts(addresses, referenced);
         let environment = environment::variables(&self.pod, container, &image.config.env, &facts)?;
         let command = environment.expand_all(&container.command);
         let args = environment.expand_all(&container.args);

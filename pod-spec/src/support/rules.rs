@@ -44,9 +44,6 @@ const SELINUX: &str = "SELinux labels are not set yet";
 const WINDOWS: &str = "there is only Linux here";
 const APPARMOR: &str = "AppArmor profiles are not applied yet";
 const TCP_HOOK: &str = "Kubernetes has never run it: such a hook fails";
-const CONFIG_MAPS: &str = "ConfigMaps are not mounted yet: use them in variables";
-const SECRETS: &str = "Secrets are not mounted yet: use them in variables";
-const RESOURCE_FILES: &str = "files from resources are not honoured yet";
 const BUNDLES: &str = "certificates are signed by a cluster";
 const TOKENS: &str = "tokens of service accounts are signed by a cluster";
 const CLOUD: &str = "volumes of cloud providers need a cluster";
@@ -161,10 +158,9 @@ pub(crate) const POD: &[Rule] = &[
     refused("spec.volumes[].azureFile", CLOUD),
     refused("spec.volumes[].cephfs", MOUNT_IT),
     refused("spec.volumes[].cinder", CLOUD),
-    refused("spec.volumes[].configMap", CONFIG_MAPS),
+    honoured("spec.volumes[].configMap", "b167_config_maps_are_files_that_follow_them"),
     refused("spec.volumes[].csi", "there are no CSI drivers"),
     honoured("spec.volumes[].downwardAPI", "b158_fields_of_the_pod_are_files"),
-    refused("spec.volumes[].downwardAPI.items[].resourceFieldRef", RESOURCE_FILES),
     honoured("spec.volumes[].emptyDir", "volumes_are_mounted_as_they_say"),
     refused("spec.volumes[].emptyDir.medium", "huge pages are not there yet")
         .except(&["", "Memory"]),
@@ -195,18 +191,12 @@ pub(crate) const POD: &[Rule] = &[
     refused("spec.volumes[].portworxVolume", VENDOR),
     honoured("spec.volumes[].projected", "b170_several_sources_are_one_directory"),
     refused("spec.volumes[].projected.sources[].clusterTrustBundle", BUNDLES),
-    refused("spec.volumes[].projected.sources[].configMap", CONFIG_MAPS),
-    refused(
-        "spec.volumes[].projected.sources[].downwardAPI.items[].resourceFieldRef",
-        RESOURCE_FILES,
-    ),
     refused("spec.volumes[].projected.sources[].podCertificate", BUNDLES),
-    refused("spec.volumes[].projected.sources[].secret", SECRETS),
     refused("spec.volumes[].projected.sources[].serviceAccountToken", TOKENS),
     refused("spec.volumes[].quobyte", VENDOR),
     refused("spec.volumes[].rbd", MOUNT_IT),
     refused("spec.volumes[].scaleIO", VENDOR),
-    refused("spec.volumes[].secret", SECRETS),
+    honoured("spec.volumes[].secret", "b169_b172_secrets_are_files_in_memory"),
     refused("spec.volumes[].storageos", VENDOR),
     refused("spec.volumes[].vsphereVolume", CLOUD),
     cluster_only("status", "is not read from a manifest, and ignored here"),
