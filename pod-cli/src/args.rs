@@ -266,12 +266,18 @@ pub struct Get {
     /// Those of all namespaces
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
+    /// Those whose labels are so: `app=web,tier!=cache`
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<Selector>,
     /// How to print them
     #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<Format>,
     /// Leave the headings out
     #[arg(long)]
     pub no_headers: bool,
+    /// With their labels in a column
+    #[arg(long)]
+    pub show_labels: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -421,8 +427,14 @@ pub struct Delete {
     #[arg(required_unless_present = "filename", value_name = "NAME")]
     pub targets: Vec<String>,
     /// All that this manifest names; `-` reads standard input
-    #[arg(short, long, value_name = "FILE", conflicts_with = "targets")]
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["targets", "selector", "all"])]
     pub filename: Option<String>,
+    /// Those whose labels are so: `app=web,tier!=cache`
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<Selector>,
+    /// All of the namespace
+    #[arg(long, conflicts_with = "selector")]
+    pub all: bool,
     /// Seconds between SIGTERM and SIGKILL [default: the pod's own]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..))]
     pub grace_period: Option<i64>,
@@ -647,6 +659,9 @@ mod tests {
             "pod port-forward pod/web 80",
             "pod delete pods web other --grace-period 0 --wait=false",
             "pod delete -f web.yaml --now",
+            "pod delete pods -l app=web,!old",
+            "pod delete po --all",
+            "pod get pods -l app=web --show-labels",
             "pod wait --for=condition=Ready pod/web --timeout=30s",
             "pod wait --for=delete web",
             "pod check a.yaml b.yaml -o json",
@@ -674,6 +689,8 @@ mod tests {
             "pod port-forward web 80:a/b",
             "pod delete",
             "pod delete -f a.yaml web",
+            "pod delete -f a.yaml -l app",
+            "pod delete pods -l app --all",
             "pod delete web --grace-period -1",
             "pod delete web --now --grace-period 5",
             "pod get pods -n ../x",

@@ -119,6 +119,8 @@ impl Volumes {
         }
         if errors.is_empty()
             && let Err(error) = fs::remove_dir(&self.base)
+            // Somebody else may be at it at the same time.
+            && error.kind() != ErrorKind::NotFound
         {
             errors.push(self.base_error("remove directory", error));
         }

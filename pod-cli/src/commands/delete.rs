@@ -1,7 +1,7 @@
 //! `pod delete`: stops pods and removes them, and removes what pods are configured with.
 
 use pod_runtime::{PodHandle, Runtime};
-use pod_spec::{AdmittedObject, ObjectMeta};
+use pod_spec::{AdmittedObject, ObjectMeta, Selector};
 
 use crate::args::{Delete, Globals};
 use crate::error::CliError;
@@ -36,15 +36,24 @@ impl Target {
 pub fn run(globals: &Globals, args: &Delete) -> Result<u8, CliError> {
     let targets = match &args.filename {
         Some(file) => manifest::load(file, globals)?.iter().filter_map(Target::of).collect(),
-        None => named(globals, &args.targets)?,
+        None => named(globals, args)?,
     };
     let runtime = globals.runtime()?;
     event_loop::block_on(delete(&runtime, &targets, args))
 }
 
-fn named(globals: &Globals, words: &[String]) -> Result<Vec<Target>, CliError> {
-    let resource::Targets { kind, names } = resource::targets(words)?;
+/// Those that the command line names, or whose labels it does.
+fn named(globals: &Globals, args: &Delete) -> Result<Vec<Target>, CliError> {
+    let resource::Targets { kind, names } = resource::targets(&args.targets)?;
     let kind = kind.unwrap_or(Kind::Pod);
+    let selector = args.selector.clone().or(args.all.then(Selector::default));
+    if let Some(selector) = selector {
+        if !names.is_empty() {
+            let message = "names and labels say both what is to go: leave one of them out";
+            return Err(CliError::Usage(message.to_owned()));
+        }
+        return selected(globals, kind, &selector);
+    }
     if names.is_empty() {
         let what = kind.word();
         let message = format!("which {what}s? Name them: `pod delete {what} NAME…`");
@@ -53,6 +62,26 @@ fn named(globals: &Globals, words: &[String]) -> Result<Vec<Target>, CliError> {
     let namespace = globals.namespace();
     let target = |name| Target { kind, namespace: namespace.to_owned(), name };
     Ok(names.into_iter().map(target).collect())
+}
+
+/// All of a kind in the namespace whose labels are so.
+fn selected(globals: &Globals, kind: Kind, selector: &Selector) -> Result<Vec<Target>, CliError> {
+    let (runtime, namespace) = (globals.runtime()?, Some(globals.namespace()));
+    let all: Vec<ObjectMeta> = match kind {
+        Kind::Pod => runtime.list(namespace)?.iter().map(|p| p.pod().metadata().clone()).collect(),
+        Kind::ConfigMap => {
+            runtime.config_maps().list(namespace)?.into_iter().map(|map| map.metadata).collect()
+        }
+        Kind::Secret => {
+            runtime.secrets().list(namespace)?.into_iter().map(|secret| secret.metadata).collect()
+        }
+    };
+    let meant = all.iter().filter(|metadata| selector.matches(&metadata.labels));
+    let targets: Vec<Target> = meant.map(|metadata| Target::new(kind, metadata)).collect();
+    if targets.is_empty() {
+        output::message("No resources found");
+    }
+    Ok(targets)
 }
 
 /// Deletes them all at the same time.

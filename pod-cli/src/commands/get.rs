@@ -1,5 +1,7 @@
 //! `pod get`: shows pods, ConfigMaps and Secrets.
 
+use std::collections::BTreeMap;
+
 use pod_runtime::{Configuration, Objects, PodStatus, Runtime, RuntimeError, ValidPod};
 use pod_spec::{ConfigMap, Secret, Time};
 use serde_json::Value;
@@ -18,6 +20,8 @@ trait Shown {
     fn name(&self) -> &str;
 
     fn namespace(&self) -> &str;
+
+    fn labels(&self) -> &BTreeMap<String, String>;
 
     fn json(&self) -> Result<Value, CliError>;
 
@@ -46,6 +50,10 @@ pub fn run(globals: &Globals, args: &Get) -> Result<u8, CliError> {
     };
     if args.all_namespaces && !names.is_empty() {
         let message = "nothing is looked for by name in all namespaces: leave -A or the name out";
+        return Err(CliError::Usage(message.to_owned()));
+    }
+    if args.selector.is_some() && !names.is_empty() {
+        let message = "names and labels say both what is meant: leave one of them out";
         return Err(CliError::Usage(message.to_owned()));
     }
     let runtime = globals.runtime()?;
@@ -82,7 +90,9 @@ fn get<T: Shown>(
     one: impl Fn(&str, &str) -> Result<T, CliError>,
 ) -> Result<u8, CliError> {
     let Some(within) = namespace.filter(|_| !names.is_empty()) else {
-        show(args, &all()?, namespace, false)?;
+        let mut found = all()?;
+        found.retain(|object| args.selector.as_ref().is_none_or(|s| s.matches(object.labels())));
+        show(args, &found, namespace, false)?;
         return Ok(exit::OK);
     };
     let (mut found, mut failures) = (Vec::new(), Failures::default());
@@ -150,6 +160,9 @@ fn rows<T: Shown>(args: &Get, found: &[T]) -> Result<String, CliError> {
     if args.all_namespaces {
         heading.insert(0, "NAMESPACE");
     }
+    if args.show_labels {
+        heading.push("LABELS");
+    }
     if args.no_headers {
         heading.clear();
     }
@@ -159,9 +172,18 @@ fn rows<T: Shown>(args: &Get, found: &[T]) -> Result<String, CliError> {
         if args.all_namespaces {
             row.insert(0, object.namespace().to_owned());
         }
+        if args.show_labels {
+            row.push(labels(object.labels()));
+        }
         rows.push(row);
     }
     Ok(table::render(&heading, &rows))
+}
+
+/// Labels in one cell.
+fn labels(labels: &BTreeMap<String, String>) -> String {
+    let words: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    if words.is_empty() { "<none>".to_owned() } else { words.join(",") }
 }
 
 impl Shown for Found {
@@ -173,6 +195,10 @@ impl Shown for Found {
 
     fn namespace(&self) -> &str {
         self.pod.namespace()
+    }
+
+    fn labels(&self) -> &BTreeMap<String, String> {
+        &self.pod.metadata().labels
     }
 
     fn json(&self) -> Result<Value, CliError> {
@@ -225,6 +251,10 @@ macro_rules! shown {
 
                 fn namespace(&self) -> &str {
                     self.metadata.namespace.as_deref().unwrap_or_default()
+                }
+
+                fn labels(&self) -> &BTreeMap<String, String> {
+                    &self.metadata.labels
                 }
 
                 fn json(&self) -> Result<Value, CliError> {

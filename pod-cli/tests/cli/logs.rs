@@ -36,6 +36,22 @@ fn delete(host: &Host) {
 }
 
 #[test]
+fn b227_all_pods_of_a_label_are_shown_and_deleted_together() {
+    let host = host();
+    let table = host.pod("get pods -l app=web --show-labels").out;
+    let rows: Vec<Vec<&str>> = table.lines().map(|l| l.split_whitespace().collect()).collect();
+    assert_eq!(rows.len(), 2, "{table}");
+    assert_eq!((rows[0].last(), rows[1].last()), (Some(&"LABELS"), Some(&"app=web")), "{table}");
+    assert_eq!(host.pod("get pods web -l app").code, 2);
+    assert_eq!(host.pod("delete pods web -l app").code, 2);
+    let none = host.pod("delete pods -l app=cache");
+    assert_eq!((none.code, none.out.as_str(), none.err.as_str()), (0, "", "No resources found\n"));
+    assert_eq!(host.pod("delete pods -l app=web").out, "pod \"web\" deleted\n");
+    assert_eq!(host.pod("get pods -o name").out, "pod/db\n");
+    assert_eq!(host.pod("delete po --all").out, "pod \"db\" deleted\n");
+}
+
+#[test]
 fn all_containers_are_shown_in_the_order_of_their_start() {
     let host = host();
     let all = host.pod("logs web --all-containers=true --prefix").out;
