@@ -6,7 +6,6 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use pod_runtime::{LogLine, LogOptions, LogStream, PodHandle};
 use pod_spec::Time;
@@ -14,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::args::{Globals, Logs};
 use crate::error::CliError;
-use crate::{event_loop, exit, output, resource};
+use crate::{clock, event_loop, exit, output, resource};
 
 /// So many of the last lines are shown of each pod that a selector finds.
 const TAIL_OF_MANY: usize = 10;
@@ -58,9 +57,8 @@ pub fn run(globals: &Globals, args: &Logs) -> Result<u8, CliError> {
 
 fn options(args: &Logs) -> LogOptions {
     let since = args.since.map(|span| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let then = now.saturating_sub(span).as_nanos();
-        Time::from_nanos(i64::try_from(then).unwrap_or(i64::MAX))
+        let span = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
+        Time::from_nanos(clock::now().as_nanos().saturating_sub(span))
     });
     let tail = match (args.tail, &args.selector) {
         (None, Some(_)) => Some(TAIL_OF_MANY),
