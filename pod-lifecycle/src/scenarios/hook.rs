@@ -231,6 +231,8 @@ fn b138_a_shorter_grace_cuts_a_hook_short_and_one_of_zero_has_none() {
     let mut sim = Sim::new(table.clone(), vec![Script::forever().pre_stop(50, true)]);
     sim.delete(5, Some(100));
     sim.delete(10, Some(8));
+    // Asked for later, more time is not given.
+    sim.delete(11, Some(100));
     ended(&mut sim);
     assert_eq!(sim.times("term app#0"), [18]);
 
