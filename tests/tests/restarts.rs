@@ -17,11 +17,6 @@ async fn finished(pod: &PodHandle) -> PodStatus {
     soon(pod.wait_finished()).await.expect("comes to its end")
 }
 
-async fn remove(pod: &PodHandle) {
-    soon(pod.delete(None)).await.expect("is deleted");
-    soon(pod.wait_gone()).await.expect("goes");
-}
-
 #[tokio::test]
 async fn b048_b049_a_container_has_a_restart_policy_and_rules_of_its_own() {
     let host = host("rules");
@@ -45,7 +40,7 @@ async fn b048_b049_a_container_has_a_restart_policy_and_rules_of_its_own() {
     let pod = host.run(&manifest("rules", spec)).await;
     let status = finished(&pod).await;
     assert_eq!((status.phase, restarts(&status)), (PodPhase::Succeeded, vec![1, 1]), "{status:#?}");
-    remove(&pod).await;
+    soon(pod.stop()).await.expect("is removed");
 }
 
 #[tokio::test]
@@ -64,11 +59,11 @@ async fn b053_b054_all_containers_are_restarted_in_the_same_sandbox() {
     image: pod.local/host
     restartPolicy: Never
     restartPolicyRules: [{action: RestartAllContainers, exitCodes: {operator: In, values: [42]}}]
-    command: [sh, -c, 'test $(wc -l < /v/rounds) = 2 || exit 42']
+    command: [sh, -c, 'test $(wc -l < /v/rounds) = 2 || { until test -e /v/up; do :; done; exit 42; }']
     volumeMounts: [{name: v, mountPath: /v}]
   - name: other
     image: pod.local/host
-    command: [sh, -c, 'test $(wc -l < /v/rounds) = 2 || exec sleep 1000']
+    command: [sh, -c, 'touch /v/up; test $(wc -l < /v/rounds) = 2 || exec sleep 1000']
     volumeMounts: [{name: v, mountPath: /v}]
 ";
     let pod = host.run(&manifest("restart-all", spec)).await;
@@ -81,7 +76,7 @@ async fn b053_b054_all_containers_are_restarted_in_the_same_sandbox() {
     let addresses: Vec<&str> = rounds.lines().collect();
     assert_eq!(addresses.len(), 2, "{rounds}");
     assert_eq!(addresses[0], addresses[1], "the address is the sandbox's");
-    remove(&pod).await;
+    soon(pod.stop()).await.expect("is removed");
 }
 
 #[tokio::test]
@@ -111,5 +106,5 @@ spec:
     let pause = started.expect("ran").since(ended.expect("ran before"));
     // The third pause is of 20 s otherwise.
     assert!(pause < std::time::Duration::from_secs(20), "{pause:?}");
-    remove(&pod).await;
+    soon(pod.stop()).await.expect("is removed");
 }
