@@ -2,7 +2,7 @@
 
 use pod_runtime::{Obstacle, PodHandle, PodPhase, PodStatus, Runtime, RuntimeError};
 use pod_spec::{ConfigMap, Secret};
-use pod_tests::{Host, log, manifest, soon};
+use pod_tests::{Host, log, manifest, soon, until};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
@@ -49,22 +49,14 @@ async fn written(pod: &PodHandle) -> String {
 
 /// Waits until the pod's container lacks its configuration, and returns the message.
 async fn lacks(pod: &PodHandle) -> String {
-    let mut changes = pod.changes();
-    let waiting = |status: &PodStatus| {
+    let lacking = |status: &PodStatus| {
         let waiting = status.container_statuses.first()?.state.waiting.clone()?;
         (waiting.reason.as_deref() == Some("CreateContainerConfigError"))
             .then(|| waiting.message.unwrap_or_default())
     };
-    soon(async {
-        loop {
-            let status = changes.next().await.expect("has a status").expect("is there");
-            if let Some(message) = waiting(&status) {
-                assert_eq!(status.phase, PodPhase::Pending);
-                return message;
-            }
-        }
-    })
-    .await
+    let status = until(pod, |status| lacking(status).is_some()).await;
+    assert_eq!(status.phase, PodPhase::Pending);
+    lacking(&status).expect("it does")
 }
 
 #[tokio::test]

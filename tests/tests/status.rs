@@ -2,7 +2,7 @@
 
 use pod_runtime::{EphemeralContainer, PodHandle, PodPhase, PodStatus, RuntimeError};
 use pod_spec::status::{ConditionStatus, PodCondition};
-use pod_tests::{Host, exec, log, manifest, soon};
+use pod_tests::{Host, delete, exec, log, manifest, soon, until};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
@@ -14,11 +14,6 @@ fn given(kind: &str, status: ConditionStatus) -> PodCondition {
 
 fn condition<'s>(status: &'s PodStatus, kind: &str) -> &'s PodCondition {
     status.conditions.iter().find(|c| c.kind == kind).expect("there is such a condition")
-}
-
-async fn remove(pod: &PodHandle) {
-    soon(pod.delete(Some(0))).await.expect("is deleted");
-    soon(pod.wait_gone()).await.expect("goes");
 }
 
 #[tokio::test]
@@ -52,7 +47,7 @@ async fn b021_b228_a_pod_is_ready_when_others_have_said_so() {
         }
         other => panic!("{other:?}"),
     }
-    remove(&pod).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -67,7 +62,7 @@ async fn conditions_of_a_pod_that_is_over_do_not_change() {
     let set = pod.set_conditions(vec![given("example.com/up", ConditionStatus::True)]);
     let error = soon(set).await.expect_err("it is over");
     assert!(matches!(error, RuntimeError::Over { .. }), "{error:?}");
-    remove(&pod).await;
+    delete(&[&pod]).await;
 }
 
 /// The messages with which the containers of a pod end.
@@ -77,7 +72,7 @@ async fn last_words(host: &Host, spec: &str) -> Vec<Option<String>> {
     assert_ne!(status.phase, PodPhase::Running);
     let ends = status.container_statuses.iter().map(|c| c.state.terminated.clone());
     let words = ends.map(|end| end.expect("has ended").message).collect();
-    remove(&pod).await;
+    delete(&[&pod]).await;
     words
 }
 
@@ -137,18 +132,10 @@ fn ephemeral(json: &str) -> EphemeralContainer {
 
 /// Waits until an ephemeral container has begun, or ended.
 async fn ephemeral_state(pod: &PodHandle, name: &str, ended: bool) -> PodStatus {
-    let mut changes = pod.changes();
-    soon(async {
-        loop {
-            let status = changes.next().await.expect("can be read").expect("the pod is there");
-            let one = status.ephemeral_container_statuses.iter().find(|c| c.name == name);
-            let state = one.map(|c| &c.state);
-            if state
-                .is_some_and(|s| if ended { s.terminated.is_some() } else { s.running.is_some() })
-            {
-                return status;
-            }
-        }
+    until(pod, |status| {
+        let one = status.ephemeral_container_statuses.iter().find(|c| c.name == name);
+        let state = one.map(|c| &c.state);
+        state.is_some_and(|s| if ended { s.terminated.is_some() } else { s.running.is_some() })
     })
     .await
 }
@@ -193,7 +180,7 @@ async fn b214_containers_are_added_to_a_running_pod() {
             other => panic!("{other:?}"),
         }
     }
-    remove(&pod).await;
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]
@@ -222,5 +209,5 @@ async fn b214_an_ephemeral_container_waits_for_its_target() {
     .await;
     assert_eq!(waiting.reason.as_deref(), Some("CreateContainerConfigError"));
     assert_eq!(waiting.message.as_deref(), Some("unable to find target container app"));
-    remove(&pod).await;
+    delete(&[&pod]).await;
 }

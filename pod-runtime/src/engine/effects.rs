@@ -159,13 +159,7 @@ impl Effects {
     pub fn refill(&self) {
         let addresses = self.shared.addresses.borrow().clone();
         if let Err(error) = self.shared.fill(&addresses) {
-            let note = PodEvent {
-                kind: EventKind::Warning,
-                reason: FAILED_MOUNT.to_owned(),
-                container: None,
-                message: chain(&error),
-            };
-            self.shared.tell(Done::Note(note));
+            self.shared.warn(FAILED_MOUNT, chain(&error));
         }
     }
 
@@ -378,6 +372,12 @@ impl Shared {
         let _ = self.done.send(done);
     }
 
+    /// Bad news of the whole pod.
+    fn warn(&self, reason: &str, message: String) {
+        let (kind, reason) = (EventKind::Warning, reason.to_owned());
+        self.tell(Done::Note(PodEvent { kind, reason, container: None, message }));
+    }
+
     /// Starts a container and returns what identifies its image.
     async fn start(&self, name: &str, attempt: u32, turn: Turn) -> Result<String, StartFailure> {
         let fail = |reason: &'static str| {
@@ -460,13 +460,7 @@ impl Shared {
             "Unable to retrieve some image pull secrets ({}); attempting to pull the image may not succeed.",
             secrets.join(", ")
         );
-        let reason = "FailedToRetrieveImagePullSecret".to_owned();
-        self.tell(Done::Note(PodEvent {
-            kind: EventKind::Warning,
-            reason,
-            container: None,
-            message,
-        }));
+        self.warn("FailedToRetrieveImagePullSecret", message);
     }
 
     fn note(&self, reason: &str, container: &Container, message: String) {
@@ -490,7 +484,7 @@ impl Shared {
             .filter(|c| matches!(c.state, ContainerState::Running { .. }));
         let found = running.find(|c| instance(&c.id).is_some_and(|(running, _)| running == name));
         found.map(|c| c.id).ok_or_else(|| StartFailure {
-            reason: "CreateContainerConfigError".to_owned(),
+            reason: CONFIG_ERROR.to_owned(),
             message: format!("unable to find target container {name}"),
         })
     }
@@ -571,7 +565,7 @@ fn not_created(container: &Container, error: &SandboxError) -> StartFailure {
     let mount = mounts.iter().find(|m| Path::new("/").join(&m.mount_path) == *destination);
     let (volume, container) = (mount.map_or("", |m| m.name.as_str()), &container.name);
     StartFailure {
-        reason: "CreateContainerConfigError".to_owned(),
+        reason: CONFIG_ERROR.to_owned(),
         message: format!(
             "failed to prepare subPath for volumeMount \"{volume}\" of container \"{container}\": {message}"
         ),
