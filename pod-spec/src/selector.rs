@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use crate::names::rule;
+use crate::types::{LabelSelector, LabelSelectorOperator};
 
 /// Which objects are meant, by their labels: `app=web,tier!=cache,zone in (a, b),!old`.
 ///
@@ -68,6 +69,27 @@ impl Test {
             Self::Above(limit) => number().is_some_and(|number| number > *limit),
             Self::Below(limit) => number().is_some_and(|number| number < *limit),
         }
+    }
+}
+
+impl From<&LabelSelector> for Selector {
+    fn from(selector: &LabelSelector) -> Self {
+        let labels = selector.match_labels.iter();
+        let labels = labels.map(|(key, value)| Requirement {
+            key: key.clone(),
+            test: Test::In(vec![value.clone()]),
+        });
+        let expressions = selector.match_expressions.iter().map(|expression| {
+            let values = || expression.values.clone();
+            let test = match expression.operator {
+                LabelSelectorOperator::In => Test::In(values()),
+                LabelSelectorOperator::NotIn => Test::NotIn(values()),
+                LabelSelectorOperator::Exists => Test::Exists,
+                LabelSelectorOperator::DoesNotExist => Test::Missing,
+            };
+            Requirement { key: expression.key.clone(), test }
+        });
+        Self { requirements: labels.chain(expressions).collect() }
     }
 }
 

@@ -9,8 +9,8 @@ use crate::names::rule;
 use crate::path::{InText, Path};
 use crate::status::QosClass;
 use crate::types::{
-    ConfigMap, Container, EphemeralContainer, ObjectMeta, PersistentVolumeClaim, Pod, PodSpec,
-    Secret,
+    ConfigMap, Container, Deployment, EphemeralContainer, Job, ObjectMeta, PersistentVolumeClaim,
+    Pod, PodSpec, PodTemplateSpec, Secret,
 };
 use crate::validate::{Check, Update as _, Validate as _, existing_pod};
 use crate::{Time, qos};
@@ -162,6 +162,20 @@ impl ValidPod {
     }
 }
 
+impl PodTemplateSpec {
+    /// The pod of this name that the template makes in a namespace.
+    pub fn pod(&self, namespace: &str, name: &str) -> Pod {
+        let metadata = ObjectMeta {
+            name: name.to_owned(),
+            namespace: Some(namespace.to_owned()),
+            labels: self.metadata.labels.clone(),
+            annotations: self.metadata.annotations.clone(),
+            ..ObjectMeta::default()
+        };
+        Pod { metadata, spec: self.spec.clone(), ..Pod::default() }
+    }
+}
+
 /// Keeps what was filled in for the images before.
 fn keep_pull_policies(new: &mut [Container], old: &[Container]) {
     for (new, old) in new.iter_mut().zip(old) {
@@ -201,6 +215,8 @@ check_update! {
     pub fn of ConfigMap;
     pub fn of Secret;
     pub fn of PersistentVolumeClaim;
+    pub fn of Deployment;
+    pub fn of Job;
 }
 
 /// Objects that are checked as they are.
@@ -222,7 +238,7 @@ macro_rules! validate {
     };
 }
 
-validate! { ConfigMap Secret PersistentVolumeClaim }
+validate! { ConfigMap Secret PersistentVolumeClaim Deployment Job }
 
 impl AsRef<Pod> for ValidPod {
     fn as_ref(&self) -> &Pod {

@@ -13,10 +13,13 @@ use crate::fault::{Fault, FaultKind, Faults, quoted};
 use crate::parse::{Object, add_unrelated};
 use crate::path::{InText, Path, Places, Source};
 use crate::schema::Object as _;
-use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
+use crate::types::{
+    ConfigMap, Deployment, Job, ObjectMeta, PersistentVolumeClaim, Pod, PodSpec, PodTemplateSpec,
+    Secret,
+};
 use crate::valid::ValidPod;
 
-use rules::Rule;
+use rules::{KindRules, Rule};
 pub(crate) use table::of;
 pub use table::{FieldSupport, markdown, table};
 
@@ -103,13 +106,17 @@ pub enum AdmittedObject {
     ConfigMap(ConfigMap, Vec<Notice>),
     /// A Secret, checked, to be kept for pods, and what was accepted in it without effect.
     Secret(Secret, Vec<Notice>),
+    /// A Deployment, checked, to keep pods running, and what was accepted in it without effect.
+    Deployment(Box<Deployment>, Vec<Notice>),
+    /// A Job, checked, to run pods to their end, and what was accepted in it without effect.
+    Job(Box<Job>, Vec<Notice>),
 }
 
 impl AdmittedObject {
     /// Checks the object, and looks at what this project supports of it.
     ///
     /// # Errors
-    /// Every fault of both. Deployments, Jobs and PersistentVolumeClaims are refused.
+    /// Every fault of both. PersistentVolumeClaims are refused.
     pub fn new(object: Object) -> Result<Self, Faults> {
         match object {
             Object::Pod(pod) => Ok(Self::Pod(Box::new(Admitted::new(pod)?))),
@@ -122,8 +129,14 @@ impl AdmittedObject {
                 Ok(Self::Secret(secret.validate()?, notices))
             }
             Object::PersistentVolumeClaim(claim) => Err(refusal(&claim, &claim.source)),
-            Object::Deployment(deployment) => Err(refusal(&deployment, &deployment.source)),
-            Object::Job(job) => Err(refusal(&job, &job.source)),
+            Object::Deployment(deployment) => {
+                let notices = deployment.supported()?;
+                Ok(Self::Deployment(Box::new(deployment.validate()?), notices))
+            }
+            Object::Job(job) => {
+                let notices = job.supported()?;
+                Ok(Self::Job(Box::new(job.validate()?), notices))
+            }
         }
     }
 
@@ -131,7 +144,10 @@ impl AdmittedObject {
     pub fn notices(&self) -> &[Notice] {
         match self {
             Self::Pod(admitted) => &admitted.notices,
-            Self::ConfigMap(_, notices) | Self::Secret(_, notices) => notices,
+            Self::ConfigMap(_, notices)
+            | Self::Secret(_, notices)
+            | Self::Deployment(_, notices)
+            | Self::Job(_, notices) => notices,
         }
     }
 }
@@ -149,21 +165,33 @@ pub(crate) trait Reviewed {
 
 impl Reviewed for Pod {
     fn review(&self, places: &dyn Places) -> Found {
-        let mut survey = Survey { places, pattern: String::new(), found: Found::default() };
+        let mut survey = Survey::new(&rules::OF_PODS, places);
         self.survey_fields(&Path::ROOT, Rules(&rules::TOP), &mut survey);
-        special::look(self, &mut survey);
+        special::look(&self.metadata, &self.spec, &Path::ROOT, &mut survey);
         survey.found
     }
 }
 
-/// Kinds whose fields are those of a Pod as far as there are rules for them: their metadata.
+/// What of an object pods are made from, and where that stands.
+type Template<'o> = Option<(&'o ObjectMeta, &'o PodSpec)>;
+
+fn template(template: &PodTemplateSpec) -> Template<'_> {
+    Some((&template.metadata, &template.spec))
+}
+
+/// Kinds with their rules, and the template in them.
 macro_rules! kept {
-    ($($name:ident)*) => {
+    ($($name:ident by $rules:ident, $template:expr;)*) => {
         $(
             impl Reviewed for $name {
                 fn review(&self, places: &dyn Places) -> Found {
-                    let mut survey = Survey { places, pattern: String::new(), found: Found::default() };
+                    let mut survey = Survey::new(&rules::$rules, places);
                     self.survey_fields(&Path::ROOT, Rules(&rules::TOP), &mut survey);
+                    let template: fn(&Self) -> Template<'_> = $template;
+                    if let Some((metadata, spec)) = template(self) {
+                        let at = Path::new("spec");
+                        special::look(metadata, spec, &at.field("template"), &mut survey);
+                    }
                     survey.found
                 }
             }
@@ -183,7 +211,12 @@ macro_rules! kept {
     };
 }
 
-kept! { ConfigMap Secret }
+kept! {
+    ConfigMap by OF_PODS, |_| None;
+    Secret by OF_PODS, |_| None;
+    Deployment by OF_DEPLOYMENTS, |deployment| template(&deployment.spec.template);
+    Job by OF_JOBS, |job| template(&job.spec.template);
+}
 
 /// Kinds that are read and checked, and nothing more.
 macro_rules! not_yet {
@@ -192,7 +225,7 @@ macro_rules! not_yet {
             impl Reviewed for $name {
                 fn review(&self, places: &dyn Places) -> Found {
                     let at = Path::new("kind");
-                    let why = concat!("not supported yet: there are no ", stringify!($name), "s here, only Pods, ConfigMaps and Secrets");
+                    let why = concat!("not supported yet: there are no ", stringify!($name), "s here");
                     let fault = Fault::new(&at, places.find(&at), FaultKind::Refused, why);
                     Found { refused: vec![fault], notices: Vec::new() }
                 }
@@ -201,7 +234,7 @@ macro_rules! not_yet {
     };
 }
 
-not_yet! { PersistentVolumeClaim Deployment Job }
+not_yet! { PersistentVolumeClaim }
 
 /// What holds for a field that has no rule of its own: that of the field around it.
 #[derive(Debug, Clone, Copy)]
@@ -214,12 +247,19 @@ pub(crate) struct Found {
     pub(crate) notices: Vec<Notice>,
 }
 
-/// A look at every field of a pod.
+/// A look at every field of an object.
 pub(crate) struct Survey<'p> {
+    rules: &'static KindRules,
     places: &'p dyn Places,
     /// The path, with `[]` for the items of lists.
     pattern: String,
     found: Found,
+}
+
+impl<'p> Survey<'p> {
+    fn new(rules: &'static KindRules, places: &'p dyn Places) -> Self {
+        Self { rules, places, pattern: String::new(), found: Found::default() }
+    }
 }
 
 impl Survey<'_> {
@@ -233,7 +273,7 @@ impl Survey<'_> {
             self.pattern.push('.');
         }
         self.pattern.push_str(name);
-        let rule = rule(&self.pattern, around.0);
+        let rule = self.rules.rule(&self.pattern, around.0);
         self.judge(&at.field(name), rule, value);
         self.pattern.truncate(mark);
     }
@@ -284,21 +324,31 @@ impl Survey<'_> {
     }
 }
 
-/// The rule of the field at this path, with `[]` for the items of lists: what happens to all of an object happens to its
-/// fields.
-fn rule(path: &str, around: &'static Rule) -> &'static Rule {
-    match around.support {
-        Support::ClusterOnly(_) | Support::Refused(_) => around,
-        Support::Honoured { .. } | Support::ByField => own_rule(path).unwrap_or(around),
+impl KindRules {
+    /// The rule of the field at this path, with `[]` for the items of lists: what happens to all of an object happens to
+    /// its fields.
+    fn rule(&self, path: &str, around: &'static Rule) -> &'static Rule {
+        match around.support {
+            Support::ClusterOnly(_) | Support::Refused(_) => around,
+            Support::Honoured { .. } | Support::ByField => self.own_rule(path).unwrap_or(around),
+        }
     }
-}
 
-/// The rule that the field has for itself.
-fn own_rule(path: &str) -> Option<&'static Rule> {
-    let find = |rules: &'static [Rule], path: &str| {
-        rules.binary_search_by(|rule| rule.path.cmp(path)).ok().map(|i| &rules[i])
-    };
-    find(rules::POD, path).or_else(|| find(rules::CONTAINER, in_container(path)?))
+    /// The rule that the field has for itself.
+    fn own_rule(&self, path: &str) -> Option<&'static Rule> {
+        let find = |rules: &'static [Rule], path: &str| {
+            rules.binary_search_by(|rule| rule.path.cmp(path)).ok().map(|i| &rules[i])
+        };
+        // Metadata is that of a pod, whatever has it.
+        let own = find(self.own, path);
+        let path = if self.has_template && !path.starts_with("metadata") {
+            path.strip_prefix("spec.template.")
+        } else {
+            Some(path)
+        };
+        own.or_else(|| find(rules::POD, path?))
+            .or_else(|| find(rules::CONTAINER, in_container(path?)?))
+    }
 }
 
 /// The path within a container, main, init or ephemeral.

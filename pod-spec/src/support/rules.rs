@@ -53,6 +53,63 @@ const MOUNT_IT: &str = "network volumes are not mounted: mount it on this machin
 /// What holds for the Pod as a whole, and for each object around the rows: see the tests.
 pub(crate) const TOP: Rule = Rule { path: "", support: Support::ByField, accepted: &[] };
 
+/// The rules of one kind.
+#[derive(Debug)]
+pub(crate) struct KindRules {
+    /// For its own fields, in the order of their bytes.
+    pub(crate) own: &'static [Rule],
+    /// Whether pods are made from its `spec.template`; else it has the fields of a pod.
+    pub(crate) has_template: bool,
+}
+
+pub(crate) const OF_PODS: KindRules = KindRules { own: &[], has_template: false };
+pub(crate) const OF_DEPLOYMENTS: KindRules = KindRules { own: DEPLOYMENT, has_template: true };
+pub(crate) const OF_JOBS: KindRules = KindRules { own: JOB, has_template: true };
+
+const OWN_SELECTOR: &str = "pods are selected by what made them";
+
+/// The fields of a Deployment, in the order of their bytes.
+const DEPLOYMENT: &[Rule] = &[
+    honoured("apiVersion", "a_deployment_keeps_its_pods"),
+    honoured("kind", "a_deployment_keeps_its_pods"),
+    honoured("spec.minReadySeconds", "a_pod_counts_when_it_was_ready_for_long_enough"),
+    refused("spec.paused", "a change of the template is carried out at once").except(&["false"]),
+    honoured("spec.progressDeadlineSeconds", "a_change_that_does_not_go_on_is_told"),
+    honoured("spec.replicas", "a_deployment_keeps_its_pods"),
+    cluster_only("spec.revisionHistoryLimit", "no old templates are kept").except(&["10"]),
+    honoured("spec.selector", "each_fault_of_a_deployment_is_told"),
+    honoured("spec.strategy", "pods_are_replaced_one_by_one_when_the_template_changes"),
+    cluster_only("spec.template.metadata.name", "pods get names of their own").except(&[""]),
+    cluster_only("spec.template.metadata.namespace", "pods are of the Deployment's namespace"),
+    cluster_only("status", SERVER),
+];
+
+/// The fields of a Job, in the order of their bytes.
+const JOB: &[Rule] = &[
+    honoured("apiVersion", "a_job_runs_to_its_completions"),
+    honoured("kind", "a_job_runs_to_its_completions"),
+    honoured("spec.activeDeadlineSeconds", "a_job_that_takes_too_long_has_failed"),
+    honoured("spec.backoffLimit", "a_job_whose_pods_fail_has_failed"),
+    refused("spec.backoffLimitPerIndex", "give `backoffLimit`"),
+    honoured("spec.completionMode", "completions_have_indexes"),
+    honoured("spec.completions", "a_job_runs_to_its_completions"),
+    refused("spec.managedBy", "there are no other controllers")
+        .except(&["kubernetes.io/job-controller"]),
+    refused("spec.manualSelector", OWN_SELECTOR).except(&["false"]),
+    refused("spec.maxFailedIndexes", "give `backoffLimit`"),
+    honoured("spec.parallelism", "as_many_pods_run_at_a_time_as_may"),
+    refused("spec.podFailurePolicy", "each pod that fails counts"),
+    refused("spec.podReplacementPolicy", "a pod is replaced when it has ended or is being deleted")
+        .except(&["TerminatingOrFailed"]),
+    refused("spec.selector", OWN_SELECTOR),
+    refused("spec.successPolicy", "each completion is needed"),
+    honoured("spec.suspend", "a_job_that_is_suspended_has_no_pods"),
+    cluster_only("spec.template.metadata.name", "pods get names of their own").except(&[""]),
+    cluster_only("spec.template.metadata.namespace", "pods are of the Job's namespace"),
+    honoured("spec.ttlSecondsAfterFinished", "a_job_goes_when_its_time_is_over"),
+    cluster_only("status", SERVER),
+];
+
 /// The fields of a pod, in the order of their bytes.
 pub(crate) const POD: &[Rule] = &[
     honoured("apiVersion", "manifests_are_read_checked_and_written_back_unchanged"),

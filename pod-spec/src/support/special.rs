@@ -6,7 +6,7 @@ use crate::fault::quoted;
 use crate::path::Path;
 use crate::spelling;
 use crate::types::{
-    Capabilities, Container, ContainerPort, HostPathVolumeSource, Pod, Protocol,
+    Capabilities, Container, ContainerPort, HostPathVolumeSource, ObjectMeta, PodSpec, Protocol,
     ResourceRequirements, Sysctl, VolumeSource,
 };
 
@@ -79,10 +79,10 @@ const CAPABILITIES: [&str; 42] = [
     "WAKE_ALARM",
 ];
 
-pub(super) fn look(pod: &Pod, survey: &mut Survey<'_>) {
-    let spec = Path::new("spec");
-    let lists =
-        [("initContainers", &pod.spec.init_containers), ("containers", &pod.spec.containers)];
+/// Looks at a pod, or at what pods are made from, which stands at this path.
+pub(super) fn look(metadata: &ObjectMeta, pod: &PodSpec, at: &Path<'_>, survey: &mut Survey<'_>) {
+    let spec = at.field("spec");
+    let lists = [("initContainers", &pod.init_containers), ("containers", &pod.containers)];
     for (field, containers) in lists {
         let at = spec.field(field);
         for (i, one) in containers.iter().enumerate() {
@@ -90,27 +90,27 @@ pub(super) fn look(pod: &Pod, survey: &mut Survey<'_>) {
         }
     }
     let at = spec.field("ephemeralContainers");
-    for (i, one) in pod.spec.ephemeral_containers.iter().enumerate() {
+    for (i, one) in pod.ephemeral_containers.iter().enumerate() {
         container(&one.container, &at.index(i), survey);
     }
     // Kubernetes takes it as one second.
-    if pod.spec.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
+    if pod.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
         survey.refuse(&spec.field("terminationGracePeriodSeconds"), "it must not be negative");
     }
-    let annotations = Path::new("metadata");
-    let annotations = annotations.field("annotations");
-    for key in BANDWIDTH.iter().filter(|key| pod.metadata.annotations.contains_key(**key)) {
+    let metadata_at = at.field("metadata");
+    let annotations = metadata_at.field("annotations");
+    for key in BANDWIDTH.iter().filter(|key| metadata.annotations.contains_key(**key)) {
         survey.notice(&annotations.key(key), "bandwidth is not limited here");
     }
-    if let Err((key, why)) = RestartBackoff::of(&pod.metadata) {
+    if let Err((key, why)) = RestartBackoff::of(metadata) {
         survey.refuse(&annotations.key(key), why);
     }
-    if let Some(context) = &pod.spec.security_context {
+    if let Some(context) = &pod.security_context {
         let context_at = spec.field("securityContext");
         sysctls(&context.sysctls, &context_at.field("sysctls"), survey);
     }
     let volumes = spec.field("volumes");
-    for (i, volume) in pod.spec.volumes.iter().enumerate() {
+    for (i, volume) in pod.volumes.iter().enumerate() {
         if let Some(VolumeSource::HostPath(host)) = &volume.source {
             host_path(host, &volumes.index(i).field("hostPath"), survey);
         }

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::Support;
+use super::rules::KindRules;
 use super::rules::{self, Rule};
-use super::{Support, rule};
 use crate::schema::{Object as _, Table};
-use crate::types::Pod;
+use crate::types::{Deployment, Job, Pod};
 
 /// A field of the API and what happens to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,20 +37,34 @@ impl FieldSupport {
 /// Every field of a v1.Pod, each object before its fields, in the order of the API's objects.
 pub fn table() -> Vec<FieldSupport> {
     let mut rows = Vec::new();
-    collect(Pod::TABLE, "", &rules::TOP, &mut rows);
+    collect(&rules::OF_PODS, Pod::TABLE, "", &rules::TOP, &mut rows);
     rows
 }
 
-fn collect(table: &Table, parent: &str, around: &'static Rule, rows: &mut Vec<FieldSupport>) {
+/// The fields of a kind that makes pods, but for its metadata, its status and the pod in it.
+fn table_of(kind: &'static KindRules, table: &Table) -> Vec<FieldSupport> {
+    let mut rows = Vec::new();
+    collect(kind, table, "", &rules::TOP, &mut rows);
+    rows.retain(|row| row.path.starts_with("spec.") && !row.path.starts_with("spec.template"));
+    rows
+}
+
+fn collect(
+    kind: &'static KindRules,
+    table: &Table,
+    parent: &str,
+    around: &'static Rule,
+    rows: &mut Vec<FieldSupport>,
+) {
     for field in table.fields() {
         let dot = if parent.is_empty() { "" } else { "." };
         let path = format!("{parent}{dot}{}", field.name);
-        let rule = rule(&path, around);
+        let rule = kind.rule(&path, around);
         let nested = field.ty.table();
         let below = format!("{path}{}", if field.ty.is_list() { "[]" } else { "" });
         rows.push(row(path, rule, around, nested.is_some()));
         if let Some(nested) = nested {
-            collect(nested, &below, rule, rows);
+            collect(kind, nested, &below, rule, rows);
         }
     }
 }
@@ -66,7 +81,7 @@ pub(crate) fn of(path: &str, is_object: bool) -> FieldSupport {
     let ends = path.match_indices('.').map(|(end, _)| end).chain([path.len()]);
     for end in ends {
         let field = path[..end].trim_end_matches("[]");
-        rules = (rule(field, rules.0), rules.0);
+        rules = (rules::OF_PODS.rule(field, rules.0), rules.0);
     }
     row(path.to_owned(), rules.0, rules.1, is_object)
 }
@@ -85,8 +100,26 @@ pub fn markdown() -> String {
          `mountPath` with a `:`; a capability that Linux does not have; and a grace period below zero.\n\n\
          | field | | notice, reason or test |\n|---|---|---|\n",
     );
+    lines(&mut out, table());
+    let kinds = [
+        ("Deployment", table_of(&rules::OF_DEPLOYMENTS, Deployment::TABLE)),
+        ("Job", table_of(&rules::OF_JOBS, Job::TABLE)),
+    ];
+    for (kind, rows) in kinds {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            out,
+            "\n## {kind}\n\nIts metadata and the pod of `spec.template` are as above.\n\n\
+             | field | | notice, reason or test |\n|---|---|---|\n",
+        );
+        lines(&mut out, rows);
+    }
+    out
+}
+
+fn lines(out: &mut String, rows: Vec<FieldSupport>) {
     let mut whole: Option<String> = None;
-    for row in table() {
+    for row in rows {
         let below = whole.as_ref().and_then(|whole| row.path.strip_prefix(whole));
         if below.is_some_and(|rest| rest.starts_with(['.', '['])) {
             continue;
@@ -98,7 +131,6 @@ pub fn markdown() -> String {
             Support::ClusterOnly(_) | Support::Refused(_) => Some(row.path),
         };
     }
-    out
 }
 
 fn line(row: &FieldSupport) -> String {
@@ -155,8 +187,27 @@ mod tests {
     }
 
     #[test]
+    fn kinds_that_make_pods_have_rules_for_all_that_is_their_own() {
+        for (kind, table) in
+            [(&rules::OF_DEPLOYMENTS, Deployment::TABLE), (&rules::OF_JOBS, Job::TABLE)]
+        {
+            let rows = table_of(kind, table);
+            for row in rows.iter().filter(|row| !row.is_object) {
+                assert_ne!(row.support, Support::ByField, "{}", row.path);
+            }
+            let mut all = Vec::new();
+            collect(kind, table, "", &rules::TOP, &mut all);
+            for rule in kind.own {
+                assert!(all.iter().any(|row| row.path == rule.path), "{}", rule.path);
+            }
+            let of_pods = all.iter().find(|r| r.path == "spec.template.spec.nodeSelector");
+            assert!(matches!(of_pods.unwrap().support, Support::ClusterOnly(_)));
+        }
+    }
+
+    #[test]
     fn rules_are_found_because_they_are_in_order() {
-        for rules in [rules::POD, rules::CONTAINER] {
+        for rules in [rules::POD, rules::CONTAINER, rules::OF_DEPLOYMENTS.own, rules::OF_JOBS.own] {
             assert!(rules.is_sorted_by(|a, b| a.path < b.path));
         }
     }

@@ -7,7 +7,8 @@ use super::pod::{self, AnyContainer};
 use crate::fault::quoted;
 use crate::path::Path;
 use crate::types::{
-    AppArmorProfile, AppArmorProfileType, OsName, Pod, SeccompProfile, SeccompProfileType,
+    AppArmorProfile, AppArmorProfileType, ObjectMeta, OsName, Pod, PodSpec, SeccompProfile,
+    SeccompProfileType,
 };
 
 /// Says that a pod shows one that does not come from the API.
@@ -19,16 +20,21 @@ const TOLERATIONS: &str = "scheduler.alpha.kubernetes.io/tolerations";
 const SECCOMP: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const CONTAINER_SECCOMP: &str = "container.seccomp.security.alpha.kubernetes.io/";
 
-pub(super) fn annotations(check: &mut Check<'_>, pod: &Pod, at: &Path<'_>) {
-    let annotations = &pod.metadata.annotations;
+pub(super) fn annotations(
+    check: &mut Check<'_>,
+    metadata: &ObjectMeta,
+    spec: &PodSpec,
+    at: &Path<'_>,
+) {
+    let annotations = &metadata.annotations;
     let names: BTreeSet<&str> = match annotations.keys().any(|key| key.starts_with(APP_ARMOR)) {
-        true => pod::containers(&pod.spec).map(|one| one.container.name.as_str()).collect(),
+        true => pod::containers(spec).map(|one| one.container.name.as_str()).collect(),
         false => BTreeSet::new(),
     };
     for (key, value) in annotations {
         let place = at.key(key);
         match key.as_str() {
-            MIRROR if pod.spec.node_name.as_deref().is_none_or(str::is_empty) => {
+            MIRROR if spec.node_name.as_deref().is_none_or(str::is_empty) => {
                 check.invalid(&place, "a mirror pod says its node in `spec.nodeName`");
             }
             DELETION_COST => deletion_cost(check, value, &place),

@@ -24,9 +24,10 @@ mod selector;
 mod update;
 mod volume;
 mod windows;
+mod workload;
 
 use crate::fault::Fault;
-use crate::path::{Path, Places};
+use crate::path::Places;
 use crate::types::{ConfigMap, Deployment, Job, PersistentVolumeClaim, Pod, Secret};
 
 pub(crate) use check::Check;
@@ -62,8 +63,8 @@ validate! {
     ConfigMap: config::config_map;
     Secret: config::secret;
     PersistentVolumeClaim: claim::claim;
-    Deployment: deployment;
-    Job: job;
+    Deployment: workload::deployment;
+    Job: workload::job;
 }
 
 /// Everything that is wrong with a pod that exists, its defaults filled in: it may have what a new one may not.
@@ -93,6 +94,8 @@ update! {
     ConfigMap: config::update_config_map;
     Secret: config::update_secret;
     PersistentVolumeClaim: claim::update;
+    Deployment: workload::update_deployment;
+    Job: workload::update_job;
 }
 
 impl Update for Pod {
@@ -101,14 +104,4 @@ impl Update for Pod {
         update::pod(&mut check, old, self);
         check.faults
     }
-}
-
-/// Only the metadata is checked yet.
-fn deployment(check: &mut Check<'_>, deployment: &Deployment) {
-    meta::metadata(check, &deployment.metadata, &Path::new("metadata"));
-}
-
-/// Only the metadata is checked yet.
-fn job(check: &mut Check<'_>, job: &Job) {
-    meta::metadata(check, &job.metadata, &Path::new("metadata"));
 }

@@ -12,8 +12,8 @@ use crate::names::rule;
 use crate::path::Path;
 use crate::spelling;
 use crate::types::{
-    Container, ObjectMeta, OsName, Pod, PodResourceClaim, PodSchedulingGate, PodSpec, Volume,
-    VolumeSource,
+    Container, ObjectMeta, OsName, Pod, PodResourceClaim, PodSchedulingGate, PodSpec,
+    PodTemplateSpec, Volume, VolumeSource,
 };
 
 /// How many names are compared with one that was not found.
@@ -38,8 +38,24 @@ pub(super) fn create(check: &mut Check<'_>, pod: &Pod) {
 pub(super) fn pod_and_spec(check: &mut Check<'_>, pod: &Pod) {
     let at = Path::new("metadata");
     meta::metadata(check, &pod.metadata, &at);
-    annotation::annotations(check, pod, &at.field("annotations"));
+    annotation::annotations(check, &pod.metadata, &pod.spec, &at.field("annotations"));
     spec(check, &pod.spec, &pod.metadata, &Path::new("spec"));
+}
+
+/// What is wrong with what pods are made from; the metadata has labels and annotations that count.
+pub(super) fn template(check: &mut Check<'_>, template: &PodTemplateSpec, at: &Path<'_>) {
+    let PodTemplateSpec { metadata, spec } = template;
+    let metadata_at = at.field("metadata");
+    meta::labels(check, &metadata.labels, &metadata_at.field("labels"));
+    let annotations = metadata_at.field("annotations");
+    meta::annotations(check, &metadata.annotations, &annotations);
+    annotation::annotations(check, metadata, spec, &annotations);
+    let spec_at = at.field("spec");
+    self::spec(check, spec, metadata, &spec_at);
+    if !spec.ephemeral_containers.is_empty() {
+        let message = "a new pod has none: they are added to a running one";
+        check.forbidden(&spec_at.field("ephemeralContainers"), message);
+    }
 }
 
 /// What the containers of a pod refer to.
