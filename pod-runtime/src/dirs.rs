@@ -45,6 +45,11 @@ impl Dirs {
         &self.root
     }
 
+    /// What is gone after a reboot.
+    pub fn run(&self) -> &Path {
+        &self.run
+    }
+
     /// The state of the sandboxes.
     pub fn sandboxes(&self) -> PathBuf {
         self.run.join("sandboxes")

@@ -11,8 +11,9 @@ fn level() -> Level {
     std::env::var("POD_LOG").ok().and_then(|l| l.parse().ok()).unwrap_or(Level::INFO)
 }
 
-/// Writes messages to stderr, one line each, from now on.
-pub(crate) fn to_stderr() {
+/// Writes the messages of this project to stderr, one line each, from now on, unless the program has a subscriber of
+/// `tracing` already. `POD_LOG` names the most detailed level; `info` by default.
+pub fn to_stderr() {
     // A program that embeds the engine may have its own way already.
     let _ = tracing::subscriber::set_global_default(Stderr(level()));
 }

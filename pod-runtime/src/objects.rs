@@ -1,4 +1,5 @@
-//! ConfigMaps and Secrets: what pods are configured with, kept for each namespace.
+//! What is kept for each namespace beside its pods: ConfigMaps and Secrets, which they are configured with, and Deployments
+//! and Jobs, which others make them from.
 //!
 //! Each is a file below the runtime's directory, of which a reader finds a whole version, that before a change or that
 //! after it. Whoever changes one holds a lock on the directory. The directories of a namespace stay when they are empty,
@@ -27,7 +28,7 @@ pub use kind::Configuration;
 /// The name of a file that is being written. No object's name begins with a dot.
 const TEMPORARY: &str = ".new";
 
-/// The ConfigMaps, or the Secrets, of a runtime.
+/// The objects of one kind of a runtime: its ConfigMaps, say.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,14 +60,14 @@ pub enum Applied {
     Unchanged,
 }
 
-/// An operation on ConfigMaps or Secrets that failed. No message holds a value of one.
+/// An operation on objects that are kept that failed. No message holds a value of one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectError {
     /// There is no such object.
     #[error("there is no {kind} `{name}` in namespace `{namespace}`")]
     NotFound {
-        /// `ConfigMap` or `Secret`.
+        /// `ConfigMap`, `Secret` and so on.
         kind: &'static str,
         /// The namespace.
         namespace: String,
@@ -76,7 +77,7 @@ pub enum ObjectError {
     /// An object of this name is there.
     #[error("{kind} `{name}` exists already in namespace `{namespace}`: apply it to change it")]
     Exists {
-        /// `ConfigMap` or `Secret`.
+        /// `ConfigMap`, `Secret` and so on.
         kind: &'static str,
         /// The namespace.
         namespace: String,
@@ -89,7 +90,7 @@ pub enum ObjectError {
     /// The object that is there cannot be changed in this way.
     #[error("{kind} `{name}` cannot be changed: {faults}: delete it first")]
     Change {
-        /// `ConfigMap` or `Secret`.
+        /// `ConfigMap`, `Secret` and so on.
         kind: &'static str,
         /// The name.
         name: String,
@@ -116,11 +117,16 @@ impl ObjectError {
 impl Runtime {
     /// The ConfigMaps, which the containers of a namespace's pods are configured with.
     pub fn config_maps(&self) -> Objects<pod_spec::ConfigMap> {
-        Objects::new(self.dirs())
+        self.objects()
     }
 
     /// The Secrets, which only root can read.
     pub fn secrets(&self) -> Objects<pod_spec::Secret> {
+        self.objects()
+    }
+
+    /// The objects of a kind. Deployments and Jobs are only kept here: another program has pods made from them.
+    pub fn objects<T: Configuration>(&self) -> Objects<T> {
         Objects::new(self.dirs())
     }
 }
@@ -140,13 +146,53 @@ impl<T: Configuration> Objects<T> {
         let (namespace, name) = place(object.metadata());
         match self.find(&namespace, &name)? {
             None => self.write(object, None).map(|()| Applied::Created),
-            Some(old) if old.says_the_same_as(&object) => Ok(Applied::Unchanged),
-            Some(old) => {
-                let changed = old.check_change(&object);
-                changed.map_err(|faults| ObjectError::Change { kind: T::KIND, name, faults })?;
-                self.write(object, Some(old.metadata())).map(|()| Applied::Configured)
-            }
+            Some(old) => self.replace(&old, object),
         }
+    }
+
+    /// Changes the object that is there, and has it checked. Nobody else changes it meanwhile.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply), and when there is none.
+    pub fn change(
+        &self,
+        namespace: &str,
+        name: &str,
+        change: impl FnOnce(&mut T),
+    ) -> Result<Applied, ObjectError> {
+        let _lock = self.lock()?;
+        let old = self.get(namespace, name)?;
+        let mut object = old.clone();
+        change(&mut object);
+        self.replace(&old, object.checked()?)
+    }
+
+    /// Notes something of the object that its author does not say, such as its status. An object that is gone is left so.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn note(
+        &self,
+        namespace: &str,
+        name: &str,
+        note: impl FnOnce(&mut T),
+    ) -> Result<(), ObjectError> {
+        let _lock = self.lock()?;
+        let Some(old) = self.find(namespace, name)? else { return Ok(()) };
+        let mut object = old.clone();
+        note(&mut object);
+        if object == old { Ok(()) } else { self.put(object) }
+    }
+
+    /// Puts an object that has been checked in the place of another version.
+    fn replace(&self, old: &T, object: T) -> Result<Applied, ObjectError> {
+        if old.says_the_same_as(&object) {
+            return Ok(Applied::Unchanged);
+        }
+        let name = object.metadata().name.clone();
+        let changed = old.check_change(&object);
+        changed.map_err(|faults| ObjectError::Change { kind: T::KIND, name, faults })?;
+        self.write(object, Some(old)).map(|()| Applied::Configured)
     }
 
     /// Makes the object.
@@ -234,11 +280,21 @@ impl<T: Configuration> Objects<T> {
         Flock::lock(dir, FlockArg::LockExclusive).map_err(|(_, e)| context()(e.into()))
     }
 
-    /// Writes an object that is locked, as a new one or in the place of the one with this metadata.
-    fn write(&self, mut object: T, old: Option<&ObjectMeta>) -> Result<(), ObjectError> {
+    /// Writes an object that is locked, as a new one or in the place of another version.
+    fn write(&self, mut object: T, old: Option<&T>) -> Result<(), ObjectError> {
+        let metadata = object.metadata_mut();
+        *metadata = identified(std::mem::take(metadata), old.map(T::metadata), now());
+        object.follow(old);
+        self.put(object)
+    }
+
+    /// Writes an object that is locked, as its next version.
+    fn put(&self, mut object: T) -> Result<(), ObjectError> {
         let metadata = object.metadata_mut();
         let (namespace, name) = place(metadata);
-        *metadata = identified(std::mem::take(metadata), old, now());
+        let last = metadata.resource_version.as_ref().and_then(|last| last.parse::<i64>().ok());
+        let version = now().as_nanos().max(last.map_or(0, |last| last.saturating_add(1)));
+        metadata.resource_version = Some(version.to_string());
         let dir = self.place(&namespace);
         make(&dir)?;
         let path = dir.join(name);
@@ -248,11 +304,8 @@ impl<T: Configuration> Objects<T> {
     }
 }
 
-/// The metadata of an object that is kept: what its author says, and the identity that it has or gets. The version grows
-/// with each change, over all objects.
+/// The metadata of an object that is kept: what its author says, and the identity that it has or gets.
 fn identified(said: ObjectMeta, old: Option<&ObjectMeta>, now: Time) -> ObjectMeta {
-    let last = old.and_then(|old| old.resource_version.as_ref()?.parse::<i64>().ok());
-    let version = now.as_nanos().max(last.map_or(0, |last| last.saturating_add(1)));
     let uid = || Some(uuid::Uuid::new_v4().to_string());
     ObjectMeta {
         name: said.name,
@@ -261,7 +314,8 @@ fn identified(said: ObjectMeta, old: Option<&ObjectMeta>, now: Time) -> ObjectMe
         annotations: said.annotations,
         uid: old.map_or_else(uid, |old| old.uid.clone()),
         creation_timestamp: old.map_or(Some(now), |old| old.creation_timestamp),
-        resource_version: Some(version.to_string()),
+        deletion_timestamp: old.and_then(|old| old.deletion_timestamp),
+        resource_version: old.and_then(|old| old.resource_version.clone()),
         ..ObjectMeta::default()
     }
 }

@@ -3,7 +3,9 @@
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use nix::fcntl::Flock;
 use nix::unistd::geteuid;
@@ -86,6 +88,30 @@ impl Runtime {
             Some(helper) => fs::canonicalize(helper).map_err(context),
             None => std::env::current_exe().map_err(context),
         }
+    }
+
+    /// The directory that it was opened with.
+    pub fn root(&self) -> &Path {
+        self.dirs.root()
+    }
+
+    /// Where what programs that build on this crate keep for pods belongs: gone after a reboot, as pods are.
+    pub fn run_dir(&self) -> &Path {
+        self.dirs.run()
+    }
+
+    /// A command that becomes another role of the program that the pods' processes are of: it is known by this
+    /// `argv[0]`, which its `main` must look for as [`init`](crate::init) does. Of the environment it has what engines
+    /// have, and its standard streams are `/dev/null`.
+    ///
+    /// # Errors
+    /// When the program cannot be found.
+    pub fn role(&self, name: &str) -> Result<Command, RuntimeError> {
+        let mut command = Command::new(self.program()?);
+        let env = std::env::vars().filter(|(name, _)| ENVIRONMENT.contains(&name.as_str()));
+        command.arg0(name).env_clear().envs(env);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(command)
     }
 
     pub(crate) fn dirs(&self) -> &Dirs {
@@ -197,7 +223,7 @@ impl Runtime {
     }
 
     /// The network of the next pod.
-    fn network(&self) -> Network {
+    pub fn network(&self) -> Network {
         self.network.clone().unwrap_or_else(Network::of_this_machine)
     }
 

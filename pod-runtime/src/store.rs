@@ -51,23 +51,29 @@ impl Saved {
         Ok(serde_json::to_vec(self)?)
     }
 
-    /// Adds an event, counting one that is there already. The list is in the order in which they were last seen.
+    /// Adds an event to those of the pod.
     pub fn record(&mut self, now: Time, event: PodEvent) {
-        self.events.retain(|e| e.is_fresh(now));
-        let known = self.events.iter().position(|e| e.event == event);
-        let mut entry = match known {
-            Some(index) => self.events.remove(index),
-            None => RecordedEvent { first: now, last: now, count: 0, event },
-        };
-        entry.count = entry.count.saturating_add(1);
-        entry.last = now;
-        self.events.push(entry);
-        let surplus = self.events.len().saturating_sub(MAX_EVENTS);
-        self.events.drain(..surplus);
+        RecordedEvent::add(&mut self.events, now, event);
     }
 }
 
 impl RecordedEvent {
+    /// Adds an event to a list, counting one that is there already. The list is in the order in which they were last seen,
+    /// and forgets what is older than an hour.
+    pub fn add(list: &mut Vec<Self>, now: Time, event: PodEvent) {
+        list.retain(|e| e.is_fresh(now));
+        let known = list.iter().position(|e| e.event == event);
+        let mut entry = match known {
+            Some(index) => list.remove(index),
+            None => Self { first: now, last: now, count: 0, event },
+        };
+        entry.count = entry.count.saturating_add(1);
+        entry.last = now;
+        list.push(entry);
+        let surplus = list.len().saturating_sub(MAX_EVENTS);
+        list.drain(..surplus);
+    }
+
     /// Whether it was seen within the time that events are kept.
     pub(crate) fn is_fresh(&self, now: Time) -> bool {
         now.since(self.last) <= EVENT_AGE

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::fault::quoted;
-use crate::types::ObjectMeta;
+use crate::types::{ObjectMeta, PodTemplateSpec};
 use crate::valid::ValidPod;
 
 /// The annotation with the first pause before a container that keeps ending is started again.
@@ -68,6 +68,13 @@ impl ValidPod {
     /// [`supported`](Self::supported) checks. When they make no sense, the default.
     pub fn restart_backoff(&self) -> RestartBackoff {
         RestartBackoff::of(self.metadata()).unwrap_or_default()
+    }
+}
+
+impl PodTemplateSpec {
+    /// As [`ValidPod::restart_backoff`], of the pods that are made from it.
+    pub fn restart_backoff(&self) -> RestartBackoff {
+        RestartBackoff::of(&self.metadata).unwrap_or_default()
     }
 }
 

@@ -1,18 +1,19 @@
-//! Waiting for changes of a namespace's ConfigMaps and Secrets.
+//! Waiting for changes of a namespace's objects.
 
 use std::io;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use pod_spec::{ConfigMap, Secret};
 
-use super::kind::Kept;
-use super::{ObjectError, TEMPORARY, make};
+use super::kind::{Configuration, Kept};
+use super::{ObjectError, Objects, TEMPORARY, make};
 use crate::dirs::Dirs;
 use crate::readable::{ReadError, Readable};
 use crate::runtime::Runtime;
 
-/// Tells when a ConfigMap or Secret of a namespace has been made, changed or removed.
+/// Tells when an object of a namespace has been made, changed or removed.
 #[derive(Debug)]
 pub struct ObjectChanges(Readable<Inotify>);
 
@@ -26,14 +27,28 @@ impl Runtime {
     }
 }
 
+impl<T: Configuration> Objects<T> {
+    /// Follows the objects of a namespace from now on. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When the directory cannot be made or watched.
+    pub fn changes(&self, namespace: &str) -> Result<ObjectChanges, ObjectError> {
+        ObjectChanges::below(&self.dir.join(namespace), &[T::DIR])
+    }
+}
+
 impl ObjectChanges {
+    /// Follows what pods are configured with.
     pub(crate) fn of(dirs: &Dirs, namespace: &str) -> Result<Self, ObjectError> {
-        let namespace = dirs.objects().join(namespace);
-        let context = || ObjectError::io("watch", &namespace);
+        Self::below(&dirs.objects().join(namespace), &[ConfigMap::DIR, Secret::DIR])
+    }
+
+    fn below(namespace: &Path, kinds: &[&str]) -> Result<Self, ObjectError> {
+        let context = || ObjectError::io("watch", namespace);
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)
             .map_err(|e| context()(e.into()))?;
         let flags = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_DELETE;
-        for kind in [ConfigMap::DIR, Secret::DIR] {
+        for kind in kinds {
             let dir = namespace.join(kind);
             make(&dir)?;
             inotify.add_watch(&dir, flags).map_err(|e| context()(e.into()))?;

@@ -1,12 +1,12 @@
-//! What ConfigMaps and Secrets have in common.
+//! What the kinds of objects that are kept have in common.
 
-use pod_spec::{ConfigMap, Faults, ObjectMeta, Secret};
+use pod_spec::{ConfigMap, Deployment, Faults, Job, ObjectMeta, Secret};
 
-/// A ConfigMap or a Secret.
+/// A kind of object that is kept: a ConfigMap, a Secret, a Deployment or a Job.
 pub trait Configuration: Kept {}
 
 /// What [`Objects`](super::Objects) has to know of a kind.
-pub trait Kept: serde::Serialize + serde::de::DeserializeOwned + Sized {
+pub trait Kept: Clone + PartialEq + serde::Serialize + serde::de::DeserializeOwned {
     /// What it is.
     const KIND: &'static str;
     /// The directory, in that of a namespace.
@@ -24,10 +24,13 @@ pub trait Kept: serde::Serialize + serde::de::DeserializeOwned + Sized {
     fn metadata(&self) -> &ObjectMeta;
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta;
+
+    /// Takes over from the version before it, if there is one, what its author does not say.
+    fn follow(&mut self, _old: Option<&Self>) {}
 }
 
 macro_rules! kept {
-    ($($name:ident in $dir:literal: $($field:ident)*;)*) => {
+    ($($name:ident in $dir:literal: $($field:ident)* $(, following $follow:expr)?;)*) => {
         $(
             impl Configuration for $name {}
 
@@ -62,6 +65,13 @@ macro_rules! kept {
                 fn metadata_mut(&mut self) -> &mut ObjectMeta {
                     &mut self.metadata
                 }
+
+                $(
+                    fn follow(&mut self, old: Option<&Self>) {
+                        let follow: fn(&mut Self, Option<&Self>) = $follow;
+                        follow(self, old);
+                    }
+                )?
             }
         )*
     };
@@ -70,4 +80,18 @@ macro_rules! kept {
 kept! {
     ConfigMap in "configmaps": data binary_data immutable;
     Secret in "secrets": kind data immutable;
+    Deployment in "deployments": spec, following |new, old| {
+        new.status = old.and_then(|old| old.status.clone());
+        new.metadata.generation = generation(old.map(|o| (&o.metadata, o.spec == new.spec)));
+    };
+    Job in "jobs": spec, following |new, old| {
+        new.status = old.and_then(|old| old.status.clone());
+        new.metadata.generation = generation(old.map(|o| (&o.metadata, o.spec == new.spec)));
+    };
+}
+
+/// Which version of what is asked for this is: it grows with each change of the spec.
+fn generation(old: Option<(&ObjectMeta, bool)>) -> Option<i64> {
+    let Some((old, is_same)) = old else { return Some(1) };
+    old.generation.map(|before| if is_same { before } else { before + 1 })
 }
