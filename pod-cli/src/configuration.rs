@@ -1,7 +1,8 @@
-//! ConfigMaps and Secrets, to be kept for pods.
+//! Objects that are kept beside pods: what those are configured with, and what makes them.
 
 use pod_runtime::{Applied, Configuration, Objects, Runtime};
 use pod_spec::{ConfigMap, Secret};
+use pod_workloads::{Workload, Workloads};
 
 use crate::error::CliError;
 use crate::output;
@@ -24,6 +25,22 @@ pub fn keep_config_map(runtime: &Runtime, map: ConfigMap, making: Making) -> Res
 pub fn keep_secret(runtime: &Runtime, secret: Secret, making: Making) -> Result<(), CliError> {
     let name = secret.metadata.name.clone();
     say(Kind::Secret, &name, keep(&runtime.secrets(), secret, making)?)
+}
+
+/// Keeps a Deployment or a Job, has it looked after, and says so.
+pub fn keep_workload<T: Workload>(
+    runtime: &Runtime,
+    kind: Kind,
+    object: T,
+    making: Making,
+) -> Result<(), CliError> {
+    let workloads = Workloads::of(runtime);
+    let name = object.metadata().name.clone();
+    let done = match making {
+        Making::Apply => workloads.apply(object)?,
+        Making::Create => workloads.create(object).map(|()| Applied::Created)?,
+    };
+    say(kind, &name, done)
 }
 
 fn keep<T: Configuration>(

@@ -84,6 +84,14 @@ pub enum ObjectError {
         /// The name.
         name: String,
     },
+    /// The object of this name is being deleted.
+    #[error("{kind} `{name}` is being deleted: try again when it is gone")]
+    Terminating {
+        /// `Deployment` or `Job`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
     /// The object is wrong.
     #[error(transparent)]
     Manifest(#[from] Faults),
@@ -186,10 +194,13 @@ impl<T: Configuration> Objects<T> {
 
     /// Puts an object that has been checked in the place of another version.
     fn replace(&self, old: &T, object: T) -> Result<Applied, ObjectError> {
+        let name = object.metadata().name.clone();
+        if old.metadata().deletion_timestamp.is_some() {
+            return Err(ObjectError::Terminating { kind: T::KIND, name });
+        }
         if old.says_the_same_as(&object) {
             return Ok(Applied::Unchanged);
         }
-        let name = object.metadata().name.clone();
         let changed = old.check_change(&object);
         changed.map_err(|faults| ObjectError::Change { kind: T::KIND, name, faults })?;
         self.write(object, Some(old)).map(|()| Applied::Configured)

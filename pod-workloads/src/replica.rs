@@ -75,7 +75,7 @@ fn ready_since(status: &PodStatus) -> Option<Time> {
 
 fn restarts(status: &PodStatus) -> u32 {
     let all = status.init_container_statuses.iter().chain(&status.container_statuses);
-    all.map(|container| u32::try_from(container.restart_count).unwrap_or_default()).sum()
+    all.map(|container| container.restart_count).sum()
 }
 
 fn why(status: &PodStatus) -> String {

@@ -5,10 +5,11 @@ use pod_runtime::{Obstacle, PodHandle, Runtime, RuntimeError, ValidPod};
 use pod_spec::AdmittedObject;
 
 use crate::args::{BackoffArgs, Globals, NetworkArgs};
-use crate::configuration::{Making, keep_config_map, keep_secret};
+use crate::configuration::{Making, keep_config_map, keep_secret, keep_workload};
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::progress::Progress;
+use crate::resource::Kind;
 
 use crate::{event_loop, manifest, output};
 
@@ -27,7 +28,9 @@ pub fn run(globals: &Globals, args: &Apply, making: Making) -> Result<u8, CliErr
     let mut objects = manifest::load_with(&args.filename, globals, &args.backoff)?;
     objects.iter().for_each(|object| manifest::notice(object.notices()));
     // What pods are configured with is there before any of them is.
-    objects.sort_by_key(|object| matches!(object, AdmittedObject::Pod(_)));
+    objects.sort_by_key(|object| {
+        !matches!(object, AdmittedObject::ConfigMap(..) | AdmittedObject::Secret(..))
+    });
     let runtime = globals.runtime_with(&args.network)?;
     let mut failures = Failures::default();
     let mut pods = Vec::new();
@@ -38,6 +41,10 @@ pub fn run(globals: &Globals, args: &Apply, making: Making) -> Result<u8, CliErr
             AdmittedObject::Pod(pod) => {
                 begin(&runtime, pod.pod, making).map(|new| pods.extend(new))
             }
+            AdmittedObject::Deployment(deployment, _) => {
+                keep_workload(&runtime, Kind::Deployment, *deployment, making)
+            }
+            AdmittedObject::Job(job, _) => keep_workload(&runtime, Kind::Job, *job, making),
             _ => Ok(()),
         };
         made.unwrap_or_else(|error| failures.add(error));

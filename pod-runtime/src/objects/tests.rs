@@ -1,6 +1,6 @@
 use std::os::unix::fs::PermissionsExt;
 
-use pod_spec::{ConfigMap, Secret};
+use pod_spec::{ConfigMap, Deployment, DeploymentStatus, Secret};
 
 use super::*;
 
@@ -141,4 +141,36 @@ async fn changes_are_told() {
     told(&mut changes).await;
     runtime.secrets().delete("b", "a").expect("removed");
     told(&mut changes).await;
+}
+
+#[test]
+fn the_generation_of_a_deployment_grows_with_its_spec_alone() {
+    let lab = Lab::new("generation");
+    let deployments = lab.runtime().objects::<Deployment>();
+    let text = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {selector: {matchLabels: {a: b}}, \
+                template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: d}]}}}}";
+    let web = || Deployment::from_yaml(text).expect("is one");
+    assert_eq!(deployments.apply(web()).expect("applied"), Applied::Created);
+    let status = DeploymentStatus { replicas: Some(1), ..DeploymentStatus::default() };
+    let note = |web: &mut Deployment| web.status = Some(status.clone());
+    deployments.note("default", "web", note).expect("noted");
+    let noted = deployments.get("default", "web").expect("is there");
+    assert_eq!((noted.metadata.generation, &noted.status), (Some(1), &Some(status.clone())));
+    deployments.note("default", "web", note).expect("noted");
+    assert_eq!(deployments.get("default", "web").expect("is there"), noted);
+    // What is said is still the same.
+    assert_eq!(deployments.apply(web()).expect("applied"), Applied::Unchanged);
+    let scale = |web: &mut Deployment| web.spec.replicas = Some(3);
+    let changed = deployments.change("default", "web", scale).expect("changed");
+    assert_eq!(changed, Applied::Configured);
+    let scaled = deployments.get("default", "web").expect("is there");
+    assert_eq!((scaled.metadata.generation, scaled.status), (Some(2), Some(status)));
+    let wrong = |web: &mut Deployment| web.spec.replicas = Some(-1);
+    let error = deployments.change("default", "web", wrong).expect_err("is wrong");
+    assert!(matches!(error, ObjectError::Manifest(_)), "{error}");
+    deployments
+        .note("default", "web", |web| web.metadata.deletion_timestamp = Some(now()))
+        .expect("noted");
+    let error = deployments.apply(web()).expect_err("is going");
+    assert!(matches!(error, ObjectError::Terminating { .. }), "{error}");
 }

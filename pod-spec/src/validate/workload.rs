@@ -8,7 +8,7 @@ use crate::path::Path;
 use crate::selector::Selector;
 use crate::types::{
     CompletionMode, Deployment, DeploymentSpec, DeploymentStrategy, DeploymentStrategyType, Job,
-    JobSpec, LabelSelector, PodTemplateSpec, RestartPolicy,
+    LabelSelector, PodTemplateSpec, RestartPolicy,
 };
 
 pub(super) fn deployment(check: &mut Check<'_>, deployment: &Deployment) {
@@ -147,17 +147,15 @@ pub(super) fn update_deployment(check: &mut Check<'_>, old: &Deployment, new: &D
 
 /// What a Job runs stays, and how many times where that is counted by index.
 pub(super) fn update_job(check: &mut Check<'_>, old: &Job, new: &Job) {
-    let at = Path::new("spec");
-    let fields: [(&str, fn(&JobSpec, &JobSpec) -> bool); 4] = [
-        ("template", |old, new| old.template == new.template),
-        ("selector", |old, new| old.selector == new.selector),
-        ("completionMode", |old, new| old.completion_mode == new.completion_mode),
-        ("completions", |old, new| old.completions == new.completions),
+    let (at, old, new) = (Path::new("spec"), &old.spec, &new.spec);
+    let kept = [
+        ("template", old.template == new.template),
+        ("selector", old.selector == new.selector),
+        ("completionMode", old.completion_mode == new.completion_mode),
+        ("completions", old.completions == new.completions),
     ];
-    for (field, is_same) in fields {
-        if !is_same(&old.spec, &new.spec) {
-            check.invalid(&at.field(field), "it stays as it is: delete the Job and make another");
-        }
+    for (field, _) in kept.into_iter().filter(|(_, is_kept)| !is_kept) {
+        check.invalid(&at.field(field), "it stays as it is: delete the Job and make another");
     }
 }
 
