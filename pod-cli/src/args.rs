@@ -1,26 +1,17 @@
-//! The command line.
+//! The command line: what all commands share, and their names. The arguments of each stand beside its code.
 
-mod forward;
-mod image;
+mod backoff;
 mod network;
-mod show;
-mod wait;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use pod_runtime::{Runtime, SYSTEM};
-use pod_spec::{BACKOFF_INITIAL, BACKOFF_MAX, Selector};
 
 use crate::error::CliError;
-use crate::{exit, resource};
-pub use forward::{ForwardedPort, PortForward};
-pub use image::{
-    Image, ImageFormat, ImageLoad, ImageLs, ImageNames, ImagePrune, ImagePull, ImageSave, ImageTag,
-};
+use crate::{commands, exit, resource};
+pub use backoff::BackoffArgs;
 pub use network::NetworkArgs;
-pub use show::{Check, EventType, Events, Explain, Format, Get, Logs};
-pub use wait::{Wait, WaitFor};
 
 /// Runs Kubernetes Pods on one Linux machine, without Kubernetes
 #[derive(Debug, Parser)]
@@ -71,179 +62,53 @@ pub enum Command {
     /// Prints what the containers write, each line with its container's name, until the pod ends. Ends with code 0, or with
     /// that of the first container that failed. Ctrl-C or SIGTERM stops the pod within its grace period, a second one at
     /// once; a container that such a stop ended by SIGTERM has not failed.
-    Up(Up),
+    Up(commands::up::Up),
     /// Run pods in the background and keep ConfigMaps and Secrets; returns when the pods run
     ///
     /// A manifest may hold any number of objects; nothing is made when one of them is wrong. A pod that cannot start because
     /// of what its manifest says is removed again. One that waits for an image, a ConfigMap or a Secret, or whose containers
     /// start but fail, is kept. A ConfigMap or Secret that is there is changed.
-    Apply(Apply),
+    Apply(commands::apply::Apply),
     /// As `apply`, but nothing may be there already
-    Create(Apply),
+    Create(commands::apply::Apply),
     /// Show pods, ConfigMaps and Secrets
-    Get(Get),
+    Get(commands::get::Get),
     /// Show what happened to pods in the last hour
-    Events(Events),
+    Events(commands::events::Events),
     /// Print the output of a container
-    Logs(Logs),
+    Logs(commands::logs::Logs),
     /// Execute a program in a container
     ///
     /// Standard input is passed on with -i, and also without it when it is not a terminal: inside a shell loop that reads a
     /// file, give `</dev/null`. Ends with the program's exit code; 127 when it is not there, 126 when it cannot be executed.
     /// Ctrl-C ends this command (code 130), not the program.
-    Exec(Exec),
+    Exec(commands::exec::Exec),
     /// Lead ports of this machine to ports of a pod
     ///
     /// Reaches anything that listens in the pod, also at its localhost only, whatever its image holds. Goes on until Ctrl-C,
     /// or until the pod is over.
-    PortForward(PortForward),
+    PortForward(commands::port_forward::PortForward),
     /// Stop pods and remove them, or ConfigMaps and Secrets
-    Delete(Delete),
+    Delete(commands::delete::Delete),
     /// Wait for a condition of pods
-    Wait(Wait),
+    Wait(commands::wait::Wait),
     /// Set conditions of a pod that are not its own, such as those that its readiness gates wait for
     ///
     /// The patch is `{"status": {"conditions": [{"type": "example.com/up", "status": "True"}]}}`: a strategic merge patch,
     /// so one condition of each type is kept. `reason`, `message` and `lastTransitionTime` may be given.
-    Patch(Patch),
+    Patch(commands::patch::Patch),
     /// Say what is wrong with manifests, and what of them is not supported, without running them
-    Check(Check),
+    Check(commands::check::Check),
     /// Say what a field of a Pod is for, and what happens to it here
-    Explain(Explain),
+    Explain(commands::explain::Explain),
     /// Pull, load, show and remove images
     #[command(subcommand, visible_alias = "images")]
-    Image(Image),
+    Image(commands::image::Image),
     /// Look after what the pods of this machine share
     #[command(subcommand)]
-    System(System),
+    System(commands::system::System),
     /// Print the version
     Version,
-}
-
-#[derive(Debug, Args)]
-pub struct Up {
-    /// The manifest; `-` reads standard input
-    #[arg(short, long, value_name = "FILE")]
-    pub filename: String,
-    /// Keep the pod's status and logs when it has ended by itself
-    #[arg(long)]
-    pub keep: bool,
-    #[command(flatten)]
-    pub network: NetworkArgs,
-    #[command(flatten)]
-    pub backoff: BackoffArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct Apply {
-    /// The manifest; `-` reads standard input
-    #[arg(short, long, value_name = "FILE")]
-    pub filename: String,
-    #[command(flatten)]
-    pub network: NetworkArgs,
-    #[command(flatten)]
-    pub backoff: BackoffArgs,
-}
-
-/// How long a container that keeps ending waits to be started again, when the manifest does not say.
-#[derive(Debug, Default, Args)]
-pub struct BackoffArgs {
-    /// First pause before a container that keeps ending is started again [default: 10s]
-    #[arg(long, env = "POD_BACKOFF_INITIAL", value_name = "SPAN")]
-    pub backoff_initial: Option<String>,
-    /// Longest such pause [default: 300s]
-    #[arg(long, env = "POD_BACKOFF_MAX", value_name = "SPAN")]
-    pub backoff_max: Option<String>,
-}
-
-impl BackoffArgs {
-    /// The annotations that say so.
-    pub fn annotations(&self) -> impl Iterator<Item = (&'static str, &String)> {
-        let initial = self.backoff_initial.iter().map(|span| (BACKOFF_INITIAL, span));
-        initial.chain(self.backoff_max.iter().map(|span| (BACKOFF_MAX, span)))
-    }
-}
-
-#[derive(Debug, Args)]
-pub struct Exec {
-    /// The pod
-    pub pod: String,
-    /// Which container [default: the first main one]
-    #[arg(short, long, value_name = "NAME")]
-    pub container: Option<String>,
-    /// Pass standard input on, also from a terminal
-    #[arg(short = 'i', long)]
-    pub stdin: bool,
-    /// The program and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub command: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub struct Delete {
-    /// `NAME…`, `pods NAME…` or `pod/NAME…`; the same with `configmaps` (`cm`) and `secrets`
-    #[arg(required_unless_present = "filename", value_name = "NAME")]
-    pub targets: Vec<String>,
-    /// All that this manifest names; `-` reads standard input
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["targets", "selector", "all"])]
-    pub filename: Option<String>,
-    /// Those whose labels are so: `app=web,tier!=cache`
-    #[arg(short = 'l', long, value_name = "SELECTOR")]
-    pub selector: Option<Selector>,
-    /// All of the namespace
-    #[arg(long, conflicts_with = "selector")]
-    pub all: bool,
-    /// Seconds between SIGTERM and SIGKILL [default: the pod's own]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..))]
-    pub grace_period: Option<i64>,
-    /// The same as --grace-period=1
-    #[arg(long, conflicts_with_all = ["grace_period", "force"])]
-    pub now: bool,
-    /// Kill at once: --grace-period=0 unless another is given
-    #[arg(long)]
-    pub force: bool,
-    /// Return only when the pods are gone; --wait=false returns at once
-    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
-          default_missing_value = "true", action = clap::ArgAction::Set)]
-    pub wait: bool,
-    /// What is not there counts as deleted
-    #[arg(long)]
-    pub ignore_not_found: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct Patch {
-    /// `pod NAME` or `pod/NAME`
-    #[arg(required = true, value_name = "pod NAME")]
-    pub target: Vec<String>,
-    /// What of the pod is patched
-    #[arg(long, value_name = "NAME", required = true)]
-    pub subresource: Subresource,
-    /// How the patch is read
-    #[arg(long = "type", value_name = "TYPE", default_value = "strategic")]
-    pub kind: PatchKind,
-    /// The patch, as JSON
-    #[arg(short, long, value_name = "JSON")]
-    pub patch: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Subresource {
-    Status,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum PatchKind {
-    Strategic,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum System {
-    /// Mend the network of pods and remove what is left of those that are no more
-    ///
-    /// Puts back the bridge, forwarding and the rules of the firewall when another program has removed them, and takes back
-    /// what pods had that were killed on their way. Says what it has done; nothing when all is well.
-    Repair,
 }
 
 #[cfg(test)]

@@ -1,15 +1,27 @@
 //! `pod apply` and `pod create`: run pods in the background, and keep what they are configured with.
 
+use clap::Args;
 use pod_runtime::{Obstacle, PodHandle, Runtime, RuntimeError, ValidPod};
 use pod_spec::AdmittedObject;
 
-use crate::args::{Apply, Globals};
+use crate::args::{BackoffArgs, Globals, NetworkArgs};
 use crate::configuration::{Making, keep_config_map, keep_secret};
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::progress::Progress;
 
 use crate::{event_loop, manifest, output};
+
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// The manifest; `-` reads standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: String,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    pub backoff: BackoffArgs,
+}
 
 pub fn run(globals: &Globals, args: &Apply, making: Making) -> Result<u8, CliError> {
     let mut objects = manifest::load_with(&args.filename, globals, &args.backoff)?;

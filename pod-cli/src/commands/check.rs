@@ -1,11 +1,35 @@
 //! `pod check`: says what is wrong with manifests, and what of them is not supported here.
 
+use clap::{Args, ValueEnum};
 use pod_spec::{Checked, Faults, Object, Pod};
 use serde_json::{Value, json};
 
-use crate::args::Check;
 use crate::error::CliError;
 use crate::{exit, manifest, output};
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The manifests; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<String>,
+    /// A manifest
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: Vec<String>,
+    /// `json`: everything as data
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<CheckFormat>,
+}
+
+impl Check {
+    pub fn json(&self) -> bool {
+        self.output == Some(CheckFormat::Json)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    Json,
+}
 
 pub fn run(args: &Check) -> Result<u8, CliError> {
     let mut reports = Vec::new();

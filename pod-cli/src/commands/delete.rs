@@ -1,13 +1,46 @@
 //! `pod delete`: stops pods and removes them, and removes what pods are configured with.
 
+use clap::Args;
 use pod_runtime::{PodHandle, Runtime};
 use pod_spec::{AdmittedObject, ObjectMeta, Selector};
 
-use crate::args::{Delete, Globals};
+use crate::args::Globals;
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::resource::Kind;
 use crate::{event_loop, manifest, output, resource};
+
+#[derive(Debug, Args)]
+pub struct Delete {
+    /// `NAME…`, `pods NAME…` or `pod/NAME…`; the same with `configmaps` (`cm`) and `secrets`
+    #[arg(required_unless_present = "filename", value_name = "NAME")]
+    pub targets: Vec<String>,
+    /// All that this manifest names; `-` reads standard input
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["targets", "selector", "all"])]
+    pub filename: Option<String>,
+    /// Those whose labels are so: `app=web,tier!=cache`
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<Selector>,
+    /// All of the namespace
+    #[arg(long, conflicts_with = "selector")]
+    pub all: bool,
+    /// Seconds between SIGTERM and SIGKILL [default: the pod's own]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..))]
+    pub grace_period: Option<i64>,
+    /// The same as --grace-period=1
+    #[arg(long, conflicts_with_all = ["grace_period", "force"])]
+    pub now: bool,
+    /// Kill at once: --grace-period=0 unless another is given
+    #[arg(long)]
+    pub force: bool,
+    /// Return only when the pods are gone; --wait=false returns at once
+    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true,
+          default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub wait: bool,
+    /// What is not there counts as deleted
+    #[arg(long)]
+    pub ignore_not_found: bool,
+}
 
 /// What is to go.
 struct Target {

@@ -1,11 +1,38 @@
 //! `pod events`: shows what happened to pods.
 
+use clap::{Args, ValueEnum};
 use pod_runtime::{EventKind, PodHandle, RecordedEvent, Runtime, RuntimeError};
 use pod_spec::Time;
 
-use crate::args::{EventType, Events, Globals};
+use crate::args::Globals;
 use crate::error::CliError;
 use crate::{clock, exit, output, resource, span, table};
+
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Only those of this pod: `pod/NAME`
+    #[arg(long = "for", value_name = "pod/NAME")]
+    pub pod: Option<String>,
+    /// Events of pods of all namespaces
+    #[arg(short = 'A', long, conflicts_with = "pod")]
+    pub all_namespaces: bool,
+    /// Only those of these types
+    #[arg(long, value_name = "TYPE", value_delimiter = ',', ignore_case = true)]
+    pub types: Vec<EventType>,
+    /// Leave the headings out
+    #[arg(long)]
+    pub no_headers: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EventType {
+    /// Something went as it should
+    #[value(name = "Normal")]
+    Normal,
+    /// Something did not
+    #[value(name = "Warning")]
+    Warning,
+}
 
 pub fn run(globals: &Globals, args: &Events) -> Result<u8, CliError> {
     let runtime = globals.runtime()?;

@@ -5,14 +5,30 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread;
 
+use clap::Args;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pod_runtime::ExitCall;
 
-use crate::args::{Exec, Globals};
+use crate::args::Globals;
 use crate::commands::logs::default_container;
 use crate::error::CliError;
 use crate::{event_loop, exit, resource};
+
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// The pod
+    pub pod: String,
+    /// Which container [default: the first main one]
+    #[arg(short, long, value_name = "NAME")]
+    pub container: Option<String>,
+    /// Pass standard input on, also from a terminal
+    #[arg(short = 'i', long)]
+    pub stdin: bool,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
 
 pub fn run(globals: &Globals, args: Exec) -> Result<u8, CliError> {
     let pod = globals.runtime()?.pod(globals.namespace(), &resource::name(&args.pod)?)?;

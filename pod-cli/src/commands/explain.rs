@@ -2,12 +2,22 @@
 
 use std::fmt::Write as _;
 
+use clap::Args;
 use pod_spec::support::{FieldSupport, Support};
 use pod_spec::{DEFAULTS, Explanation};
 
-use crate::args::Explain;
 use crate::error::CliError;
 use crate::{exit, output};
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The field: `pod.spec.containers.ports`
+    #[arg(value_name = "FIELD")]
+    pub field: String,
+    /// The names of all fields within
+    #[arg(long)]
+    pub recursive: bool,
+}
 
 pub fn run(args: &Explain) -> Result<u8, CliError> {
     let (resource, path) = args.field.split_once('.').unwrap_or((&args.field, ""));

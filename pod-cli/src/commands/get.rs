@@ -2,16 +2,51 @@
 
 use std::collections::BTreeMap;
 
+use clap::{Args, ValueEnum};
 use pod_runtime::{Configuration, Objects, PodStatus, Runtime, RuntimeError, ValidPod};
-use pod_spec::{ConfigMap, Secret, Time};
+use pod_spec::{ConfigMap, Secret, Selector, Time};
 use serde_json::Value;
 
-use crate::args::{Format, Get, Globals};
+use crate::args::Globals;
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::resource::{self, Kind, Targets};
 use crate::summary::{Summary, age};
 use crate::{clock, exit, object, output, table};
+
+#[derive(Debug, Args)]
+pub struct Get {
+    /// `pods`, `pods NAME…` or `pod/NAME…`; the same with `configmaps` (`cm`) and `secrets`
+    #[arg(required = true, value_name = "pods [NAME]…")]
+    pub targets: Vec<String>,
+    /// Those of all namespaces
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// Those whose labels are so: `app=web,tier!=cache`
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<Selector>,
+    /// How to print them
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<Format>,
+    /// Leave the headings out
+    #[arg(long)]
+    pub no_headers: bool,
+    /// With their labels in a column
+    #[arg(long)]
+    pub show_labels: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table with more columns
+    Wide,
+    /// The whole objects
+    Yaml,
+    /// The whole objects
+    Json,
+    /// `pod/NAME` and the like only
+    Name,
+}
 
 /// An object that can be shown.
 trait Shown {

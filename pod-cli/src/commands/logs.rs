@@ -6,14 +6,62 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
+use clap::Args;
 use pod_runtime::{LogLine, LogOptions, LogStream, PodHandle};
-use pod_spec::Time;
+use pod_spec::{Selector, Time};
 use tokio::task::JoinSet;
 
-use crate::args::{Globals, Logs};
+use crate::args::Globals;
 use crate::error::CliError;
-use crate::{clock, event_loop, exit, output, resource};
+use crate::{clock, event_loop, exit, output, resource, span};
+
+#[derive(Debug, Clone, Args)]
+pub struct Logs {
+    /// The pod
+    #[arg(required_unless_present = "selector", conflicts_with = "selector")]
+    pub pod: Option<String>,
+    /// Which container, as a word
+    #[arg(hide = true, conflicts_with_all = ["container", "all_containers"])]
+    pub container_word: Option<String>,
+    /// Pods whose labels are so: `app=web,tier!=cache`
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<Selector>,
+    /// Which container [default: the first main one]
+    #[arg(short, long, value_name = "NAME", conflicts_with = "all_containers")]
+    pub container: Option<String>,
+    /// All containers of the pod, in the order in which they start
+    #[arg(long)]
+    pub all_containers: bool,
+    /// Go on until the container has ended for good
+    #[arg(short, long)]
+    pub follow: bool,
+    /// The run before the current one
+    #[arg(short, long, conflicts_with = "follow")]
+    pub previous: bool,
+    /// Only this many of the last lines; -1 means all [default: -1, or 10 with a selector]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub tail: Option<i64>,
+    /// Only what was written in the last 5s, 2m or 3h
+    #[arg(long, value_name = "SPAN", value_parser = span::parse, conflicts_with = "since_time")]
+    pub since: Option<Duration>,
+    /// Only what was written at this moment or later: 2026-01-02T03:04:05Z
+    #[arg(long, value_name = "TIME", value_parser = Time::parse)]
+    pub since_time: Option<Time>,
+    /// Stop after so many bytes
+    #[arg(long, value_name = "N")]
+    pub limit_bytes: Option<usize>,
+    /// Begin each line with the moment it was written
+    #[arg(long)]
+    pub timestamps: bool,
+    /// Begin each line with its pod and container
+    #[arg(long)]
+    pub prefix: bool,
+    /// So many logs may be followed at once
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub max_log_requests: usize,
+}
 
 /// So many of the last lines are shown of each pod that a selector finds.
 const TAIL_OF_MANY: usize = 10;

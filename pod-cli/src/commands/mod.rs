@@ -1,20 +1,20 @@
 //! The subcommands, one file each.
 
-mod apply;
-mod check;
-mod delete;
-mod events;
-mod exec;
-mod explain;
-mod get;
-mod image;
-mod logs;
-mod patch;
-mod port_forward;
-mod system;
-mod up;
+pub mod apply;
+pub mod check;
+pub mod delete;
+pub mod events;
+pub mod exec;
+pub mod explain;
+pub mod get;
+pub mod image;
+pub mod logs;
+pub mod patch;
+pub mod port_forward;
+pub mod system;
+pub mod up;
 mod version;
-mod wait;
+pub mod wait;
 
 use crate::args::{Cli, Command};
 use crate::configuration::Making;

@@ -2,11 +2,38 @@
 
 use std::collections::BTreeMap;
 
+use clap::{Args, ValueEnum};
 use pod_spec::status::PodCondition;
 
-use crate::args::{Globals, Patch, PatchKind, Subresource};
+use crate::args::Globals;
 use crate::error::CliError;
 use crate::{event_loop, exit, output, resource};
+
+#[derive(Debug, Args)]
+pub struct Patch {
+    /// `pod NAME` or `pod/NAME`
+    #[arg(required = true, value_name = "pod NAME")]
+    pub target: Vec<String>,
+    /// What of the pod is patched
+    #[arg(long, value_name = "NAME", required = true)]
+    pub subresource: Subresource,
+    /// How the patch is read
+    #[arg(long = "type", value_name = "TYPE", default_value = "strategic")]
+    pub kind: PatchKind,
+    /// The patch, as JSON
+    #[arg(short, long, value_name = "JSON")]
+    pub patch: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Subresource {
+    Status,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PatchKind {
+    Strategic,
+}
 
 pub fn run(globals: &Globals, args: &Patch) -> Result<u8, CliError> {
     let (Subresource::Status, PatchKind::Strategic) = (args.subresource, args.kind);

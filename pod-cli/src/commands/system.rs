@@ -1,8 +1,19 @@
 //! `pod system`: what concerns the whole machine.
 
-use crate::args::{Globals, System};
+use clap::Subcommand;
+
+use crate::args::Globals;
 use crate::error::CliError;
 use crate::{exit, output};
+
+#[derive(Debug, Subcommand)]
+pub enum System {
+    /// Mend the network of pods and remove what is left of those that are no more
+    ///
+    /// Puts back the bridge, forwarding and the rules of the firewall when another program has removed them, and takes back
+    /// what pods had that were killed on their way. Says what it has done; nothing when all is well.
+    Repair,
+}
 
 pub fn run(globals: &Globals, args: &System) -> Result<u8, CliError> {
     match args {

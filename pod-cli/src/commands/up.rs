@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use clap::Args;
 use pod_images::{PullPolicy, Reference};
 use pod_runtime::{
     Blocked, Changes, LogLine, LogOptions, Obstacle, OutputStream, PodHandle, PodPhase, PodStatus,
@@ -10,12 +11,26 @@ use pod_runtime::{
 use pod_spec::{AdmittedObject, Container, ImagePullPolicy};
 use tokio::task::JoinSet;
 
-use crate::args::{Globals, Up};
+use crate::args::{BackoffArgs, Globals, NetworkArgs};
 use crate::configuration::{Making, keep_config_map, keep_secret};
 use crate::error::CliError;
 use crate::progress::Progress;
 use crate::up::{Narrator, Prefixes, Printer, Signals, Stop, Voice, exit_code};
 use crate::{event_loop, manifest};
+
+#[derive(Debug, Args)]
+pub struct Up {
+    /// The manifest; `-` reads standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: String,
+    /// Keep the pod's status and logs when it has ended by itself
+    #[arg(long)]
+    pub keep: bool,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    pub backoff: BackoffArgs,
+}
 
 /// The exit code of a command that a signal ended before there was a pod.
 const INTERRUPTED: u8 = 130;

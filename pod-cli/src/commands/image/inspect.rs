@@ -2,7 +2,7 @@
 
 use pod_runtime::Runtime;
 
-use crate::args::ImageNames;
+use super::ImageNames;
 use crate::error::CliError;
 use crate::{exit, output};
 

@@ -3,11 +3,18 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
+use clap::Args;
 use pod_runtime::Runtime;
 
-use crate::args::ImageLoad;
 use crate::error::CliError;
 use crate::{exit, output};
+
+#[derive(Debug, Args)]
+pub struct ImageLoad {
+    /// The archive or directory [default: standard input]
+    #[arg(short, long, value_name = "PATH", default_value = "-", hide_default_value = true)]
+    pub input: String,
+}
 
 pub fn run(runtime: &Runtime, args: &ImageLoad) -> Result<u8, CliError> {
     let images = runtime.images();

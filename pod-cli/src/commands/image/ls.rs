@@ -1,12 +1,33 @@
 //! `pod image ls`.
 
+use clap::{Args, ValueEnum};
 use pod_images::{ImageSummary, Images};
 use pod_runtime::Runtime;
 use serde_json::json;
 
-use crate::args::{ImageFormat, ImageLs};
 use crate::error::CliError;
 use crate::{exit, output, size, table};
+
+#[derive(Debug, Args)]
+pub struct ImageLs {
+    /// How to print them
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<ImageFormat>,
+    /// Leave the headings out
+    #[arg(long)]
+    pub no_headers: bool,
+    /// Print ids only
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImageFormat {
+    /// Everything
+    Json,
+    /// A table with whole ids and digests
+    Wide,
+}
 
 /// How many digits of an id tell it from others.
 const SHORT: usize = 12;

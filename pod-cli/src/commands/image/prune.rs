@@ -1,12 +1,19 @@
 //! `pod image prune`.
 
+use clap::Args;
 use pod_images::Prune;
 use pod_runtime::Runtime;
 
 use super::rm;
-use crate::args::ImagePrune;
 use crate::error::CliError;
 use crate::{exit, output, size};
+
+#[derive(Debug, Args)]
+pub struct ImagePrune {
+    /// Also images that have a name, when no pod uses them
+    #[arg(short, long)]
+    pub all: bool,
+}
 
 pub fn run(runtime: &Runtime, args: &ImagePrune) -> Result<u8, CliError> {
     // What pods that are gone still hold, nothing uses.

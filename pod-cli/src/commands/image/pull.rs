@@ -1,13 +1,23 @@
 //! `pod image pull`.
 
+use clap::Args;
 use pod_images::{Image, Images, PullOptions, Reference};
 use pod_runtime::Runtime;
 
-use crate::args::ImagePull;
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::progress::Progress;
 use crate::{event_loop, output};
+
+#[derive(Debug, Args)]
+pub struct ImagePull {
+    /// Such as `nginx`, `nginx:1.25`, `quay.io/a/b:c` or `localhost:5000/x@sha256:…`
+    #[arg(required = true, value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
 
 pub fn run(runtime: &Runtime, args: &ImagePull) -> Result<u8, CliError> {
     event_loop::block_on(async {

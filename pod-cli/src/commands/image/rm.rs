@@ -3,7 +3,7 @@
 use pod_images::Removed;
 use pod_runtime::Runtime;
 
-use crate::args::ImageNames;
+use super::ImageNames;
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::output;

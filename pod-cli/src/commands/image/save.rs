@@ -4,11 +4,21 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
+use clap::Args;
 use pod_runtime::Runtime;
 
-use crate::args::ImageSave;
 use crate::error::CliError;
 use crate::exit;
+
+#[derive(Debug, Args)]
+pub struct ImageSave {
+    /// Names or ids
+    #[arg(required = true, value_name = "IMAGE")]
+    pub images: Vec<String>,
+    /// The archive [default: standard output]
+    #[arg(short, long, value_name = "FILE", default_value = "-", hide_default_value = true)]
+    pub output: String,
+}
 
 pub fn run(runtime: &Runtime, args: &ImageSave) -> Result<u8, CliError> {
     let images = runtime.images();
