@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use pod_images::{CatalogError, LeaseError, LoadError, PullError, RemoveError, SaveError};
 use pod_runtime::{Faults, ObjectError, RequestError, RuntimeError, SandboxError};
 
+use crate::jsonpath::PathError;
 use crate::{exit, output};
 
 /// A command that failed.
@@ -39,6 +40,12 @@ pub enum CliError {
     /// Something with the images of this machine.
     #[error(transparent)]
     Image(Box<ImageCommandError>),
+    /// There is no such event.
+    #[error("there is no event `{name}` in namespace `{namespace}`")]
+    NoEvent { namespace: String, name: String },
+    /// A template or path does not fit the objects it is asked of.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// The arguments make no sense together.
     #[error("{0}")]
     Usage(String),
@@ -61,8 +68,11 @@ pub enum CliError {
     )]
     KeptUnready { namespace: String, name: String, source: Box<RuntimeError> },
     /// Waiting took too long.
-    #[error("timed out after {after} waiting for {condition} on pod/{name}")]
-    TimedOut { name: String, condition: String, after: String },
+    #[error("timed out after {after} waiting for {condition} on {path}")]
+    TimedOut { path: String, condition: String, after: String },
+    /// Nothing is there that is waited for.
+    #[error("no matching resources found")]
+    NoneMatches,
     /// What is waited for cannot happen any more.
     #[error("pod `{name}` is over ({phase}), so {condition} cannot be reached any more")]
     NeverReached { name: String, condition: String, phase: String },
@@ -142,6 +152,7 @@ impl CliError {
         match self {
             Self::Runtime(error) => matches!(**error, RuntimeError::NotFound { .. }),
             Self::Object(error) => matches!(error, ObjectError::NotFound { .. }),
+            Self::NoEvent { .. } => true,
             _ => false,
         }
     }
@@ -157,10 +168,13 @@ impl CliError {
             Self::Image(error) if error.is_not_found() => exit::NOT_FOUND,
             Self::Image(error) if is_denied(error) => exit::PRIVILEGE,
             Self::Differs { .. } | Self::Terminating { .. } => exit::EXISTS,
+            Self::NoEvent { .. } => exit::NOT_FOUND,
             Self::Reported { code } => *code,
             Self::Image(_)
+            | Self::Path(_)
             | Self::ReadManifest { .. }
             | Self::TimedOut { .. }
+            | Self::NoneMatches
             | Self::NeverReached { .. }
             | Self::NotRunning { .. }
             | Self::LostPod { .. }

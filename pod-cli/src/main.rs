@@ -4,17 +4,25 @@
 
 mod args;
 mod clock;
+mod columns;
 mod commands;
 mod configuration;
+mod describe;
 mod error;
 mod event_loop;
 mod exit;
 mod failures;
+mod fields;
+mod following;
+mod format;
+mod item;
+mod jsonpath;
 mod manifest;
 mod object;
 mod output;
 mod progress;
 mod resource;
+mod rows;
 mod size;
 mod span;
 mod summary;

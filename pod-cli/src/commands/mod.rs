@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod check;
 pub mod delete;
+pub mod describe;
 pub mod events;
 pub mod exec;
 pub mod explain;
@@ -27,6 +28,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Apply(args) => apply::run(&globals, &args, Making::Apply),
         Command::Create(args) => apply::run(&globals, &args, Making::Create),
         Command::Get(args) => get::run(&globals, &args),
+        Command::Describe(args) => describe::run(&globals, &args),
         Command::Events(args) => events::run(&globals, &args),
         Command::Logs(args) => logs::run(&globals, &args),
         Command::Exec(args) => exec::run(&globals, args),
