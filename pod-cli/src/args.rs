@@ -1,7 +1,9 @@
 //! The command line: what all commands share, and their names. The arguments of each stand beside its code.
 
 mod backoff;
+mod dry_run;
 mod network;
+mod selection;
 
 use std::path::PathBuf;
 
@@ -11,7 +13,9 @@ use pod_runtime::{Runtime, SYSTEM};
 use crate::error::CliError;
 use crate::{commands, exit, resource};
 pub use backoff::BackoffArgs;
+pub use dry_run::DryRun;
 pub use network::NetworkArgs;
+pub use selection::{Meant, Selection, Target};
 
 /// Runs Kubernetes Pods on one Linux machine, without Kubernetes
 #[derive(Debug, Parser)]
@@ -71,8 +75,10 @@ pub enum Command {
     Apply(commands::apply::Apply),
     /// As `apply`, but nothing may be there already
     Create(commands::apply::Apply),
-    /// Show pods, ConfigMaps and Secrets
+    /// Show pods, ConfigMaps, Secrets and events
     Get(commands::get::Get),
+    /// Show all there is to know of objects, for people
+    Describe(commands::describe::Describe),
     /// Show what happened to pods in the last hour
     Events(commands::events::Events),
     /// Print the output of a container
@@ -104,6 +110,11 @@ pub enum Command {
     /// Pull, load, show and remove images
     #[command(subcommand, visible_alias = "images")]
     Image(commands::image::Image),
+    /// Say how many pods a Deployment keeps
+    Scale(commands::scale::Scale),
+    /// Follow the replacement of a Deployment's pods, and begin one
+    #[command(subcommand)]
+    Rollout(commands::rollout::Rollout),
     /// Look after what the pods of this machine share
     #[command(subcommand)]
     System(commands::system::System),
@@ -145,6 +156,17 @@ mod tests {
             "pod delete pods -l app=web,!old",
             "pod delete po --all",
             "pod get pods -l app=web --show-labels",
+            "pod get po,cm -A -L app --sort-by=.metadata.name --field-selector status.phase=Running",
+            "pod get -f a.yaml,b.yaml -f dir -R -o jsonpath={.items[*].metadata.name}",
+            "pod get pod web -w --output-watch-events -o custom-columns=NAME:.metadata.name",
+            "pod get pod/web cm/app -ojson --ignore-not-found",
+            "pod describe po web",
+            "pod describe -f web.yaml",
+            "pod events --for pod/web -w --types=Warning",
+            "pod wait pods -l app=web --for=jsonpath={.status.phase}=Running --timeout=-1s",
+            "pod wait pods --all --for=create",
+            "pod delete -f dir -R --dry-run=client",
+            "pod delete pods --all -A --grace-period=-1",
             "pod wait --for=condition=Ready pod/web --timeout=30s",
             "pod wait --for=delete web",
             "pod check a.yaml b.yaml -o json",
@@ -162,6 +184,11 @@ mod tests {
         for line in [
             "pod",
             "pod get",
+            "pod get pods -o go-template={{.kind}}",
+            "pod get pods -o custom-columns=NAME",
+            "pod get pods --sort-by=",
+            "pod get pods -R",
+            "pod describe",
             "pod up",
             "pod exec web",
             "pod exec web ls",
@@ -171,10 +198,8 @@ mod tests {
             "pod port-forward web x:80",
             "pod port-forward web 80:a/b",
             "pod delete",
-            "pod delete -f a.yaml web",
-            "pod delete -f a.yaml -l app",
             "pod delete pods -l app --all",
-            "pod delete web --grace-period -1",
+            "pod delete web --grace-period -2",
             "pod delete web --now --grace-period 5",
             "pod get pods -n ../x",
             "pod get pods -o xml",

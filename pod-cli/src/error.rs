@@ -7,6 +7,9 @@ use std::net::SocketAddr;
 use pod_images::{CatalogError, LeaseError, LoadError, PullError, RemoveError, SaveError};
 use pod_runtime::{Faults, ObjectError, RequestError, RuntimeError, SandboxError};
 
+use crate::jsonpath::PathError;
+use pod_workloads::WorkloadError;
+
 use crate::{exit, output};
 
 /// A command that failed.
@@ -33,12 +36,21 @@ pub enum CliError {
     /// A pod in the foreground is one alone.
     #[error("`pod up` runs one pod, and the manifest has {pods}: use `pod apply`")]
     NotOnePod { pods: usize },
+    /// What makes pods is looked after in the background.
+    #[error("`pod up` runs one pod, and the manifest has a Deployment or a Job: use `pod apply`")]
+    NotForeground,
     /// What is given is no name of an image.
     #[error(transparent)]
     Reference(pod_images::ReferenceError),
     /// Something with the images of this machine.
     #[error(transparent)]
     Image(Box<ImageCommandError>),
+    /// There is no such event.
+    #[error("there is no event `{name}` in namespace `{namespace}`")]
+    NoEvent { namespace: String, name: String },
+    /// A template or path does not fit the objects it is asked of.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// The arguments make no sense together.
     #[error("{0}")]
     Usage(String),
@@ -61,8 +73,11 @@ pub enum CliError {
     )]
     KeptUnready { namespace: String, name: String, source: Box<RuntimeError> },
     /// Waiting took too long.
-    #[error("timed out after {after} waiting for {condition} on pod/{name}")]
-    TimedOut { name: String, condition: String, after: String },
+    #[error("timed out after {after} waiting for {condition} on {path}")]
+    TimedOut { path: String, condition: String, after: String },
+    /// Nothing is there that is waited for.
+    #[error("no matching resources found")]
+    NoneMatches,
     /// What is waited for cannot happen any more.
     #[error("pod `{name}` is over ({phase}), so {condition} cannot be reached any more")]
     NeverReached { name: String, condition: String, phase: String },
@@ -81,6 +96,12 @@ pub enum CliError {
     /// The event loop, signals or pipes of this process.
     #[error("cannot {action}")]
     Io { action: &'static str, source: io::Error },
+    /// A file or process of a Deployment or Job.
+    #[error(transparent)]
+    Workload(Box<WorkloadError>),
+    /// What was expected is not so.
+    #[error("{0}")]
+    Unexpected(String),
     /// Several targets failed and have been reported; this is the code of the first.
     #[error("")]
     Reported { code: u8 },
@@ -121,6 +142,16 @@ impl From<RuntimeError> for CliError {
     }
 }
 
+impl From<WorkloadError> for CliError {
+    fn from(error: WorkloadError) -> Self {
+        match error {
+            WorkloadError::Object(error) => error.into(),
+            WorkloadError::Pod(error) => error.into(),
+            error => Self::Workload(Box::new(error)),
+        }
+    }
+}
+
 impl CliError {
     /// A failed operation on images.
     pub fn image(error: impl Into<ImageCommandError>) -> Self {
@@ -142,6 +173,7 @@ impl CliError {
         match self {
             Self::Runtime(error) => matches!(**error, RuntimeError::NotFound { .. }),
             Self::Object(error) => matches!(error, ObjectError::NotFound { .. }),
+            Self::NoEvent { .. } => true,
             _ => false,
         }
     }
@@ -152,15 +184,20 @@ impl CliError {
             Self::Runtime(error) => runtime_code(error),
             Self::KeptUnready { source, .. } => runtime_code(source),
             Self::Object(error) => object_code(error),
-            Self::Manifest { .. } | Self::NotOnePod { .. } => exit::MANIFEST,
+            Self::Manifest { .. } | Self::NotOnePod { .. } | Self::NotForeground => exit::MANIFEST,
             Self::Usage(_) | Self::Namespace { .. } | Self::Reference(_) => exit::USAGE,
             Self::Image(error) if error.is_not_found() => exit::NOT_FOUND,
             Self::Image(error) if is_denied(error) => exit::PRIVILEGE,
             Self::Differs { .. } | Self::Terminating { .. } => exit::EXISTS,
+            Self::NoEvent { .. } => exit::NOT_FOUND,
             Self::Reported { code } => *code,
             Self::Image(_)
+            | Self::Path(_)
+            | Self::Workload(_)
+            | Self::Unexpected(_)
             | Self::ReadManifest { .. }
             | Self::TimedOut { .. }
+            | Self::NoneMatches
             | Self::NeverReached { .. }
             | Self::NotRunning { .. }
             | Self::LostPod { .. }
@@ -213,7 +250,7 @@ fn runtime_code(error: &RuntimeError) -> u8 {
 fn object_code(error: &ObjectError) -> u8 {
     match error {
         ObjectError::NotFound { .. } => exit::NOT_FOUND,
-        ObjectError::Exists { .. } => exit::EXISTS,
+        ObjectError::Exists { .. } | ObjectError::Terminating { .. } => exit::EXISTS,
         ObjectError::Manifest(_) => exit::MANIFEST,
         error if is_denied(error) => exit::PRIVILEGE,
         _ => exit::FAILED,

@@ -4,17 +4,25 @@
 
 mod args;
 mod clock;
+mod columns;
 mod commands;
 mod configuration;
+mod describe;
 mod error;
 mod event_loop;
 mod exit;
 mod failures;
+mod fields;
+mod following;
+mod format;
+mod item;
+mod jsonpath;
 mod manifest;
 mod object;
 mod output;
 mod progress;
 mod resource;
+mod rows;
 mod size;
 mod span;
 mod summary;
@@ -30,7 +38,7 @@ use crate::args::Cli;
 
 fn main() -> ExitCode {
     // The processes of a pod are this program too.
-    pod_runtime::init();
+    pod_workloads::init();
     let cli = Cli::parse_from(switches::plain(&Cli::command(), std::env::args_os()));
     match commands::run(cli) {
         Ok(code) => ExitCode::from(code),

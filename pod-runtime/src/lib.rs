@@ -61,6 +61,7 @@ mod runtime;
 mod store;
 mod termination;
 mod volume_files;
+mod watch;
 
 pub use blocked::{Blocked, Obstacle};
 pub use changes::Changes;
@@ -82,6 +83,7 @@ pub use pod_spec::{
 pub use repair::Repair;
 pub use runtime::Runtime;
 pub use store::RecordedEvent;
+pub use watch::Watch;
 
 /// Becomes a helper of a pod when this process was executed to be one, and then never returns; else returns at once.
 ///

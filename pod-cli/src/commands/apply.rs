@@ -8,6 +8,7 @@ use crate::args::{BackoffArgs, Globals, NetworkArgs};
 use crate::configuration::{Making, keep_config_map, keep_secret, keep_workload};
 use crate::error::CliError;
 use crate::failures::Failures;
+use crate::manifest::Files;
 use crate::progress::Progress;
 use crate::resource::Kind;
 
@@ -15,9 +16,8 @@ use crate::{event_loop, manifest, output};
 
 #[derive(Debug, Args)]
 pub struct Apply {
-    /// The manifest; `-` reads standard input
-    #[arg(short, long, value_name = "FILE")]
-    pub filename: String,
+    #[command(flatten)]
+    pub files: Files,
     #[command(flatten)]
     pub network: NetworkArgs,
     #[command(flatten)]
@@ -25,7 +25,7 @@ pub struct Apply {
 }
 
 pub fn run(globals: &Globals, args: &Apply, making: Making) -> Result<u8, CliError> {
-    let mut objects = manifest::load_with(&args.filename, globals, &args.backoff)?;
+    let mut objects = manifest::load_with(&args.files, globals, &args.backoff)?;
     objects.iter().for_each(|object| manifest::notice(object.notices()));
     // What pods are configured with is there before any of them is.
     objects.sort_by_key(|object| {

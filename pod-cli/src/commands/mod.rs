@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod check;
 pub mod delete;
+pub mod describe;
 pub mod events;
 pub mod exec;
 pub mod explain;
@@ -11,6 +12,8 @@ pub mod image;
 pub mod logs;
 pub mod patch;
 pub mod port_forward;
+pub mod rollout;
+pub mod scale;
 pub mod system;
 pub mod up;
 mod version;
@@ -27,6 +30,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Apply(args) => apply::run(&globals, &args, Making::Apply),
         Command::Create(args) => apply::run(&globals, &args, Making::Create),
         Command::Get(args) => get::run(&globals, &args),
+        Command::Describe(args) => describe::run(&globals, &args),
         Command::Events(args) => events::run(&globals, &args),
         Command::Logs(args) => logs::run(&globals, &args),
         Command::Exec(args) => exec::run(&globals, args),
@@ -37,6 +41,8 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Image(args) => image::run(&globals, &args),
+        Command::Scale(args) => scale::run(&globals, &args),
+        Command::Rollout(args) => rollout::run(&globals, &args),
         Command::System(args) => system::run(&globals, &args),
         Command::Version => version::run(),
     }

@@ -67,7 +67,11 @@ fn status(
         }
         match tokio::time::timeout(args.timeout, following).await {
             Ok(followed) => followed,
-            Err(_) => Err(CliError::TimedOut { what: format!("the rollout of `{name}`") }),
+            Err(_) => Err(CliError::TimedOut {
+                path: format!("deployment.apps/{name}"),
+                condition: "its rollout".to_owned(),
+                after: format!("{:?}", args.timeout),
+            }),
         }
     })
 }
@@ -94,7 +98,7 @@ async fn follow(
     failed?;
     match rollout(&deployment) {
         Progress::Done(words) => output::line(&words).map(|()| exit::OK),
-        Progress::Late(words) => Err(CliError::Precondition(words)),
+        Progress::Late(words) => Err(CliError::Unexpected(words)),
         _ => Ok(exit::OK),
     }
 }

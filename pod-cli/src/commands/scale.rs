@@ -41,7 +41,7 @@ fn scale(
     let now = deployments.get(namespace, name)?.spec.replicas.unwrap_or(1);
     if args.current_replicas.is_some_and(|expected| expected != now) {
         let message = format!("deployment.apps/{name} has {now} replicas: nothing was changed");
-        return Err(CliError::Precondition(message));
+        return Err(CliError::Unexpected(message));
     }
     deployments.change(namespace, name, |d| d.spec.replicas = Some(args.replicas))?;
     output::line(&format!("deployment.apps/{name} scaled"))

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::args::{BackoffArgs, Globals, NetworkArgs};
 use crate::configuration::{Making, keep_config_map, keep_secret};
 use crate::error::CliError;
+use crate::manifest::Files;
 use crate::progress::Progress;
 use crate::up::{Narrator, Prefixes, Printer, Signals, Stop, Voice, exit_code};
 use crate::{event_loop, manifest};
@@ -38,7 +39,7 @@ const INTERRUPTED: u8 = 130;
 const MAX_LINE: usize = 256 << 10;
 
 pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
-    let objects = manifest::load_with(&args.filename, globals, &args.backoff)?;
+    let objects = manifest::load_with(&Files::one(&args.filename), globals, &args.backoff)?;
     objects.iter().for_each(|object| manifest::notice(object.notices()));
     let (pod, others) = one_pod(objects)?;
     let runtime = globals.runtime_with(&args.network)?;
@@ -58,7 +59,8 @@ fn one_pod(objects: Vec<AdmittedObject>) -> Result<(ValidPod, Vec<AdmittedObject
     for object in objects {
         match object {
             AdmittedObject::Pod(pod) => pods.push(pod.pod),
-            other => others.push(other),
+            AdmittedObject::ConfigMap(..) | AdmittedObject::Secret(..) => others.push(object),
+            _ => return Err(CliError::NotForeground),
         }
     }
     match <[ValidPod; 1]>::try_from(pods) {

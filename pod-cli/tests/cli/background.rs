@@ -27,7 +27,7 @@ fn a_pod_is_made_once() {
     let wide = host.pod("get po web -o wide").out;
     let words: Vec<&str> = wide.split_whitespace().collect();
     assert_eq!(words[5..7], ["IP", "NODE"], "{wide}");
-    assert!(words[12].parse::<std::net::Ipv4Addr>().is_ok(), "{wide}");
+    assert!(words[16].parse::<std::net::Ipv4Addr>().is_ok(), "{wide}");
 
     let gone = host.pod("delete web");
     assert_eq!((gone.code, gone.out.as_str()), (0, "pod \"web\" deleted\n"));
