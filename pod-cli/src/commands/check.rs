@@ -1,7 +1,7 @@
 //! `pod check`: says what is wrong with manifests, and what of them is not supported here.
 
 use clap::{Args, ValueEnum};
-use pod_spec::{Checked, Faults, Object, Pod};
+use pod_spec::{Checked, ConfigMap, Faults, Object, Secret};
 use serde_json::{Value, json};
 
 use crate::error::CliError;
@@ -86,7 +86,10 @@ impl Report {
                 Some(faults) => told(&faults),
                 None => {
                     let kind = object.kind.to_lowercase();
-                    let done = if object.kind == Pod::KIND { "run" } else { "kept for pods" };
+                    let done = match object.kind.as_str() {
+                        ConfigMap::KIND | Secret::KIND => "kept for pods",
+                        _ => "run",
+                    };
                     output::line(&format!("{}: {kind}/{} can be {done}", self.file, object.name))?;
                 }
             }

@@ -36,8 +36,8 @@ spec:
 
 #[test]
 fn what_is_no_pod() {
-    let words = ["there are no Deployments here", "pod.yaml:1:1"];
-    refused("kind: Deployment\napiVersion: apps/v1\n", 3, &words);
+    let words = ["`StatefulSet` is not read here", "pod.yaml:1:7", "write its `template` as a Pod"];
+    refused("kind: StatefulSet\napiVersion: apps/v1\n", 3, &words);
     refused("just text\n", 3, &["begins with `apiVersion` and `kind`"]);
 }
 

@@ -13,3 +13,4 @@ mod logs;
 mod objects;
 mod port_forward;
 mod reading;
+mod workloads;

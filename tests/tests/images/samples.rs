@@ -1,11 +1,14 @@
 //! Manifests that people have written, as they are, with images of the names in them.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use pod_runtime::PodHandle;
-use pod_tests::image::recipes;
+use pod_spec::Deployment;
+use pod_tests::image::{Recipe, recipes};
 use pod_tests::{delete, exec, log, run, soon};
+use pod_workloads::{Workloads, rollout};
 use tokio::net::TcpListener;
 
 use crate::host;
@@ -145,6 +148,33 @@ async fn one_container_serves_what_another_has_written() {
     }
     delete(&[&second]).await;
     delete(&[&pod]).await;
+}
+
+#[tokio::test]
+async fn four_pods_of_a_deployment_serve() {
+    let nginx = Recipe { name: "docker.io/library/nginx:1.8".to_owned(), ..recipes::nginx() };
+    let (host, _registry) = host("nginx-deployment", &[nginx]);
+    let page = host.path("page");
+    fs::create_dir_all(&page).expect("a directory can be made");
+    fs::write(page.join("index.html"), "Hello from the volume\n").expect("a file can be written");
+    // The machine that the test runs on keeps its `/tmp` to itself.
+    let manifest = sample("nginx-deployment");
+    let manifest = manifest.replace("\"/tmp\"", &format!("\"{}\"", page.display()));
+    let deployments = Workloads::<Deployment>::of(&host.runtime());
+    deployments.apply(Deployment::from_yaml(&manifest).expect("is read")).expect("is applied");
+    let name = "nginx-deployment";
+    let done = soon(deployments.wait("default", name, |web| rollout(web).is_done())).await;
+    let pods = deployments.pods(&done.expect("rolls out")).expect("can be read");
+    assert_eq!(pods.len(), 4);
+    for pod in &pods {
+        host.note(pod);
+        let at = pod.status().expect("is there").pod_ip.expect("an address");
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--retry", "50", "--retry-connrefused", "--retry-delay", "1"]);
+        assert_eq!(run(curl.arg(format!("http://{at}/"))), "Hello from the volume\n");
+    }
+    deployments.delete("default", name).expect("is deleted");
+    soon(deployments.wait_gone("default", name)).await.expect("goes");
 }
 
 #[tokio::test]
