@@ -146,13 +146,13 @@ impl PodHandle {
             return Ok(status);
         }
         let plan = self.plan();
-        let lost = Observed { sandbox: ObservedSandbox::Lost, containers: Vec::new() };
-        let observed = journal.map_or(lost, |journal| {
+        let gone = Observed { sandbox: ObservedSandbox::Gone, containers: Vec::new() };
+        let observed = journal.map_or(gone, |journal| {
             let addresses = network::addresses(&plan).unwrap_or_default();
             observe::observed(&plan, &journal, &saved.machine, addresses)
         });
         let observed =
-            if alive { observed } else { Observed { sandbox: ObservedSandbox::Lost, ..observed } };
+            if alive { observed } else { Observed { sandbox: ObservedSandbox::Gone, ..observed } };
         let (machine, _) = PodMachine::resume(plan.lifecycle(), saved.machine, observed, now());
         Ok(machine.status())
     }

@@ -1,6 +1,7 @@
 //! A pod's network: what its manifest asks for, and the connection made of it.
 
 use std::fs;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -59,6 +60,21 @@ fn known(plan: &PodPlan, host: &[IpAddr]) -> Result<Option<Addresses>, RuntimeEr
 /// Takes back what the pod has of the machine's network.
 pub(crate) fn disconnect(plan: &PodPlan) -> Option<String> {
     plan.dirs.networks.detach(plan.uid(), None).err().map(|e| chain(&e))
+}
+
+/// Takes back what the pod had in a namespace that is no more, so that it can be connected anew.
+pub(crate) fn forget(plan: &PodPlan) -> Result<(), RuntimeError> {
+    // First, since it says that the connection is whole. With the machine's own network there is none.
+    if !plan.uses_host_network() {
+        let path = plan.dirs.file(RESOLV_CONF);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            result => {
+                result.map_err(RuntimeError::io(format!("remove {}", path.display())))?;
+            }
+        }
+    }
+    Ok(plan.dirs.networks.release(plan.uid(), None)?)
 }
 
 /// Takes back what the pod has of the machine's network, just before its sandbox is removed.

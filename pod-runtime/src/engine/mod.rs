@@ -23,7 +23,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use pod_lifecycle::{Action, Event, GraceSeconds, LifecycleTable, PodEvent, PodMachine};
-use pod_sandbox::{GENERATION, Sandbox, SandboxStatus};
+use pod_sandbox::{GENERATION, Sandbox, SandboxState, SandboxStatus};
 use pod_spec::{EphemeralContainer, Time, ValidPod};
 use tokio::sync::mpsc;
 
@@ -204,7 +204,7 @@ impl Engine {
                 }
                 Input::SandboxGone => {
                     self.watch = None;
-                    self.step(Event::SandboxLost {
+                    self.step(Event::SandboxGone {
                         message: "the sandbox's keeper has ended".to_owned(),
                     })?;
                 }
@@ -267,11 +267,16 @@ impl Engine {
             tracing::debug!(?action);
             match action {
                 Action::RemoveSandbox => self.remove_sandbox()?,
+                Action::CreateSandbox => self.effects.set_up(self.has_lost_sandbox()),
                 Action::Record(_) => {}
                 action => self.effects.begin(action),
             }
         }
         Ok(())
+    }
+
+    fn has_lost_sandbox(&self) -> bool {
+        self.seen.as_ref().is_some_and(|s| matches!(s.state, SandboxState::Lost { .. }))
     }
 
     /// Keeps an event that the machine has no part in.
