@@ -178,7 +178,9 @@ impl PodHandle {
         let status = serde_json::to_value(self.status()?).map_err(context())?;
         object["status"] = status;
         if let Some(deleted) = self.saved()?.and_then(|s| s.deleted) {
-            object["metadata"]["deletionTimestamp"] = deleted.to_seconds_string().into();
+            let metadata = &mut object["metadata"];
+            metadata["deletionTimestamp"] = deleted.timestamp().to_seconds_string().into();
+            metadata["deletionGracePeriodSeconds"] = deleted.grace_seconds().into();
         }
         Ok(object)
     }

@@ -31,13 +31,17 @@ pub(crate) fn connect(plan: &PodPlan, sandbox: &Sandbox) -> Result<Addresses, Ru
     if let Some(addresses) = known(plan, &host)? {
         return Ok(addresses);
     }
-    let network = plan.dirs.state.read_network();
-    let network = network.map_err(RuntimeError::io("read network.json"))?;
+    let network = network(plan)?;
     let namespace = sandbox.network_namespace()?;
     let attached =
         plan.dirs.networks.attach(&network, &attachment(plan, &network), namespace.as_fd())?;
     plan.write_resolver(&attached)?;
     Ok(Addresses { pod: attached.addresses, host })
+}
+
+/// The network that the pod is to have.
+fn network(plan: &PodPlan) -> Result<Network, RuntimeError> {
+    plan.dirs.state.read_network().map_err(RuntimeError::io("read network.json"))
 }
 
 /// Where a pod can be reached; `None` when its network is not made yet.
@@ -49,7 +53,11 @@ fn known(plan: &PodPlan, host: &[IpAddr]) -> Result<Option<Addresses>, RuntimeEr
     let pod = if plan.uses_host_network() {
         Some(host.to_vec())
     } else if plan.dirs.file(RESOLV_CONF).exists() {
-        plan.dirs.networks.attached(plan.uid())?.map(|attached| attached.addresses)
+        match plan.dirs.networks.attached(plan.uid())? {
+            Some(attached) => Some(attached.addresses),
+            // Of loopback alone there is no other record.
+            None => (network(plan)? == Network::Loopback).then(Vec::new),
+        }
     } else {
         // It is written last: whoever attached the pod was killed before that.
         None

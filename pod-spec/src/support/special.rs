@@ -105,6 +105,9 @@ pub(super) fn look(pod: &Pod, survey: &mut Survey<'_>) {
     if let Err((key, why)) = RestartBackoff::of(&pod.metadata) {
         survey.refuse(&annotations.key(key), why);
     }
+    if let Some(whole) = &pod.spec.resources {
+        resources(whole, &spec.field("resources"), survey);
+    }
     if let Some(context) = &pod.spec.security_context {
         let context_at = spec.field("securityContext");
         sysctls(&context.sysctls, &context_at.field("sysctls"), survey);
