@@ -11,7 +11,7 @@
 //! ```
 //!
 //! `Exited` is where a life ends, and where the pod decides whether it goes on. `Aborting` is a start that was under
-//! way when the container was told to stop. When all containers are restarted, each goes back to `NotStarted`.
+//! way when the container was told to stop. When the pod begins anew, each goes back to `NotStarted`.
 
 use std::mem;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) struct ContainerRecord {
     pub life: ContainerLife,
     /// The run before the one that `life` speaks of.
     pub previous: Option<Run>,
-    /// The highest attempt that came to a run, or is the next one's since all containers were restarted. It never falls.
+    /// The highest attempt that came to a run, or is the next one's since the pod has begun anew. It never falls.
     pub restarts: u32,
     pub backoff: Option<BackoffEntry>,
 }
@@ -113,6 +113,8 @@ pub(crate) enum StopCause {
     PostStart { message: String },
     /// All containers are restarted.
     RestartAll,
+    /// The pod's sandbox is lost, and is made again.
+    SandboxLost,
     /// Its image was changed.
     Update,
 }
@@ -507,12 +509,17 @@ impl ContainerRecord {
 
     /// What has ended is put away: the next start is a first one again.
     pub(crate) fn put_away(&mut self) {
+        let (end, message) = (RunEnd::PutAway, Some(PUT_AWAY.to_owned()));
+        self.begin_anew(|run| Some(Run { end, message, ..run }));
+    }
+
+    /// The next start is a first one again; of the run that has ended this is kept.
+    pub(crate) fn begin_anew(&mut self, kept: impl FnOnce(Run) -> Option<Run>) {
         match self.take_life() {
             ContainerLife::Exited { run }
             | ContainerLife::BackOff { run, .. }
             | ContainerLife::Retrying { run: Some(run), .. } => {
-                let (end, message) = (RunEnd::PutAway, Some(PUT_AWAY.to_owned()));
-                self.previous = Some(Run { end, message, ..run });
+                self.previous = kept(run);
                 self.restarts = self.restarts.saturating_add(1);
             }
             ContainerLife::NotStarted | ContainerLife::Retrying { run: None, .. } => {}

@@ -24,9 +24,16 @@ pub enum Event {
         /// For people.
         message: String,
     },
-    /// The sandbox ended by itself, and every container with it. The pod is over: `Failed` with reason `SandboxLost`,
-    /// unless all main containers had ended for good before.
+    /// The sandbox ended by itself, and every container with it or soon after: each is to be told of by
+    /// [`Event::Exited`]. The pod begins anew in another one, which [`Action::CreateSandbox`] asks for. With the restart
+    /// policy `Never` it does so only before its first container; later it is over as for [`Event::SandboxGone`].
     SandboxLost {
+        /// For people.
+        message: String,
+    },
+    /// The sandbox ended with all that could make it again, and every container with it. The pod is over: `Failed` with
+    /// reason `SandboxLost`, unless all main containers had ended for good before.
+    SandboxGone {
         /// For people.
         message: String,
     },
@@ -171,7 +178,8 @@ impl Exit {
 /// After a crash an action may be asked for a second time, so each has to be harmless when it was done before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
-    /// Make the sandbox; answered by [`Event::SandboxReady`] or [`Event::SandboxFailed`].
+    /// Make the sandbox; answered by [`Event::SandboxReady`] or [`Event::SandboxFailed`]. One that is lost is made again,
+    /// and whatever is left in it goes, with the logs of init containers and sidecars: no container is alive then.
     CreateSandbox,
     /// Create and start a container; answered by [`Event::Started`] or [`Event::StartFailed`]. Where this attempt was
     /// created but not started, it is started, or created anew.

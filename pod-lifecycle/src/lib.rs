@@ -77,6 +77,7 @@ mod health;
 mod machine;
 mod probing;
 mod progress;
+mod replace;
 mod restart_all;
 mod resume;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use pod_spec::Time;
 use pod_spec::status::PodStatus;
 
 use crate::backoff::Backoff;
-use crate::container::{ContainerLife, ContainerRecord, Instance, Run, RunEnd, Sequel};
+use crate::container::{ContainerLife, ContainerRecord, Instance, Run, RunEnd};
 use crate::event::EventKind;
 use crate::health::Health;
 use crate::state::{Addresses, FailedSandbox, MachineState, PodState, TerminationCause};
@@ -60,7 +60,9 @@ impl PodMachine {
         let end = self.active_deadline();
         let times = match &self.state.pod {
             PodState::SandboxBackOff { until, .. } => [Some(*until), end, None, None],
-            PodState::StartingSandbox { .. } | PodState::RestartingAll => [end, None, None, None],
+            PodState::StartingSandbox { .. }
+            | PodState::RestartingAll
+            | PodState::ReplacingSandbox => [end, None, None, None],
             PodState::Initializing | PodState::Running => {
                 [self.next_restart(), self.next_stop(), self.next_probe(), end]
             }
@@ -120,7 +122,8 @@ impl PodMachine {
                 self.restart_ended(now, actions);
                 self.go_on(now, actions);
             }
-            PodState::RestartingAll | PodState::Terminating { .. } => {}
+            PodState::RestartingAll | PodState::ReplacingSandbox | PodState::Terminating { .. } => {
+            }
             PodState::StartingSandbox { .. }
             | PodState::SandboxBackOff { .. }
             | PodState::RemovingSandbox { .. }
@@ -128,6 +131,9 @@ impl PodMachine {
         }
         if self.state.pod == PodState::RestartingAll {
             self.restart_all(now, actions);
+        }
+        if self.state.pod == PodState::ReplacingSandbox {
+            self.replace_sandbox(now, actions);
         }
         // Each branch may have come here only now.
         if let PodState::Terminating { cause, deadline } = self.state.pod.clone() {
@@ -143,6 +149,7 @@ impl PodMachine {
                 self.sandbox_failed(now, reason, message, actions)
             }
             Event::SandboxLost { message } => self.sandbox_lost(now, message, actions),
+            Event::SandboxGone { message } => self.sandbox_gone(now, message),
             Event::Started { container, attempt, id, image_id, at } => {
                 let instance = Instance { attempt, id, image_id, started_at: at };
                 if let Some(index) = self.live(&container, attempt) {
@@ -215,6 +222,7 @@ impl PodMachine {
             PodState::Initializing
             | PodState::Running
             | PodState::RestartingAll
+            | PodState::ReplacingSandbox
             | PodState::Terminating { .. }
             | PodState::RemovingSandbox { .. }
             | PodState::Finished { .. } => {}
@@ -242,28 +250,6 @@ impl PodMachine {
             PodState::SandboxBackOff { until, failed: FailedSandbox { failures, reason, message } };
     }
 
-    pub(crate) fn sandbox_lost(&mut self, now: Time, message: String, actions: &mut Vec<Action>) {
-        match &self.state.pod {
-            PodState::StartingSandbox { .. } => {
-                self.sandbox_failed(now, "CreatePodSandboxError".to_owned(), message, actions);
-            }
-            PodState::Initializing | PodState::Running | PodState::RestartingAll => {
-                let over = self.mains_are_over();
-                self.lose_containers(now);
-                let cause = if over {
-                    TerminationCause::Ended
-                } else {
-                    TerminationCause::SandboxLost { message }
-                };
-                self.terminate(cause, now);
-            }
-            PodState::Terminating { .. } => self.lose_containers(now),
-            PodState::SandboxBackOff { .. }
-            | PodState::RemovingSandbox { .. }
-            | PodState::Finished { .. } => {}
-        }
-    }
-
     /// Has a pod go that has taken too much, at once but for a second.
     fn evict(&mut self, now: Time, message: String, actions: &mut Vec<Action>) {
         if !self.state.pod.is_active() {
@@ -271,22 +257,6 @@ impl PodMachine {
         }
         actions.push(Action::record(EventKind::Warning, "Evicted", None, message.clone()));
         self.terminate(TerminationCause::Evicted { message }, now + EVICTION_GRACE);
-    }
-
-    /// The sandbox is gone: nothing can be alive in it, or come to life.
-    fn lose_containers(&mut self, now: Time) {
-        for record in &mut self.state.containers {
-            record.lost(now);
-            record.give_up();
-        }
-    }
-
-    /// Whether all main containers ended and none of them would be started again.
-    fn mains_are_over(&self) -> bool {
-        self.of_kind(ContainerKind::Main).into_iter().all(|index| {
-            matches!(&self.state.containers[index].life, ContainerLife::Exited { run }
-                if self.table.sequel(index, run) == Sequel::Nothing)
-        })
     }
 
     pub(crate) fn started(&mut self, index: usize, instance: Instance, actions: &mut Vec<Action>) {

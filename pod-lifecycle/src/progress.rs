@@ -161,6 +161,7 @@ impl PodMachine {
                 StopCause::Pod
                 | StopCause::PostStart { .. }
                 | StopCause::RestartAll
+                | StopCause::SandboxLost
                 | StopCause::Update,
             )
             | None => Some(finished),

@@ -18,20 +18,33 @@ impl PodMachine {
         let all: Vec<usize> = (0..self.state.containers.len())
             .filter(|&i| self.table.containers[i].kind != ContainerKind::Ephemeral)
             .collect();
-        for &index in all.iter().rev() {
+        self.kill_all(&all, &StopCause::RestartAll, now, actions);
+        for &index in &all {
+            self.state.containers[index].put_away();
+        }
+        if !all.iter().any(|&index| self.state.containers[index].is_live()) {
+            self.state.pod = PodState::Initializing;
+            self.go_on(now, actions);
+        }
+    }
+
+    /// Kills which of these containers run, and gives up which are being started, the last one first.
+    pub(crate) fn kill_all(
+        &mut self,
+        which: &[usize],
+        cause: &StopCause,
+        now: Time,
+        actions: &mut Vec<Action>,
+    ) {
+        for &index in which.iter().rev() {
             self.take_start_back(index, actions);
             let said = format!("Stopping container {}", self.state.containers[index].name);
-            self.begin_stop(index, StopCause::RestartAll, now, said, actions);
+            self.begin_stop(index, cause.clone(), now, said, actions);
             let record = &mut self.state.containers[index];
             if let Some(stop) = record.stop_mut().filter(|stop| stop.step != StopStep::Killed) {
                 stop.deadline = stop.deadline.min(now);
                 kill(record, actions);
             }
-            record.put_away();
-        }
-        if !all.iter().any(|&index| self.state.containers[index].is_live()) {
-            self.state.pod = PodState::Initializing;
-            self.go_on(now, actions);
         }
     }
 

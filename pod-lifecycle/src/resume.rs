@@ -34,8 +34,10 @@ pub enum ObservedSandbox {
     Unconnected,
     /// Nothing.
     Absent,
-    /// Remains of one that has ended.
+    /// Remains of one that has ended, and can be made again.
     Lost,
+    /// It has ended with all that could make it again.
+    Gone,
 }
 
 /// What is there of one attempt of a container.
@@ -87,6 +89,9 @@ pub enum ObservedState {
     },
 }
 
+/// What is said of a sandbox whose end nobody has seen.
+const LOST_MEANWHILE: &str = "the sandbox was gone when the engine came back";
+
 impl PodMachine {
     /// Goes on with a saved state. The actions are those that were decided and whose effect cannot be seen, and those
     /// that follow from what happened in the meantime.
@@ -118,11 +123,8 @@ impl PodMachine {
             ) => self.sandbox_ready(addresses),
             (
                 PodState::StartingSandbox { .. },
-                ObservedSandbox::Absent | ObservedSandbox::Unconnected,
+                ObservedSandbox::Absent | ObservedSandbox::Unconnected | ObservedSandbox::Lost,
             ) => actions.push(Action::CreateSandbox),
-            (PodState::StartingSandbox { .. }, ObservedSandbox::Lost) => {
-                self.sandbox_lost(now, "the sandbox ended before it was ready".to_owned(), actions);
-            }
             (
                 PodState::SandboxBackOff { .. },
                 ObservedSandbox::Absent | ObservedSandbox::Lost | ObservedSandbox::Unconnected,
@@ -131,6 +133,7 @@ impl PodMachine {
                 PodState::Initializing
                 | PodState::Running
                 | PodState::RestartingAll
+                | PodState::ReplacingSandbox
                 | PodState::Terminating { .. },
                 ObservedSandbox::Ready { .. } | ObservedSandbox::Unconnected,
             ) => self.compare_containers(&observed.containers, now, actions),
@@ -138,15 +141,36 @@ impl PodMachine {
                 PodState::Initializing
                 | PodState::Running
                 | PodState::RestartingAll
+                | PodState::ReplacingSandbox
                 | PodState::Terminating { .. },
-                ObservedSandbox::Absent | ObservedSandbox::Lost,
+                ObservedSandbox::Lost,
             ) => {
                 self.note_exits(&observed.containers, actions);
-                self.sandbox_lost(
-                    now,
-                    "the sandbox was gone when the engine came back".to_owned(),
-                    actions,
-                );
+                self.sandbox_lost(now, LOST_MEANWHILE.to_owned(), actions);
+                // Whatever is there is killed by what follows, and nothing else has to be.
+                actions.retain(|action| !matches!(action, Action::Kill { .. }));
+                self.compare_containers(&observed.containers, now, actions);
+            }
+            (
+                PodState::Initializing
+                | PodState::Running
+                | PodState::RestartingAll
+                | PodState::ReplacingSandbox
+                | PodState::Terminating { .. },
+                ObservedSandbox::Absent,
+            )
+            | (
+                PodState::StartingSandbox { .. }
+                | PodState::SandboxBackOff { .. }
+                | PodState::Initializing
+                | PodState::Running
+                | PodState::RestartingAll
+                | PodState::ReplacingSandbox
+                | PodState::Terminating { .. },
+                ObservedSandbox::Gone,
+            ) => {
+                self.note_exits(&observed.containers, actions);
+                self.sandbox_gone(now, LOST_MEANWHILE.to_owned());
             }
             (PodState::RemovingSandbox { .. }, _) => {
                 self.note_exits(&observed.containers, actions);

@@ -6,6 +6,7 @@ mod ephemeral;
 mod hook;
 mod init;
 mod probe;
+mod replace;
 mod restart;
 mod resume;
 mod rules;

@@ -52,6 +52,8 @@ pub(crate) enum PodState {
     Running,
     /// What runs is being killed, for the pod to begin anew.
     RestartingAll,
+    /// The sandbox is lost; what runs in it all the same is being killed, for the pod to begin anew in another one.
+    ReplacingSandbox,
     Terminating {
         cause: TerminationCause,
         deadline: Time,
@@ -85,7 +87,7 @@ pub(crate) enum TerminationCause {
     DeadlineExceeded,
     /// It took more than it may.
     Evicted { message: String },
-    /// Its sandbox died.
+    /// Its sandbox died, and it gets no other one.
     SandboxLost { message: String },
 }
 
@@ -115,7 +117,8 @@ impl PodState {
             | Self::SandboxBackOff { .. }
             | Self::Initializing
             | Self::Running
-            | Self::RestartingAll => true,
+            | Self::RestartingAll
+            | Self::ReplacingSandbox => true,
             Self::Terminating { .. } | Self::RemovingSandbox { .. } | Self::Finished { .. } => {
                 false
             }
@@ -158,6 +161,7 @@ impl MachineState {
             | PodState::Initializing
             | PodState::Running
             | PodState::RestartingAll
+            | PodState::ReplacingSandbox
             | PodState::Terminating { .. } => None,
         }
     }
@@ -171,6 +175,7 @@ impl MachineState {
             | PodState::Terminating { .. } => true,
             PodState::StartingSandbox { .. }
             | PodState::SandboxBackOff { .. }
+            | PodState::ReplacingSandbox
             | PodState::RemovingSandbox { .. }
             | PodState::Finished { .. } => false,
         }

@@ -8,7 +8,7 @@ use pod_spec::status::{
 };
 
 use crate::container::{
-    Beginning, ContainerLife, ContainerRecord, FailedStart, PUT_AWAY, Run, StopCause,
+    Beginning, ContainerLife, ContainerRecord, FailedStart, PUT_AWAY, Run, RunEnd, StopCause,
 };
 use crate::progress::crash_loop_words;
 use crate::state::{MachineState, PodState};
@@ -77,6 +77,7 @@ fn why(state: &MachineState) -> (Option<String>, Option<String>) {
         | PodState::Initializing
         | PodState::Running
         | PodState::RestartingAll
+        | PodState::ReplacingSandbox
         | PodState::Terminating { .. } => (None, None),
     }
 }
@@ -145,7 +146,7 @@ fn states(
 ) -> (ContainerState, ContainerState) {
     let before = || record.previous.as_ref().map(terminated).unwrap_or_default();
     let ended = |run: &Option<Run>| run.as_ref().map_or_else(before, terminated);
-    let never_ran = || {
+    let not_started = || {
         if was_left_out(table, state, rules) {
             unknown()
         } else if state.pod == PodState::RestartingAll && record.previous.is_some() {
@@ -153,6 +154,13 @@ fn states(
         } else {
             waiting(default_reason(table), None)
         }
+    };
+    // A run in the sandbox before goes on being shown; one that was put away is over.
+    let never_ran = || match &record.previous {
+        Some(run) if run.end != RunEnd::PutAway && state.pod != PodState::RestartingAll => {
+            (terminated(run), ContainerState::default())
+        }
+        Some(_) | None => (not_started(), before()),
     };
     let crash_loop = |delay| {
         let words = crash_loop_words(&table.pod.display(), &rules.name, delay);
@@ -166,15 +174,19 @@ fn states(
         }
     };
     match &record.life {
-        ContainerLife::NotStarted => (never_ran(), before()),
+        ContainerLife::NotStarted => never_ran(),
         ContainerLife::Starting { from, .. } | ContainerLife::Aborting { from, .. } => match from {
-            Beginning::First => (never_ran(), before()),
+            Beginning::First => never_ran(),
             Beginning::Restart { run } => match &run.stopped {
                 Some(StopCause::PostStart { message }) => {
                     (waiting("PostStartHookError", Some(message.clone())), terminated(run))
                 }
                 Some(
-                    StopCause::Pod | StopCause::Probe | StopCause::RestartAll | StopCause::Update,
+                    StopCause::Pod
+                    | StopCause::Probe
+                    | StopCause::RestartAll
+                    | StopCause::SandboxLost
+                    | StopCause::Update,
                 )
                 | None => (terminated(run), before()),
             },

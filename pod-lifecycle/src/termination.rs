@@ -28,7 +28,8 @@ impl PodMachine {
             | PodState::SandboxBackOff { .. }
             | PodState::Initializing
             | PodState::Running
-            | PodState::RestartingAll => {
+            | PodState::RestartingAll
+            | PodState::ReplacingSandbox => {
                 self.state.pod = PodState::Terminating { cause, deadline };
                 for record in self.state.containers.iter_mut().filter(|r| !r.is_live()) {
                     record.give_up();

@@ -146,13 +146,13 @@ impl PodHandle {
             return Ok(status);
         }
         let plan = self.plan();
-        let lost = Observed { sandbox: ObservedSandbox::Lost, containers: Vec::new() };
-        let observed = journal.map_or(lost, |journal| {
+        let gone = Observed { sandbox: ObservedSandbox::Gone, containers: Vec::new() };
+        let observed = journal.map_or(gone, |journal| {
             let addresses = network::addresses(&plan).unwrap_or_default();
             observe::observed(&plan, &journal, &saved.machine, addresses)
         });
         let observed =
-            if alive { observed } else { Observed { sandbox: ObservedSandbox::Lost, ..observed } };
+            if alive { observed } else { Observed { sandbox: ObservedSandbox::Gone, ..observed } };
         let (machine, _) = PodMachine::resume(plan.lifecycle(), saved.machine, observed, now());
         Ok(machine.status())
     }
@@ -178,7 +178,9 @@ impl PodHandle {
         let status = serde_json::to_value(self.status()?).map_err(context())?;
         object["status"] = status;
         if let Some(deleted) = self.saved()?.and_then(|s| s.deleted) {
-            object["metadata"]["deletionTimestamp"] = deleted.to_seconds_string().into();
+            let metadata = &mut object["metadata"];
+            metadata["deletionTimestamp"] = deleted.timestamp().to_seconds_string().into();
+            metadata["deletionGracePeriodSeconds"] = deleted.grace_seconds().into();
         }
         Ok(object)
     }

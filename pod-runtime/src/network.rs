@@ -1,6 +1,7 @@
 //! A pod's network: what its manifest asks for, and the connection made of it.
 
 use std::fs;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
@@ -30,13 +31,17 @@ pub(crate) fn connect(plan: &PodPlan, sandbox: &Sandbox) -> Result<Addresses, Ru
     if let Some(addresses) = known(plan, &host)? {
         return Ok(addresses);
     }
-    let network = plan.dirs.state.read_network();
-    let network = network.map_err(RuntimeError::io("read network.json"))?;
+    let network = network(plan)?;
     let namespace = sandbox.network_namespace()?;
     let attached =
         plan.dirs.networks.attach(&network, &attachment(plan, &network), namespace.as_fd())?;
     plan.write_resolver(&attached)?;
     Ok(Addresses { pod: attached.addresses, host })
+}
+
+/// The network that the pod is to have.
+fn network(plan: &PodPlan) -> Result<Network, RuntimeError> {
+    plan.dirs.state.read_network().map_err(RuntimeError::io("read network.json"))
 }
 
 /// Where a pod can be reached; `None` when its network is not made yet.
@@ -48,7 +53,11 @@ fn known(plan: &PodPlan, host: &[IpAddr]) -> Result<Option<Addresses>, RuntimeEr
     let pod = if plan.uses_host_network() {
         Some(host.to_vec())
     } else if plan.dirs.file(RESOLV_CONF).exists() {
-        plan.dirs.networks.attached(plan.uid())?.map(|attached| attached.addresses)
+        match plan.dirs.networks.attached(plan.uid())? {
+            Some(attached) => Some(attached.addresses),
+            // Of loopback alone there is no other record.
+            None => (network(plan)? == Network::Loopback).then(Vec::new),
+        }
     } else {
         // It is written last: whoever attached the pod was killed before that.
         None
@@ -59,6 +68,21 @@ fn known(plan: &PodPlan, host: &[IpAddr]) -> Result<Option<Addresses>, RuntimeEr
 /// Takes back what the pod has of the machine's network.
 pub(crate) fn disconnect(plan: &PodPlan) -> Option<String> {
     plan.dirs.networks.detach(plan.uid(), None).err().map(|e| chain(&e))
+}
+
+/// Takes back what the pod had in a namespace that is no more, so that it can be connected anew.
+pub(crate) fn forget(plan: &PodPlan) -> Result<(), RuntimeError> {
+    // First, since it says that the connection is whole. With the machine's own network there is none.
+    if !plan.uses_host_network() {
+        let path = plan.dirs.file(RESOLV_CONF);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            result => {
+                result.map_err(RuntimeError::io(format!("remove {}", path.display())))?;
+            }
+        }
+    }
+    Ok(plan.dirs.networks.release(plan.uid(), None)?)
 }
 
 /// Takes back what the pod has of the machine's network, just before its sandbox is removed.

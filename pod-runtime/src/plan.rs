@@ -241,7 +241,7 @@ impl PodPlan {
         config.writable = self.image_volumes(image, &config.mounts);
         config.stop_signal = process::stop_signal(container, image)?;
         config.stdin = container.stdin == Some(true);
-        config.resources = resources::of_container(&container.resources);
+        config.resources = resources::of_container(self.spec(), container);
         config.privileged = privileged;
         config.log = Some(self.dirs.log(&container.name, attempt));
         Ok(config)

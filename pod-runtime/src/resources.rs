@@ -1,7 +1,9 @@
 //! The kubelet's formulas for cgroup limits and the out-of-memory rank.
 
+use std::collections::BTreeMap;
+
 use pod_sandbox::Resources;
-use pod_spec::{Container, PodSpec, QosClass, ResourceRequirements};
+use pod_spec::{Container, PodSpec, QosClass, Quantity, ResourceRequirements};
 
 const MIN_SHARES: u64 = 2;
 const MAX_SHARES: u64 = 262_144;
@@ -9,11 +11,13 @@ const MAX_SHARES: u64 = 262_144;
 const PERIOD: u64 = 100_000;
 const MIN_QUOTA: u64 = 1_000;
 
-fn milli_cpu(list: &std::collections::BTreeMap<String, pod_spec::Quantity>) -> Option<u64> {
+type Amounts = BTreeMap<String, Quantity>;
+
+fn milli_cpu(list: &Amounts) -> Option<u64> {
     list.get("cpu").map(|q| u64::try_from(q.milli_value()).unwrap_or(0))
 }
 
-fn memory(list: &std::collections::BTreeMap<String, pod_spec::Quantity>) -> Option<u64> {
+fn memory(list: &Amounts) -> Option<u64> {
     list.get("memory").map(|q| u64::try_from(q.value()).unwrap_or(0))
 }
 
@@ -25,22 +29,36 @@ fn quota(milli_cpu: u64) -> Option<u64> {
     (milli_cpu > 0).then(|| (milli_cpu * PERIOD / 1000).max(MIN_QUOTA))
 }
 
-/// The limits of one container.
-pub(crate) fn of_container(resources: &ResourceRequirements) -> Resources {
-    let request = milli_cpu(&resources.requests).or_else(|| milli_cpu(&resources.limits));
+/// The limits of one container. Where it has none of its own, it may have what its pod has as a whole.
+pub(crate) fn of_container(spec: &PodSpec, container: &Container) -> Resources {
+    let own = &container.resources;
+    let limit = |of: fn(&Amounts) -> Option<u64>| {
+        let limit = of(&own.limits).filter(|v| *v > 0);
+        limit.or_else(|| of_whole(spec, |whole| of(&whole.limits)))
+    };
+    let cpu = limit(milli_cpu);
     Resources {
-        cpu_shares: Some(shares(request.unwrap_or(0))),
-        cpu_quota: milli_cpu(&resources.limits).and_then(quota),
+        cpu_shares: Some(shares(milli_cpu(&own.requests).or(cpu).unwrap_or(0))),
+        cpu_quota: cpu.and_then(quota),
         cpu_period: None,
-        memory: memory(&resources.limits).filter(|m| *m > 0),
+        memory: limit(memory),
         pids: None,
     }
 }
 
-/// The limits of the whole pod. Quota and memory are limited only when every container limits them.
+/// Something that a pod has as a whole.
+fn of_whole(spec: &PodSpec, of: impl Fn(&ResourceRequirements) -> Option<u64>) -> Option<u64> {
+    spec.resources.as_ref().and_then(of).filter(|v| *v > 0)
+}
+
+/// The limits of the whole pod: its own, or those of its containers together. Without its own, quota and memory are limited
+/// only when every container limits them.
 pub(crate) fn of_pod(spec: &PodSpec) -> Resources {
     let request = |c: &Container| milli_cpu(&c.resources.requests).unwrap_or(0);
     let limits = |of: fn(&ResourceRequirements) -> Option<u64>| -> Option<u64> {
+        if let Some(whole) = of_whole(spec, of) {
+            return Some(whole);
+        }
         let all: Option<Vec<u64>> = spec
             .init_containers
             .iter()
@@ -50,7 +68,10 @@ pub(crate) fn of_pod(spec: &PodSpec) -> Resources {
         all.map(|_| together(spec, &|c| of(&c.resources).unwrap_or(0)))
     };
     Resources {
-        cpu_shares: Some(shares(together(spec, &request))),
+        cpu_shares: Some(shares(
+            of_whole(spec, |whole| milli_cpu(&whole.requests))
+                .unwrap_or_else(|| together(spec, &request)),
+        )),
         cpu_quota: limits(|r| milli_cpu(&r.limits)).and_then(quota),
         cpu_period: None,
         memory: limits(|r| memory(&r.limits)),
@@ -81,22 +102,32 @@ pub(crate) fn oom_score(
     container: &Container,
     machine_memory: u64,
 ) -> i32 {
-    let own = score(qos, container, machine_memory);
+    let spare = spare_memory(spec);
+    let score = |c: &Container| score(qos, memory(&c.resources.requests), spare, machine_memory);
+    let own = score(container);
     if container.is_sidecar() {
         // A sidecar must not die before the containers it serves (b100).
-        let mains = spec.containers.iter().map(|c| score(qos, c, machine_memory)).min();
+        let mains = spec.containers.iter().map(score).min();
         own.min(mains.unwrap_or(own))
     } else {
         own
     }
 }
 
-fn score(qos: QosClass, container: &Container, machine_memory: u64) -> i32 {
+/// What of the memory that a pod requests as a whole no container requests, in equal parts.
+fn spare_memory(spec: &PodSpec) -> u64 {
+    let of_containers = together(spec, &|c| memory(&c.resources.requests).unwrap_or(0));
+    let whole = of_whole(spec, |whole| memory(&whole.requests)).unwrap_or(0);
+    let count = (spec.init_containers.len() + spec.containers.len()) as u64;
+    whole.saturating_sub(of_containers).checked_div(count).unwrap_or(0)
+}
+
+fn score(qos: QosClass, request: Option<u64>, spare: u64, machine_memory: u64) -> i32 {
     match qos {
         QosClass::Guaranteed => -997,
         QosClass::BestEffort => 1000,
         QosClass::Burstable => {
-            let request = memory(&container.resources.requests).unwrap_or(0);
+            let request = request.unwrap_or(0).saturating_add(spare);
             let share =
                 (1000 * u128::from(request)).checked_div(u128::from(machine_memory)).unwrap_or(0);
             (1000 - i32::try_from(share).unwrap_or(1000)).clamp(3, 999)
@@ -120,7 +151,7 @@ mod tests {
     fn shares_and_quota_follow_the_kubelet() {
         let pod = pod("  containers: [{name: a, image: x, resources: {requests: {cpu: 250m}, \
                        limits: {cpu: 500m, memory: 64Mi}}}]");
-        let r = of_container(&pod.spec().containers[0].resources);
+        let r = of_container(pod.spec(), &pod.spec().containers[0]);
         assert_eq!(
             (r.cpu_shares, r.cpu_quota, r.memory),
             (Some(256), Some(50_000), Some(64 << 20))
@@ -138,6 +169,26 @@ mod tests {
         let both = pod("  containers: [{name: a, image: x, resources: {limits: {memory: 64Mi}}}, \
                         {name: b, image: x, resources: {limits: {memory: 1Mi}}}]");
         assert_eq!(of_pod(both.spec()).memory, Some(65 << 20));
+    }
+
+    #[test]
+    fn b219_what_the_pod_has_as_a_whole_comes_before_what_its_containers_have() {
+        let pod = pod(
+            "  resources: {limits: {cpu: 2, memory: 64Mi}, requests: {cpu: 1, memory: 48Mi}}\n  \
+                       containers: [{name: a, image: x, resources: {limits: {memory: 16Mi}}}, {name: b, image: x}]",
+        );
+        let spec = pod.spec();
+        let whole = of_pod(spec);
+        assert_eq!(
+            (whole.cpu_shares, whole.cpu_quota, whole.memory),
+            (Some(1024), Some(200_000), Some(64 << 20))
+        );
+        let [a, b] = [0, 1].map(|i| of_container(spec, &spec.containers[i]));
+        assert_eq!((a.memory, b.memory), (Some(16 << 20), Some(64 << 20)));
+        assert_eq!((a.cpu_quota, b.cpu_quota), (Some(200_000), Some(200_000)));
+        // 16Mi that it requests itself and 16Mi of those that nobody does.
+        let rank = |i: usize| oom_score(spec, QosClass::Burstable, &spec.containers[i], 1 << 28);
+        assert_eq!((rank(0), rank(1)), (875, 938));
     }
 
     #[test]

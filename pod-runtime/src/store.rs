@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
-use pod_lifecycle::{MachineState, PodEvent};
+use pod_lifecycle::{GraceSeconds, MachineState, PodEvent};
 use pod_network::Network;
 use pod_spec::{PodStatus, Time, ValidPod};
 use serde::de::DeserializeOwned;
@@ -26,9 +26,37 @@ pub(crate) struct Saved {
     pub machine: MachineState,
     /// The revision of the sandbox that the machine has been told of.
     pub revision: u64,
-    /// When somebody asked for the pod to go; then nothing is kept of it.
-    pub deleted: Option<Time>,
+    /// That somebody asked for the pod to go; then nothing is kept of it.
+    pub deleted: Option<Deletion>,
     pub events: Vec<RecordedEvent>,
+}
+
+/// A wish that a pod goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Deletion {
+    first: Time,
+    grace: GraceSeconds,
+}
+
+impl Deletion {
+    pub fn new(now: Time, grace: GraceSeconds) -> Self {
+        Self { first: now, grace }
+    }
+
+    /// It is wished again: less time counts, more does not.
+    pub fn shorten(&mut self, grace: GraceSeconds) {
+        self.grace = self.grace.min(grace);
+    }
+
+    /// `metadata.deletionTimestamp`: when the time of the first wish is over.
+    pub fn timestamp(&self) -> Time {
+        self.first + self.grace.as_duration()
+    }
+
+    /// `metadata.deletionGracePeriodSeconds`.
+    pub fn grace_seconds(&self) -> u64 {
+        self.grace.as_duration().as_secs()
+    }
 }
 
 /// Something that happened to a pod.
@@ -254,6 +282,16 @@ mod tests {
         saved.record(minutes(71), event("c"));
         let seen: Vec<_> = saved.events.iter().map(|e| e.event.message.as_str()).collect();
         assert_eq!(seen, ["a", "c"]);
+    }
+
+    #[test]
+    fn b226_a_deletion_comes_nearer_and_never_goes_further_away() {
+        let mut deletion = Deletion::new(minutes(1), GraceSeconds::new(30));
+        for (asked, counts) in [(60, 30), (10, 10), (20, 10), (0, 0)] {
+            deletion.shorten(GraceSeconds::new(asked));
+            assert_eq!(deletion.grace_seconds(), counts);
+            assert_eq!(deletion.timestamp(), minutes(1) + Duration::from_secs(counts));
+        }
     }
 
     #[test]

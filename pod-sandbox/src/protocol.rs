@@ -40,6 +40,8 @@ pub(crate) enum Request {
     },
     /// Keeps the descriptors that come with it open as long as the keeper lives.
     Hold,
+    /// Makes a lost sandbox again.
+    MakeAgain,
     Create(Box<ContainerConfig>),
     Start {
         id: ContainerId,

@@ -87,6 +87,15 @@ impl Sandbox {
         SandboxError::Protocol { id: self.id.to_string() }
     }
 
+    /// Makes a sandbox that is [lost](SandboxState::Lost) again, with the same configuration, cgroup and memory file
+    /// systems: new namespaces, and an empty `/dev/shm`. One that is not lost stays as it is.
+    ///
+    /// # Errors
+    /// When there are containers in it, which have to be removed before, or a step fails. It stays lost then.
+    pub fn make_again(&self) -> Result<(), SandboxError> {
+        self.done(&Request::MakeAgain)
+    }
+
     /// Creates a container and returns when it waits to be started.
     ///
     /// # Errors

@@ -15,6 +15,9 @@ pub struct SandboxStatus {
     pub revision: u64,
     /// Whether its namespaces are held.
     pub state: SandboxState,
+    /// How often it has been made again after it was lost.
+    #[serde(default)]
+    pub attempt: u32,
     /// The process id of the keeper on the host.
     pub keeper: i32,
     /// How often the companion has been started.
@@ -41,7 +44,8 @@ pub enum SandboxState {
         /// Its process id on the host.
         pause: i32,
     },
-    /// The pause process has died, and with it the sandbox.
+    /// The pause process has died, and with it the sandbox, until it is
+    /// [made again](crate::Sandbox::make_again).
     Lost {
         /// How.
         message: String,

@@ -3,6 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pod_runtime::{EphemeralContainer, LogOptions, PodHandle, PodPhase, PodStatus, RecordedEvent};
+use pod_spec::ConfigMap;
 use pod_spec::status::{ConditionStatus, PodCondition};
 use pod_tests::{Host, exec, manifest, soon};
 
@@ -217,6 +218,43 @@ async fn a_pod_whose_processes_were_all_killed_says_so_and_can_be_deleted() {
     assert_eq!(status.phase, PodPhase::Failed, "{status:#?}");
     soon(pod.delete(None)).await.expect("is deleted");
     soon(pod.wait_gone()).await.expect("goes");
+}
+
+#[tokio::test]
+async fn b167_what_has_changed_while_no_engine_was_there_is_in_the_files() {
+    let host = host("engine-files");
+    let maps = host.runtime().config_maps();
+    let keep = |text: &str| {
+        let text = format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: m}}, data: {{one: {text}}}}}"
+        );
+        maps.apply(ConfigMap::from_yaml(&text).expect("is one")).expect("is kept");
+    };
+    keep("old");
+    let spec = "
+  terminationGracePeriodSeconds: 0
+  volumes: [{name: m, configMap: {name: m}}]
+  containers: [{name: main, image: pod.local/host, command: [sleep, '1000'], volumeMounts: [{name: m, mountPath: /m}]}]
+";
+    let pod = host.run(&manifest("files", spec)).await;
+    soon(pod.wait_running()).await.expect("runs");
+    // The pause before the next one grows.
+    for generation in 1..4 {
+        soon(async {
+            while engine(&host, &pod).is_none_or(|(_, g)| g < generation) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        kill_engine(&host, &pod).await;
+    }
+    keep("new");
+    let (text, _) =
+        soon(exec(&pod, "main", "until grep -q new /m/one; do :; done; cat /m/one")).await;
+    assert_eq!(text, "new");
+    soon(pod.delete(None)).await.expect("is deleted");
+    soon(pod.wait_gone()).await.expect("goes");
+    maps.delete("default", "m").expect("goes");
 }
 
 #[tokio::test]

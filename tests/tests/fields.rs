@@ -1,7 +1,11 @@
 //! Fields of a manifest, each by what it does to a container.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use pod_runtime::{PodHandle, PodPhase};
-use pod_tests::{Host, log, manifest, soon};
+use pod_spec::QosClass;
+use pod_tests::{Host, delete, log, manifest, soon};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
@@ -176,6 +180,68 @@ async fn a_container_is_limited_to_its_resources() {
     assert_eq!(lines[..2], ["67108864", "50000"]);
     // 256 shares, or the weight that they are on cgroup v2.
     assert!(matches!(lines[2], "256" | "10" | "35"), "{lines:?}");
+}
+
+/// A limit of memory, in the directory of a cgroup.
+fn memory_limit(dir: &Path) -> Option<String> {
+    let read = |file: &str| fs::read_to_string(dir.join(file)).ok();
+    read("memory.max").or_else(|| read("memory.limit_in_bytes"))
+}
+
+/// What the cgroup of the pod itself limits its memory to, in the hierarchy that does.
+fn memory_of(pod: &PodHandle) -> String {
+    let mut dirs = vec![PathBuf::from("/sys/fs/cgroup")];
+    while let Some(dir) = dirs.pop() {
+        if dir.to_string_lossy().contains(pod.uid()) {
+            if let Some(limit) = memory_limit(&dir) {
+                return limit;
+            }
+            continue;
+        }
+        let entries = fs::read_dir(&dir).into_iter().flatten().flatten();
+        dirs.extend(entries.filter(|e| e.file_type().is_ok_and(|t| t.is_dir())).map(|e| e.path()));
+    }
+    panic!("the pod has no cgroup with a limit of memory");
+}
+
+#[tokio::test]
+async fn b159_b219_the_limits_of_a_pod_bound_its_containers() {
+    let host = host("whole");
+    let script = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null; \
+                  cut -d' ' -f1 /sys/fs/cgroup/cpu.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null; \
+                  echo $CPU $MEMORY; sleep 1000";
+    let container = |name: &str, resources: &str| {
+        format!(
+            "
+  - name: {name}
+    image: pod.local/host
+    command: [sh, -c, \"{script}\"]
+    resources: {resources}
+    env:
+    - {{name: CPU, valueFrom: {{resourceFieldRef: {{resource: limits.cpu, divisor: 1m}}}}}}
+    - {{name: MEMORY, valueFrom: {{resourceFieldRef: {{resource: limits.memory, divisor: 1Mi}}}}}}"
+        )
+    };
+    let spec = format!(
+        "  terminationGracePeriodSeconds: 0\n  resources: {{limits: {{cpu: 500m, memory: 64Mi}}, requests: {{cpu: 500m, memory: 64Mi}}}}\n  containers:{}{}\n",
+        container("free", "{}"),
+        container("bound", "{limits: {memory: 16Mi}}"),
+    );
+    let pod = host.run(&manifest("whole", &spec)).await;
+    let status = soon(pod.wait_running()).await.expect("runs");
+    assert_eq!(status.qos_class, Some(QosClass::Guaranteed));
+    assert_eq!(memory_of(&pod).trim(), "67108864");
+    for (name, said) in
+        [("free", "67108864\n50000\n500 64\n"), ("bound", "16777216\n50000\n500 16\n")]
+    {
+        soon(async {
+            while log(&pod, name).await != said {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+    delete(&[&pod]).await;
 }
 
 #[tokio::test]

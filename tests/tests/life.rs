@@ -1,6 +1,9 @@
 //! The life of a pod, as somebody sees it who watches it.
 
+use std::time::{Duration, SystemTime};
+
 use pod_runtime::{PodHandle, PodPhase, PodStatus};
+use pod_spec::Time;
 use pod_tests::{Host, delete, exec, manifest, pod, soon, until, wait_until};
 
 fn host(test: &str) -> Host {
@@ -161,10 +164,17 @@ async fn b226_a_pod_is_read_labelled_and_watched_until_it_is_gone() {
 
     let mut changes = web.changes();
     soon(changes.next()).await.expect("can be read").expect("is there");
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("is later");
+    let over = Time::default() + since + Duration::from_secs(2);
     soon(web.delete(Some(2))).await.expect("is deleted");
-    wait_until("the deletion", || {
-        web.object().ok()?["metadata"].get("deletionTimestamp").map(|_| ())
+    let metadata = wait_until("the deletion", || {
+        let metadata = web.object().ok()?["metadata"].take();
+        metadata.get("deletionTimestamp").is_some().then_some(metadata)
     });
+    assert_eq!(metadata["deletionGracePeriodSeconds"], 2);
+    // When its time is over, and not when it was asked for.
+    let stamp = metadata["deletionTimestamp"].as_str().expect("a time").to_owned();
+    assert!(stamp >= over.to_seconds_string(), "{stamp} is after {over:?}");
     while soon(changes.next()).await.expect("can be read").is_some() {}
     assert!(web.object().is_err(), "it is gone");
 }

@@ -288,23 +288,50 @@ proptest! {
     }
 
     #[test]
-    fn a_lost_sandbox_ends_a_pod_with_probes_hooks_and_rules(
+    fn lost_sandboxes_do_not_keep_a_pod_from_its_end_with_probes_hooks_and_rules(
         (table, scripts) in ruled_pod(&[ExitAction::Restart, ExitAction::RestartAllContainers]),
         chance in choices(true),
         at in 0..100_u64,
+        again in 0..400_u64,
+        failures in 0..3_u32,
     ) {
         let mut sim = Sim::with_choices(table, scripts, chance);
+        sim.world.sandbox_failures = failures;
         sim.world.lose_sandbox(at);
+        sim.world.lose_sandbox(again);
         sim.delete(500, None);
         prop_assert!(ended(&mut sim).is_terminal());
     }
 
     #[test]
-    fn a_lost_sandbox_ends_the_pod((table, scripts) in any_pod(), chance in choices(true), at in 0..100_u64) {
+    fn a_sandbox_that_is_gone_ends_the_pod(
+        (table, scripts) in any_pod(),
+        chance in choices(true),
+        lost in 0..100_u64,
+        gone in 0..100_u64,
+    ) {
         let mut sim = Sim::with_choices(table, scripts, chance);
-        sim.world.lose_sandbox(at);
+        sim.world.lose_sandbox(lost);
+        sim.world.lose_all(gone);
         sim.delete(5000, None);
         prop_assert!(ended(&mut sim).is_terminal());
+    }
+
+    #[test]
+    fn b057_crashes_do_not_change_what_a_lost_sandbox_comes_to(
+        (mut table, scripts) in restarted_pod(),
+        policy in policy(),
+        chance in choices(true),
+        times in 1..4_u64,
+    ) {
+        table.restart_policy = policy;
+        let mut smooth = Sim::new(table.clone(), scripts.clone());
+        let mut rough = Sim::with_choices(table, scripts, chance);
+        for sim in [&mut smooth, &mut rough] {
+            (0..times).for_each(|n| sim.world.lose_sandbox(900 + 100 * n));
+            sim.delete(2000, None);
+        }
+        agree(smooth, rough)?;
     }
 
     #[test]

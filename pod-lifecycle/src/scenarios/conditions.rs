@@ -55,8 +55,10 @@ fn b027_the_sandbox_condition_follows_the_sandbox() {
     let mut sim = Sim::new(pod(Always, &["app"]), vec![Script::forever()]);
     assert_eq!(condition(&sim.machine.status(), "PodReadyToStartContainers"), "False//");
     assert_eq!(condition(&sim.run_until(1), "PodReadyToStartContainers"), "True//");
+    sim.world.sandbox_failures = 1;
     sim.world.lose_sandbox(5);
-    assert_eq!(condition(&sim.run(), "PodReadyToStartContainers"), "False//");
+    assert_eq!(condition(&sim.run_until(14), "PodReadyToStartContainers"), "False//");
+    assert_eq!(condition(&sim.run_until(15), "PodReadyToStartContainers"), "True//");
 }
 
 #[test]

@@ -175,9 +175,9 @@ fn a_sandbox_that_cannot_be_made_is_tried_again() {
 }
 
 #[test]
-fn a_lost_sandbox_fails_the_pod() {
+fn a_sandbox_that_nobody_can_make_again_fails_the_pod() {
     let mut sim = Sim::new(pod(Always, &["s1", "app"]), vec![Script::forever(), Script::forever()]);
-    sim.world.lose_sandbox(5);
+    sim.world.lose_all(5);
     assert_eq!(ended(&mut sim), PodPhase::Failed);
     let status = sim.machine.status();
     assert_eq!(status.reason.as_deref(), Some("SandboxLost"));

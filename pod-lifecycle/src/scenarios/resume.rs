@@ -103,8 +103,9 @@ fn a_sandbox_that_was_not_made_is_asked_for_again() {
     assert_eq!(again(ObservedSandbox::Absent).1, [Action::CreateSandbox]);
     let start = Action::StartContainer { container: "app".to_owned(), attempt: 0 };
     assert_eq!(again(READY).1, [start]);
-    let (remains, _) = again(ObservedSandbox::Lost);
-    assert_eq!(remains.next_deadline(), Some(seconds(11)));
+    assert_eq!(again(ObservedSandbox::Lost).1, [Action::CreateSandbox]);
+    let (gone, actions) = again(ObservedSandbox::Gone);
+    assert_eq!((gone.status().phase, actions), (PodPhase::Failed, vec![Action::RemoveSandbox]));
 }
 
 #[test]
@@ -181,14 +182,17 @@ fn a_sandbox_that_died_meanwhile_fails_the_pod_unless_it_was_over() {
         assert_eq!((machine.status().phase, machine.status().reason), (phase, None));
         assert_eq!(actions, [Action::RemoveSandbox]);
 
-        let observed = Observed { sandbox: ObservedSandbox::Absent, containers: vec![] };
-        let (machine, actions) = PodMachine::resume(table, state, observed, seconds(20));
-        let status = machine.status();
-        assert_eq!(
-            (status.phase, status.reason.as_deref()),
-            (PodPhase::Failed, Some("SandboxLost"))
-        );
-        assert_eq!(actions, [Action::RemoveSandbox]);
+        for sandbox in [ObservedSandbox::Absent, ObservedSandbox::Gone] {
+            let observed = Observed { sandbox, containers: vec![] };
+            let (machine, actions) =
+                PodMachine::resume(table.clone(), state.clone(), observed, seconds(20));
+            let status = machine.status();
+            assert_eq!(
+                (status.phase, status.reason.as_deref()),
+                (PodPhase::Failed, Some("SandboxLost"))
+            );
+            assert_eq!(actions, [Action::RemoveSandbox]);
+        }
     }
 }
 

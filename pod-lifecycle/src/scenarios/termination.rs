@@ -217,6 +217,7 @@ fn b009_a_final_phase_stays() {
     let events = [
         Event::Delete { grace: Some(GraceSeconds::new(0)) },
         Event::SandboxLost { message: "late".to_owned() },
+        Event::SandboxGone { message: "late".to_owned() },
         Event::SandboxReady { addresses: Addresses::default() },
         Event::SandboxRemoved,
         Event::Tick,
@@ -232,7 +233,7 @@ fn b009_a_late_exit_code_is_shown_and_changes_nothing_else() {
     let mut sim =
         Sim::new(pod(OnFailure, &["i1", "app"]), vec![Script::forever(), Script::forever()]);
     sim.run_until(3);
-    let lost = Event::SandboxLost { message: "pause ended".to_owned() };
+    let lost = Event::SandboxGone { message: "keeper ended".to_owned() };
     sim.machine.handle(seconds(5), lost);
     let before = sim.machine.status();
     assert_eq!(reason(&before, "i1"), "ContainerStatusUnknown");

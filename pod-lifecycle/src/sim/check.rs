@@ -147,7 +147,10 @@ impl Checks {
                 let asked = world.done.signals.get(&(container.clone(), *attempt));
                 assert!(
                     world.done.resumed
-                        || machine.state().pod == PodState::RestartingAll
+                        || matches!(
+                            machine.state().pod,
+                            PodState::RestartingAll | PodState::ReplacingSandbox
+                        )
                         || asked.is_none_or(|at| world.now.since(*at) >= MINIMUM_GRACE),
                     "{container} had no time"
                 );
@@ -167,7 +170,11 @@ impl Checks {
                     world.instances.iter().find(|(_, i)| matches!(i, Instance::Alive { .. }));
                 assert!(alive.is_none(), "{alive:?} is alive");
             }
-            Action::CreateSandbox => assert_ne!(world.sandbox, Sandbox::Ready),
+            Action::CreateSandbox => {
+                assert!(matches!(world.sandbox, Sandbox::Absent | Sandbox::Lost));
+                let live = world.instances.iter().find(|(_, i)| i.is_live());
+                assert!(live.is_none(), "{live:?} is left of the sandbox before");
+            }
             Action::Record(_) => {}
         }
     }

@@ -52,6 +52,8 @@ pub(crate) enum Sandbox {
     Absent,
     Ready,
     Lost,
+    /// With whoever could make it again.
+    Gone,
 }
 
 #[derive(Debug, Clone)]
@@ -73,7 +75,7 @@ impl Instance {
 enum Occurrence {
     SandboxUp,
     SandboxGone,
-    SandboxDies,
+    SandboxDies { becomes: Sandbox },
     Arrives { key: (String, u32) },
     Ends { key: (String, u32), exit: Exit },
     Probed { key: (String, u32), probe: ProbeKind },
@@ -106,7 +108,12 @@ impl World {
 
     /// The pause process dies at this second, and all containers with it.
     pub(crate) fn lose_sandbox(&mut self, at: u64) {
-        self.agenda.push((seconds(at), Occurrence::SandboxDies));
+        self.agenda.push((seconds(at), Occurrence::SandboxDies { becomes: Sandbox::Lost }));
+    }
+
+    /// As [`lose_sandbox`](Self::lose_sandbox), and nobody is left to make it again.
+    pub(crate) fn lose_all(&mut self, at: u64) {
+        self.agenda.push((seconds(at), Occurrence::SandboxDies { becomes: Sandbox::Gone }));
     }
 
     pub(crate) fn clock(&self) -> String {
@@ -164,16 +171,22 @@ impl World {
                 self.instances.retain(|_, instance| matches!(instance, Instance::Over { .. }));
                 self.tell(Event::SandboxRemoved, choices);
             }
-            Occurrence::SandboxDies if self.sandbox == Sandbox::Ready => {
-                self.sandbox = Sandbox::Lost;
+            Occurrence::SandboxDies { becomes } if self.sandbox == Sandbox::Ready => {
+                self.sandbox = becomes;
                 log.push(format!("{} sandbox dies", self.clock()));
-                self.instances
-                    .retain(|_, i| matches!(i, Instance::Alive { .. } | Instance::Over { .. }));
-                self.tell(Event::SandboxLost { message: "pause ended".to_owned() }, choices);
+                self.instances.retain(|_, instance| !matches!(instance, Instance::Created));
+                let message = "pause ended".to_owned();
+                let event = match becomes {
+                    Sandbox::Gone => Event::SandboxGone { message },
+                    Sandbox::Absent | Sandbox::Ready | Sandbox::Lost => {
+                        Event::SandboxLost { message }
+                    }
+                };
+                self.tell(event, choices);
                 let keys: Vec<_> = self.instances.keys().cloned().collect();
                 keys.into_iter().for_each(|key| self.end(key, KILLED, choices, log));
             }
-            Occurrence::SandboxDies => {}
+            Occurrence::SandboxDies { .. } => {}
             Occurrence::Arrives { key } => self.arrive(key, choices, log),
             Occurrence::Ends { key, exit } => self.end(key, exit, choices, log),
             Occurrence::Probed { key, probe } => self.probed(key, probe, choices),
@@ -226,7 +239,7 @@ impl World {
         if !matches!(self.instances.get(&key), Some(Instance::Coming)) {
             return;
         }
-        if self.sandbox == Sandbox::Lost {
+        if matches!(self.sandbox, Sandbox::Lost | Sandbox::Gone) {
             return self.fail_start(key, "CreateContainerError", choices);
         }
         let (now, (container, attempt)) = (self.now, key.clone());
@@ -369,7 +382,8 @@ impl World {
         rest.into_iter().for_each(|(_, occurrence)| self.occur(occurrence, choices, log));
         let coming: Vec<(String, u32)> = self.instances.keys().cloned().collect();
         for key in coming {
-            if choices.below(2) == 1 && matches!(self.instances[&key], Instance::Coming) {
+            let coming = matches!(self.instances[&key], Instance::Coming);
+            if choices.below(2) == 1 && coming && self.sandbox == Sandbox::Ready {
                 self.instances.insert(key, Instance::Created);
             } else {
                 self.arrive(key, choices, log);
@@ -384,6 +398,7 @@ impl World {
             Sandbox::Absent => ObservedSandbox::Absent,
             Sandbox::Ready => ObservedSandbox::Ready { addresses },
             Sandbox::Lost => ObservedSandbox::Lost,
+            Sandbox::Gone => ObservedSandbox::Gone,
         };
         let containers = self.instances.iter().map(|(key, instance)| {
             let (id, image_id) = (id(key), "sha256:1".to_owned());

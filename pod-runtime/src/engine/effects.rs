@@ -11,7 +11,7 @@ use pod_images::Image;
 use pod_lifecycle::{Action, Addresses, Event, EventKind, HookKind, PodEvent, ProbeKind};
 use pod_sandbox::{
     Call, ContainerConfig, ContainerId, ContainerState, RequestError, Sandbox, SandboxError,
-    SandboxStatus,
+    SandboxState, SandboxStatus,
 };
 use pod_spec::{ConfigMap, Container, Secret};
 use tokio::sync::{mpsc, oneshot};
@@ -181,22 +181,22 @@ impl Effects {
     /// Begins to carry an action out.
     pub fn begin(&mut self, action: Action) {
         match action {
-            Action::CreateSandbox => self.set_up(),
             Action::StartContainer { container, attempt } => self.start(container, attempt),
             Action::Terminate { container, attempt } => self.end(container, attempt, Ending::Asked),
             Action::Kill { container, attempt } => self.end(container, attempt, Ending::Killed),
             Action::Probe { container, attempt, probe } => self.probe(container, attempt, probe),
             Action::RunHook { container, attempt, hook } => self.run_hook(container, attempt, hook),
-            Action::RemoveSandbox | Action::Record(_) => {}
+            Action::CreateSandbox | Action::RemoveSandbox | Action::Record(_) => {}
         }
     }
 
     /// The sandbox and its network were made before the engine by whoever made the pod, or are being made: they are done
-    /// when the pod's lock is free. What is missing then is made here, and the volumes are filled.
-    fn set_up(&self) {
+    /// when the pod's lock is free. What is missing then, all of it when the sandbox is lost, is made here, and the volumes
+    /// are filled.
+    pub fn set_up(&self, lost: bool) {
         let shared = Rc::clone(&self.shared);
         tokio::task::spawn_local(async move {
-            let done = shared.set_up().await;
+            let done = shared.set_up(lost).await;
             shared.tell(done);
         });
     }
@@ -323,7 +323,7 @@ impl Shared {
     }
 
     /// `None` when whoever made the pod could not, and has taken it away again.
-    async fn connect(&self) -> Result<Option<Addresses>, RuntimeError> {
+    async fn connect(&self, lost: bool) -> Result<Option<Addresses>, RuntimeError> {
         let context = || RuntimeError::io("wait for the pod's lock");
         let state = self.plan().dirs.state.clone();
         let locked = tokio::task::spawn_blocking(move || removal::lock(&state)).await;
@@ -333,7 +333,29 @@ impl Shared {
         if lock.is_none() || uid.is_none_or(|uid| uid != self.plan().uid()) {
             return Ok(None);
         }
+        if lost {
+            self.make_again()?;
+        }
         network::connect(&self.plan(), &self.sandbox).map(Some)
+    }
+
+    /// Makes a lost sandbox again. Its network is taken back before that, so that an engine which finds the sandbox made
+    /// connects it anew.
+    fn make_again(&self) -> Result<(), RuntimeError> {
+        let SandboxState::Lost { .. } = self.sandbox.status()?.state else { return Ok(()) };
+        network::forget(&self.plan())?;
+        Ok(self.sandbox.make_again()?)
+    }
+
+    /// Removes what is left of the containers of a lost sandbox, and the logs of those that begin anew in the next one.
+    async fn clear(&self) -> Result<(), SandboxError> {
+        for container in self.sandbox.status()?.containers {
+            finish(self.sandbox.begin_remove(&container.id)?).await?;
+        }
+        for container in &self.plan().pod.spec().init_containers {
+            self.forget_logs(&container.name, u32::MAX);
+        }
+        Ok(())
     }
 
     fn fill(&self, addresses: &Addresses) -> Result<(), FillError> {
@@ -343,8 +365,12 @@ impl Shared {
     }
 
     /// Makes the network, and fills the volumes.
-    async fn set_up(&self) -> Done {
-        let connected = match self.connect().await {
+    async fn set_up(&self, lost: bool) -> Done {
+        if lost && let Err(error) = self.clear().await {
+            let (reason, message) = ("FailedCreatePodSandBox".to_owned(), chain(&error));
+            return Done::Event(Event::SandboxFailed { reason, message });
+        }
+        let connected = match self.connect(lost).await {
             Ok(Some(addresses)) => Ok(addresses),
             Ok(None) => return Done::GivenUp,
             Err(error) => Err(("FailedCreatePodSandBox", chain(&error))),

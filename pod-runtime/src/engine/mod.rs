@@ -23,7 +23,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use pod_lifecycle::{Action, Event, GraceSeconds, LifecycleTable, PodEvent, PodMachine};
-use pod_sandbox::{GENERATION, Sandbox, SandboxStatus};
+use pod_sandbox::{GENERATION, Sandbox, SandboxState, SandboxStatus};
 use pod_spec::{EphemeralContainer, Time, ValidPod};
 use tokio::sync::mpsc;
 
@@ -34,7 +34,7 @@ use crate::machine::this_machine;
 use crate::objects::ObjectChanges;
 use crate::plan::{PodPlan, sandbox_id};
 use crate::readable::Readable;
-use crate::store::Saved;
+use crate::store::{Deletion, Saved};
 use crate::{environment, network, removal};
 use effects::{Done, Effects};
 use server::{Changed, Request};
@@ -187,6 +187,10 @@ impl Engine {
             seen: Some(first),
         };
         engine.effects.watch_limits();
+        if resumed && engine.machine.state().has_sandbox() {
+            // Objects may have changed while nobody looked.
+            engine.effects.refill();
+        }
         engine.carry_out(now, actions)?;
         Ok(engine)
     }
@@ -204,7 +208,7 @@ impl Engine {
                 }
                 Input::SandboxGone => {
                     self.watch = None;
-                    self.step(Event::SandboxLost {
+                    self.step(Event::SandboxGone {
                         message: "the sandbox's keeper has ended".to_owned(),
                     })?;
                 }
@@ -267,11 +271,16 @@ impl Engine {
             tracing::debug!(?action);
             match action {
                 Action::RemoveSandbox => self.remove_sandbox()?,
+                Action::CreateSandbox => self.effects.set_up(self.has_lost_sandbox()),
                 Action::Record(_) => {}
                 action => self.effects.begin(action),
             }
         }
         Ok(())
+    }
+
+    fn has_lost_sandbox(&self) -> bool {
+        self.seen.as_ref().is_some_and(|s| matches!(s.state, SandboxState::Lost { .. }))
     }
 
     /// Keeps an event that the machine has no part in.
@@ -340,12 +349,16 @@ impl Engine {
             }
             Request::SetConditions { .. } => {}
             Request::Delete { grace, force, answer } => {
-                self.saved.deleted.get_or_insert_with(now);
                 let grace = if force {
                     Some(GraceSeconds::new(0))
                 } else {
                     grace.map(GraceSeconds::from_spec)
                 };
+                let asked = grace.unwrap_or(self.plan.lifecycle().grace);
+                match &mut self.saved.deleted {
+                    Some(deletion) => deletion.shorten(asked),
+                    none => *none = Some(Deletion::new(now(), asked)),
+                }
                 self.step(Event::Delete { grace })?;
                 if force {
                     self.effects.kill_all(self.seen.as_ref());
@@ -403,6 +416,9 @@ impl Engine {
         plan.dirs.state.write_pod(&plan.pod).map_err(RuntimeError::io("write pod.json"))?;
         self.effects.follow(Rc::clone(&plan));
         self.plan = plan;
+        if self.objects.is_none() {
+            self.objects = follow_objects(&self.plan, &self.dirs);
+        }
         Ok(())
     }
 

@@ -87,7 +87,9 @@ pub(super) fn events(
             message: termination::message(plan, name, attempt, exit.code),
         });
     }
-    let was_lost = before.is_some_and(|b| matches!(b.state, SandboxState::Lost { .. }));
+    // It may have been made again meanwhile, and lost again.
+    let was_lost = before
+        .is_some_and(|b| b.attempt == now.attempt && matches!(b.state, SandboxState::Lost { .. }));
     if let SandboxState::Lost { message } = &now.state
         && !was_lost
     {

@@ -1,13 +1,16 @@
 //! The images of a pod's containers: found on the machine or pulled, as each container's policy says, and held for the pod.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pod_images::{Image, Images, LeaseError, PullError, PullOptions, PullPolicy, Reference};
 use pod_spec::{Container, ImagePullPolicy, SecretText};
 
 use crate::error::chain;
 use crate::puller::{self, PullFailure};
+
+/// What is told of an image that did not have to be pulled.
+const PRESENT: &str = "already present on machine and can be accessed by the pod";
 
 /// Where a pod gets its images from.
 #[derive(Debug)]
@@ -42,20 +45,20 @@ impl Supply {
             Some(ImagePullPolicy::IfNotPresent) => PullPolicy::IfNotPresent,
             _ => PullPolicy::Always,
         };
+        let mut pulled = None;
         loop {
             if policy == PullPolicy::Always && !reference.is_host() {
                 tell(("Pulling", format!("Pulling image \"{name}\"")));
                 let began = Instant::now();
                 puller::pull(&self.dir, &reference, logins).await?;
-                let took = began.elapsed().as_secs_f64();
-                tell(("Pulled", format!("Successfully pulled image \"{name}\" in {took:.3}s")));
+                pulled = Some(began.elapsed());
             }
             match self.present(&reference).await? {
                 Some(image) => {
-                    if policy != PullPolicy::Always {
-                        let words =
-                            format!("Container image \"{name}\" already present on machine");
-                        tell(("Pulled", words));
+                    match pulled {
+                        Some(took) => tell(("Pulled", self.pulled_words(name, &image, took))),
+                        None if policy == PullPolicy::Always => {}
+                        None => tell(("Pulled", format!("Container image \"{name}\" {PRESENT}"))),
                     }
                     return Ok(image);
                 }
@@ -70,6 +73,15 @@ impl Supply {
                 None => policy = PullPolicy::Always,
             }
         }
+    }
+
+    /// What is told of a pull. Nobody waits for another pull here, so both times are the same.
+    fn pulled_words(&self, name: &str, image: &Image, took: Duration) -> String {
+        let took = duration(took);
+        let size = self.images.inspect(&image.id).map(|found| found.summary.packed);
+        let size =
+            size.map_or_else(|_| String::new(), |size| format!(" Image size: {size} bytes."));
+        format!("Successfully pulled image \"{name}\" in {took} ({took} including waiting).{size}")
     }
 
     /// An image that is on the machine, held for the pod from now on.
@@ -89,6 +101,46 @@ impl Supply {
             Err(error) => {
                 Err(PullFailure { reason: "ImageInspectError".to_owned(), message: chain(&error) })
             }
+        }
+    }
+}
+
+/// A duration in milliseconds as Go writes it, such as `1m2.5s` or `812ms`.
+fn duration(span: Duration) -> String {
+    let (seconds, millis) = (span.as_secs(), span.subsec_millis());
+    if seconds == 0 {
+        return if millis == 0 { "0s".to_owned() } else { format!("{millis}ms") };
+    }
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let mut text = match (hours, minutes) {
+        (0, 0) => String::new(),
+        (0, _) => format!("{minutes}m"),
+        _ => format!("{hours}h{minutes}m"),
+    };
+    text.push_str(&(seconds % 60).to_string());
+    if millis > 0 {
+        text.push_str(format!(".{millis:03}").trim_end_matches('0'));
+    }
+    text.push('s');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_go_does() {
+        for (millis, text) in [
+            (0, "0s"),
+            (7, "7ms"),
+            (812, "812ms"),
+            (1_000, "1s"),
+            (1_050, "1.05s"),
+            (62_500, "1m2.5s"),
+            (3_600_001, "1h0m0.001s"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(millis)), text);
         }
     }
 }

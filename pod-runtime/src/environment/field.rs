@@ -37,7 +37,7 @@ fn all(addresses: &[IpAddr]) -> String {
 }
 
 /// A resource of a container, of this one unless another is named, in units of the divisor: rounded up. What is not limited
-/// may have all that the machine has.
+/// may have all that its pod may have, or the machine has.
 pub(crate) fn of_resources(
     pod: &ValidPod,
     own: &Container,
@@ -54,12 +54,14 @@ pub(crate) fn of_resources(
         "limits" => resources.limits.get(resource).copied().filter(|limit| !limit.is_zero()),
         _ => resources.requests.get(resource).copied(),
     };
-    let of_machine = || match list {
-        "limits" => of_machine(resource, facts),
+    let whole = spec.resources.as_ref().and_then(|whole| whole.limits.get(resource));
+    let unlimited = || match (list, whole.filter(|limit| !limit.is_zero())) {
+        ("limits", Some(whole)) => *whole,
+        ("limits", None) => of_machine(resource, facts),
         _ => Quantity::default(),
     };
     let divisor = selector.divisor.filter(|divisor| !divisor.is_zero()).unwrap_or(1.into());
-    let (amount, divisor) = (amount.unwrap_or_else(of_machine).as_nanos(), divisor.as_nanos());
+    let (amount, divisor) = (amount.unwrap_or_else(unlimited).as_nanos(), divisor.as_nanos());
     ((amount + divisor - 1) / divisor).to_string()
 }
 

@@ -20,7 +20,8 @@ pub(crate) struct Referenced {
 
 /// Whether the pod has variables or volumes from ConfigMaps or Secrets.
 pub(crate) fn are_referenced(spec: &PodSpec) -> bool {
-    let mut all = spec.init_containers.iter().chain(&spec.containers);
+    let looking = spec.ephemeral_containers.iter().map(|one| &one.container);
+    let mut all = spec.init_containers.iter().chain(&spec.containers).chain(looking);
     all.any(|c| config_maps(c).next().is_some() || secrets(c).next().is_some())
         || spec.volumes.iter().filter_map(|volume| volume.source.as_ref()).any(is_of_objects)
 }

@@ -16,6 +16,7 @@ use super::entry::Entry;
 use super::exec::Entering;
 use super::first::First;
 use super::serve::{Executed, Keeper};
+use super::setup;
 use super::spec::Shared;
 use crate::config::{ContainerConfig, ContainerId, Process};
 use crate::error::{RequestError, chain};
@@ -25,6 +26,8 @@ use crate::sys;
 
 /// Most descriptors that are kept for clients; more would leave none for the containers.
 const MAX_KEPT: usize = 512;
+
+const MAKE_AGAIN: &str = "make the sandbox again";
 
 impl Keeper {
     pub(super) fn request(&mut self, n: Client, request: Request, fds: Vec<OwnedFd>) {
@@ -45,14 +48,12 @@ impl Keeper {
                 }
                 self.clients.answer(n, Ok(Reply::Status(self.status())));
             }
-            Request::NetworkNamespace => {
-                match fs::File::open(format!("/proc/{}/ns/net", self.pause.pid)) {
-                    Ok(file) => self.clients.reply(n, &Reply::Done, vec![file.into()]),
-                    Err(e) => {
-                        self.clients.answer(n, Err(keeper_error("open the network namespace", &e)))
-                    }
+            Request::NetworkNamespace => match self.network_namespace() {
+                Ok(namespace) => self.clients.reply(n, &Reply::Done, vec![namespace]),
+                Err(e) => {
+                    self.clients.answer(n, Err(keeper_error("open the network namespace", &e)))
                 }
-            }
+            },
             Request::Tmpfs { path } => match self.open_tmpfs(&path) {
                 Ok(dir) => self.clients.reply(n, &Reply::Done, vec![dir]),
                 Err(e) => {
@@ -68,6 +69,10 @@ impl Keeper {
                 self.kept.extend(fds);
                 self.clients.answer(n, Ok(Reply::Done));
             }
+            Request::MakeAgain => {
+                let made = self.make_again();
+                self.clients.answer(n, made.map(|()| Reply::Done));
+            }
             Request::Create(config) => self.create(n, *config),
             Request::Start { id } => self.start(n, &id),
             Request::Signal { id, signal } => {
@@ -82,6 +87,30 @@ impl Keeper {
             }
             Request::Shutdown => self.shut_down(n),
         }
+    }
+
+    fn network_namespace(&self) -> io::Result<OwnedFd> {
+        match &self.state {
+            // Its number may be another process's by now.
+            SandboxState::Lost { message } => Err(io::Error::other(message.clone())),
+            SandboxState::Ready { .. } => {
+                fs::File::open(format!("/proc/{}/ns/net", self.pause.pid)).map(OwnedFd::from)
+            }
+        }
+    }
+
+    fn make_again(&mut self) -> Result<(), RequestError> {
+        let SandboxState::Lost { .. } = self.state else { return Ok(()) };
+        if let Some(id) = self.containers.keys().next() {
+            let left = io::Error::other(format!("container `{id}` is left in it"));
+            return Err(keeper_error(MAKE_AGAIN, &left));
+        }
+        let made = setup::make_again(&self.dir, &self.config, &self.hierarchy, &self.tether);
+        self.pause = made.map_err(|e| keeper_error(MAKE_AGAIN, &e))?;
+        self.state = SandboxState::Ready { pause: self.pause.pid.as_raw() };
+        self.attempt += 1;
+        self.changed = true;
+        Ok(())
     }
 
     /// The root of a memory file system that only this process and the containers see.

@@ -78,6 +78,8 @@ pub(super) struct Keeper {
     /// The mount namespace of the host.
     pub host: fs::File,
     pub state: SandboxState,
+    /// How often the pause process has been made again.
+    pub attempt: u32,
     pub thermal: Vec<String>,
     pub clients: Clients,
     pub companion: Option<Companion>,
@@ -110,6 +112,7 @@ impl Keeper {
             tether,
             host,
             state,
+            attempt: 0,
             thermal: thermal_throttles(),
             clients,
             companion,
@@ -276,6 +279,7 @@ impl Keeper {
             id: self.config.id.clone(),
             revision: self.revision,
             state: self.state.clone(),
+            attempt: self.attempt,
             keeper: nix::unistd::getpid().as_raw(),
             generation: self.companion.as_ref().map_or(0, |c| c.generation),
             companion: self.companion.as_ref().and_then(Companion::pid).map(Pid::as_raw),

@@ -7,15 +7,16 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::clients::Clients;
 use super::companion::Companion;
-use super::pause::Pause;
+use super::pause::{Nascent, Pause};
 use super::serve::{Held, Keeper};
 use super::tether::Tether;
 use super::trace;
@@ -33,7 +34,7 @@ const PAUSE_CGROUP: &str = "pause";
 pub(crate) const READY: &str = "ready";
 
 #[derive(Debug, thiserror::Error)]
-enum SetupError {
+pub(super) enum SetupError {
     #[error("cannot {action}")]
     Io { action: String, source: io::Error },
     #[error(transparent)]
@@ -192,11 +193,34 @@ fn fill_sandbox(
     pause.ready().map_err(doing("start the pause process"))
 }
 
+/// Makes the pause process of a lost sandbox again, and empties what went with its namespaces.
+pub(super) fn make_again(
+    dir: &SandboxDir,
+    config: &SandboxConfig,
+    hierarchy: &Hierarchy,
+    tether: &Tether,
+) -> Result<Pause, SetupError> {
+    match umount2(&dir.shm(), MntFlags::MNT_DETACH) {
+        // An attempt before this one failed after it.
+        Ok(()) | Err(Errno::EINVAL) => {}
+        Err(e) => return Err(doing(format!("unmount {}", dir.shm().display()))(e)),
+    }
+    mount_shm(dir, config)?;
+    let cgroup = config.cgroup.join(PAUSE_CGROUP);
+    Pause::spawn(config, hierarchy, &cgroup, &dir.pause_root(), tether)
+        .and_then(Nascent::ready)
+        .map_err(doing("start the pause process"))
+}
+
 /// Mounts what the containers share in memory.
 fn mount_shared(dir: &SandboxDir, config: &SandboxConfig) -> Result<(), SetupError> {
-    let size = Some(config.shm_size);
-    mount_tmpfs(&Tmpfs { path: dir.shm(), size, mode: 0o1777, group: None })?;
+    mount_shm(dir, config)?;
     config.tmpfs.iter().try_for_each(mount_tmpfs)
+}
+
+fn mount_shm(dir: &SandboxDir, config: &SandboxConfig) -> Result<(), SetupError> {
+    let size = Some(config.shm_size);
+    mount_tmpfs(&Tmpfs { path: dir.shm(), size, mode: 0o1777, group: None })
 }
 
 fn mount_tmpfs(Tmpfs { path, size, mode, group }: &Tmpfs) -> Result<(), SetupError> {

@@ -16,6 +16,7 @@ use crate::world::{PROBE, World, fifo, id, sh};
 
 tests![
     a_sandbox_whose_pause_is_killed_is_lost,
+    a_lost_sandbox_is_made_again,
     containers_die_with_the_keeper,
     containers_that_are_created_die_with_the_keeper,
     a_keeper_killed_at_any_moment_leaves_what_can_be_removed,
@@ -64,6 +65,52 @@ fn a_sandbox_whose_pause_is_killed_is_lost(w: &World) {
         assert!(refused.contains("the sandbox is over"), "{refused}");
         s.remove().expect("goes");
     }
+}
+
+fn a_lost_sandbox_is_made_again(w: &World) {
+    for share_pid in [false, true] {
+        let s = w.sandbox_with(if share_pid { "b" } else { "a" }, |c| {
+            c.share_pid = share_pid;
+            c.hostname = "held".to_owned();
+        });
+        let first = w.idle(&s, "c1");
+        let wrote = w.exec_sh(&s, "c1", "echo old >/dev/shm/f; readlink /proc/self/ns/net");
+        s.make_again().expect("changes nothing");
+        assert_eq!(s.status().expect("there").attempt, 0);
+
+        for attempt in 1..4 {
+            lose(&s);
+            assert!(s.network_namespace().is_err(), "of another process at best");
+            if attempt == 1 {
+                s.wait(&first).expect("ends");
+                let left = s.make_again().expect_err("is not empty").to_string();
+                assert!(left.contains("container `c1` is left in it"), "{left}");
+                s.remove_container(&first).expect("goes");
+            }
+            s.make_again().expect("is made");
+            let status = s.status().expect("there");
+            assert_eq!(status.attempt, attempt);
+            assert!(matches!(status.state, SandboxState::Ready { .. }), "{status:?}");
+            s.network_namespace().expect("is there");
+            let script =
+                "hostname; ls -A /dev/shm; readlink /proc/self/ns/net; echo new >/dev/shm/f";
+            let seen = w.run(&s, &format!("again{attempt}"), script);
+            let (name, namespace) = seen.out.split_once('\n').expect("two lines");
+            assert_eq!(name, "held", "with an empty /dev/shm: {seen:?}");
+            assert!(namespace.starts_with("net:[") && namespace != wrote.out, "{seen:?}");
+            s.remove_container(&id(&format!("again{attempt}"))).expect("goes");
+        }
+        s.remove().expect("goes");
+    }
+}
+
+/// Kills the pause process, and returns when the keeper has noted that.
+fn lose(s: &Sandbox) {
+    let mut watch = s.watch().expect("watches");
+    if let SandboxState::Ready { pause } = watch.next().expect("there").state {
+        kill_hard(pause);
+    }
+    while matches!(watch.next().expect("changes").state, SandboxState::Ready { .. }) {}
 }
 
 fn buried(w: &World, s: &Sandbox) {

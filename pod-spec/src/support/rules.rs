@@ -157,10 +157,8 @@ pub(crate) const POD: &[Rule] = &[
     cluster_only("spec.priorityClassName", SCHEDULING).except(&[""]),
     honoured("spec.readinessGates", "b021_b228_a_pod_is_ready_when_others_have_said_so"),
     refused("spec.resourceClaims", CLAIMS),
-    refused(
-        "spec.resources",
-        "resources for the pod as a whole are not honoured yet: give them to containers",
-    ),
+    honoured("spec.resources", "b159_b219_the_limits_of_a_pod_bound_its_containers"),
+    refused("spec.resources.claims", CLAIMS),
     honoured(
         "spec.restartPolicy",
         "b036_b042_a_failing_container_is_started_again_and_then_waited_for",

@@ -105,6 +105,9 @@ pub(super) fn look(metadata: &ObjectMeta, pod: &PodSpec, at: &Path<'_>, survey: 
     if let Err((key, why)) = RestartBackoff::of(metadata) {
         survey.refuse(&annotations.key(key), why);
     }
+    if let Some(whole) = &pod.resources {
+        resources(whole, &spec.field("resources"), survey);
+    }
     if let Some(context) = &pod.security_context {
         let context_at = spec.field("securityContext");
         sysctls(&context.sysctls, &context_at.field("sysctls"), survey);
