@@ -15,7 +15,8 @@ use pod_sandbox::{
     Tmpfs,
 };
 use pod_spec::{
-    Container, EmptyDirVolumeSource, HostPathType, PodSpec, QosClass, ValidPod, VolumeSource,
+    Container, EmptyDirVolumeSource, HostPathType, ImageVolumeSource, PodSpec, QosClass, ValidPod,
+    Volume, VolumeSource,
 };
 use pod_volumes::{FilesKind, HostPathKind, Medium, MountSource, Prepared, Source, VolumeSpec};
 
@@ -50,6 +51,16 @@ pub(crate) struct PodPlan {
 
 /// Where each volume lies, by name, in the mount namespace of the pod.
 pub(crate) type VolumePaths = BTreeMap<String, PathBuf>;
+
+/// The images of volumes, by the volume's name.
+pub(crate) type VolumeImages = BTreeMap<String, Image>;
+
+/// What a container can mount.
+#[derive(Debug)]
+pub(crate) struct PodVolumes<'a> {
+    pub paths: &'a VolumePaths,
+    pub images: &'a VolumeImages,
+}
 
 /// The paths of prepared volumes.
 pub(crate) fn volume_paths(volumes: &[Prepared]) -> VolumePaths {
@@ -122,13 +133,24 @@ impl PodPlan {
         group.and_then(|group| u32::try_from(group).ok())
     }
 
-    /// The volumes to prepare.
+    /// The volumes to prepare. The images among them are not: they are mounted as they lie in the store.
     pub fn volumes(&self) -> Vec<VolumeSpec> {
-        self.spec()
-            .volumes
-            .iter()
+        let volumes = self.spec().volumes.iter();
+        volumes
+            .filter(|v| !matches!(v.source, Some(VolumeSource::Image(_))))
             .map(|v| VolumeSpec { name: v.name.clone(), source: source(v.source.as_ref()) })
             .collect()
+    }
+
+    /// The images that a container mounts as volumes, by the volume's name.
+    pub fn image_sources(&self, container: &Container) -> BTreeMap<&str, &ImageVolumeSource> {
+        let mounted = |v: &&Volume| container.volume_mounts.iter().any(|m| m.name == v.name);
+        let volumes = self.spec().volumes.iter().filter(mounted);
+        let images = volumes.filter_map(|v| match &v.source {
+            Some(VolumeSource::Image(image)) => Some((v.name.as_str(), image)),
+            _ => None,
+        });
+        images.collect()
     }
 
     /// The sandbox to make, with `engine` beside it.
@@ -217,7 +239,7 @@ impl PodPlan {
         container: &Container,
         attempt: u32,
         image: &Image,
-        volumes: &VolumePaths,
+        volumes: &PodVolumes<'_>,
         addresses: &Addresses,
         referenced: &Referenced,
     ) -> Result<ContainerConfig, ConfigError> {
@@ -262,7 +284,7 @@ impl PodPlan {
         &self,
         container: &Container,
         attempt: u32,
-        volumes: &VolumePaths,
+        volumes: &PodVolumes<'_>,
         variables: &[String],
     ) -> Result<Vec<Mount>, ConfigError> {
         let mounts = container.volume_mounts.iter().map(|m| self.mount(m, volumes, variables));
@@ -359,7 +381,7 @@ mod tests {
             container,
             3,
             &image(),
-            &volumes,
+            &PodVolumes { paths: &volumes, images: &VolumeImages::new() },
             &Addresses::default(),
             &Referenced::default(),
         )

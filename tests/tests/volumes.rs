@@ -1,7 +1,7 @@
 //! Volumes as containers see them.
 
 use pod_runtime::{PodHandle, PodPhase};
-use pod_tests::{Host, exec, log, manifest, soon};
+use pod_tests::{Host, delete, exec, log, manifest, soon};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
@@ -203,6 +203,53 @@ async fn b164_b169_volumes_belong_to_the_group_of_the_pod() {
     assert_eq!(lines[0], "2000 3000");
     assert_eq!(lines[1..5], [volume, volume].concat());
     assert_eq!(lines[5..], ["440:0:3000", "fsgroup"]);
+}
+
+#[tokio::test]
+async fn b174_read_only_mounts_are_so_with_all_that_is_in_them_and_the_status_says_so() {
+    let host = host("rro");
+    let data = host.dir("data");
+    let spec = format!(
+        "
+  volumes: [{{name: host, hostPath: {{path: {data}}}}}, {{name: disk, emptyDir: {{}}}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sleep, infinity]
+    volumeMounts:
+    - {{name: host, mountPath: /all, readOnly: true, recursiveReadOnly: Enabled}}
+    - {{name: host, mountPath: /possible, readOnly: true, recursiveReadOnly: IfPossible}}
+    - {{name: host, mountPath: /top, readOnly: true}}
+    - {{name: disk, mountPath: /disk}}
+",
+        data = data.display()
+    );
+    let within = data.join("in");
+    std::fs::create_dir(&within).expect("can be made");
+    let tmpfs = nix::mount::MsFlags::empty();
+    nix::mount::mount(Some("tmpfs"), &within, Some("tmpfs"), tmpfs, None::<&str>).expect("mounts");
+    let pod = host.run(&manifest("rro", &spec)).await;
+    soon(pod.wait_ready()).await.expect("is ready");
+    let touch = "for d in all possible top; do touch /$d/x 2>/dev/null && echo $d; \
+                 touch /$d/in/$d 2>/dev/null && echo $d/in; done";
+    assert_eq!(exec(&pod, "a", touch).await.0, "top/in\n");
+    let status = pod.status().expect("is there");
+    let shown: Vec<_> = status.container_statuses[0]
+        .volume_mounts
+        .iter()
+        .map(|m| (m.mount_path.as_str(), m.read_only, m.recursive_read_only.as_deref()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("/all", Some(true), Some("Enabled")),
+            ("/possible", Some(true), Some("Enabled")),
+            ("/top", Some(true), Some("Disabled")),
+            ("/disk", None, None),
+        ]
+    );
+    delete(&[&pod]).await;
+    nix::mount::umount2(&within, nix::mount::MntFlags::MNT_DETACH).expect("unmounts");
 }
 
 #[tokio::test]

@@ -179,7 +179,7 @@ pub(crate) const POD: &[Rule] = &[
     ),
     refused("spec.volumes[].glusterfs", MOUNT_IT),
     honoured("spec.volumes[].hostPath", "each_kind_of_host_path_is_checked_in_the_kubelets_words"),
-    refused("spec.volumes[].image", "image volumes are not there yet"),
+    honoured("spec.volumes[].image", "b175_an_image_is_a_volume"),
     refused("spec.volumes[].iscsi", MOUNT_IT),
     honoured("spec.volumes[].name", "volumes_are_mounted_as_they_say"),
     refused("spec.volumes[].nfs", MOUNT_IT),
