@@ -1,7 +1,7 @@
-//! ConfigMaps and Secrets, to be kept for pods.
+//! ConfigMaps, Secrets and claims, to be kept for pods.
 
 use pod_runtime::{Applied, Configuration, Objects, Runtime};
-use pod_spec::{ConfigMap, Secret};
+use pod_spec::{ConfigMap, PersistentVolumeClaim, Secret};
 
 use crate::error::CliError;
 use crate::output;
@@ -24,6 +24,20 @@ pub fn keep_config_map(runtime: &Runtime, map: ConfigMap, making: Making) -> Res
 pub fn keep_secret(runtime: &Runtime, secret: Secret, making: Making) -> Result<(), CliError> {
     let name = secret.metadata.name.clone();
     say(Kind::Secret, &name, keep(&runtime.secrets(), secret, making)?)
+}
+
+/// Keeps a claim and says so.
+pub fn keep_claim(
+    runtime: &Runtime,
+    claim: PersistentVolumeClaim,
+    making: Making,
+) -> Result<(), CliError> {
+    let (name, claims) = (claim.metadata.name.clone(), runtime.claims());
+    let done = match making {
+        Making::Apply => claims.apply(claim)?,
+        Making::Create => claims.create(claim).map(|()| Applied::Created)?,
+    };
+    say(Kind::PersistentVolumeClaim, &name, done)
 }
 
 fn keep<T: Configuration>(

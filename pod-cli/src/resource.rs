@@ -8,6 +8,7 @@ pub enum Kind {
     Pod,
     ConfigMap,
     Secret,
+    PersistentVolumeClaim,
 }
 
 impl Kind {
@@ -17,6 +18,9 @@ impl Kind {
             "pods" | "pod" | "po" => Some(Self::Pod),
             "configmaps" | "configmap" | "cm" => Some(Self::ConfigMap),
             "secrets" | "secret" => Some(Self::Secret),
+            "persistentvolumeclaims" | "persistentvolumeclaim" | "pvc" => {
+                Some(Self::PersistentVolumeClaim)
+            }
             _ => None,
         }
     }
@@ -27,6 +31,7 @@ impl Kind {
             Self::Pod => "pod",
             Self::ConfigMap => "configmap",
             Self::Secret => "secret",
+            Self::PersistentVolumeClaim => "persistentvolumeclaim",
         }
     }
 }
@@ -91,7 +96,8 @@ fn split(word: &str) -> Result<(Option<Kind>, String), CliError> {
         Some((kind, name)) => {
             let unknown = || {
                 CliError::Usage(format!(
-                    "there is no resource type `{kind}`, only pod, configmap and secret: pod/NAME"
+                    "there is no resource type `{kind}`, only pod, configmap, secret and \
+                     persistentvolumeclaim: pod/NAME"
                 ))
             };
             (Some(Kind::of(kind).ok_or_else(unknown)?), name)
@@ -155,6 +161,7 @@ mod tests {
         assert_eq!(read(&["cm", "a"]), want(Kind::ConfigMap, &["a"]));
         assert_eq!(read(&["configmap/a", "configmaps/b"]), want(Kind::ConfigMap, &["a", "b"]));
         assert_eq!(read(&["secrets"]), want(Kind::Secret, &[]));
+        assert_eq!(read(&["pvc", "a"]), want(Kind::PersistentVolumeClaim, &["a"]));
     }
 
     #[test]

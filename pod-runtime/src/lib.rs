@@ -31,6 +31,7 @@
 
 mod blocked;
 mod changes;
+mod claims;
 mod client;
 mod clock;
 mod dirs;
@@ -64,6 +65,7 @@ mod volume_files;
 
 pub use blocked::{Blocked, Obstacle};
 pub use changes::Changes;
+pub use claims::{Claims, Deleted};
 pub use dirs::SYSTEM;
 pub use engine::ENGINE;
 pub use error::{ConfigError, RuntimeError};

@@ -1,4 +1,4 @@
-//! ConfigMaps and Secrets: what pods are configured with, kept for each namespace.
+//! ConfigMaps and Secrets: what pods are configured with, kept for each namespace; and claims for storage, in the same way.
 //!
 //! Each is a file below the runtime's directory, of which a reader finds a whole version, that before a change or that
 //! after it. Whoever changes one holds a lock on the directory. The directories of a namespace stay when they are empty,
@@ -23,11 +23,12 @@ use crate::runtime::{Runtime, names};
 use crate::store;
 pub use changes::ObjectChanges;
 pub use kind::Configuration;
+use kind::Kept;
 
 /// The name of a file that is being written. No object's name begins with a dot.
 const TEMPORARY: &str = ".new";
 
-/// The ConfigMaps, or the Secrets, of a runtime.
+/// The ConfigMaps, the Secrets, or the claims of a runtime.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -59,14 +60,14 @@ pub enum Applied {
     Unchanged,
 }
 
-/// An operation on ConfigMaps or Secrets that failed. No message holds a value of one.
+/// An operation on ConfigMaps, Secrets or claims that failed. No message holds a value of one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectError {
     /// There is no such object.
     #[error("there is no {kind} `{name}` in namespace `{namespace}`")]
     NotFound {
-        /// `ConfigMap` or `Secret`.
+        /// `ConfigMap`, `Secret` or `PersistentVolumeClaim`.
         kind: &'static str,
         /// The namespace.
         namespace: String,
@@ -76,7 +77,7 @@ pub enum ObjectError {
     /// An object of this name is there.
     #[error("{kind} `{name}` exists already in namespace `{namespace}`: apply it to change it")]
     Exists {
-        /// `ConfigMap` or `Secret`.
+        /// `ConfigMap`, `Secret` or `PersistentVolumeClaim`.
         kind: &'static str,
         /// The namespace.
         namespace: String,
@@ -89,12 +90,20 @@ pub enum ObjectError {
     /// The object that is there cannot be changed in this way.
     #[error("{kind} `{name}` cannot be changed: {faults}: delete it first")]
     Change {
-        /// `ConfigMap` or `Secret`.
+        /// `ConfigMap`, `Secret` or `PersistentVolumeClaim`.
         kind: &'static str,
         /// The name.
         name: String,
         /// What cannot be changed.
         faults: Faults,
+    },
+    /// What is in a claim cannot be removed.
+    #[error("cannot remove what is in PersistentVolumeClaim `{name}`: {}", errors.join("; "))]
+    Storage {
+        /// The claim.
+        name: String,
+        /// What is left, and why.
+        errors: Vec<String>,
     },
     /// A file operation failed.
     #[error("cannot {action}")]
@@ -107,7 +116,7 @@ pub enum ObjectError {
 }
 
 impl ObjectError {
-    fn io(verb: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(verb: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let action = format!("{verb} {}", path.display());
         move |source| Self::Io { action, source }
     }
@@ -127,7 +136,8 @@ impl Runtime {
 
 impl<T: Configuration> Objects<T> {
     pub(crate) fn new(dirs: &Dirs) -> Self {
-        Self { dir: dirs.objects(), kind: PhantomData }
+        let dir = if T::LASTING { dirs.lasting_objects() } else { dirs.objects() };
+        Self { dir, kind: PhantomData }
     }
 
     /// Makes the object, or has it take the place of the one of its name: all of it, but for its id and its age.
@@ -138,15 +148,17 @@ impl<T: Configuration> Objects<T> {
         let object = object.checked()?;
         let _lock = self.lock()?;
         let (namespace, name) = place(object.metadata());
-        match self.find(&namespace, &name)? {
-            None => self.write(object, None).map(|()| Applied::Created),
-            Some(old) if old.says_the_same_as(&object) => Ok(Applied::Unchanged),
-            Some(old) => {
-                let changed = old.check_change(&object);
-                changed.map_err(|faults| ObjectError::Change { kind: T::KIND, name, faults })?;
-                self.write(object, Some(old.metadata())).map(|()| Applied::Configured)
-            }
+        let old = self.find(&namespace, &name)?;
+        let object = identified(object, old.as_ref());
+        let Some(old) = old else {
+            return self.put(&object).map(|()| Applied::Created);
+        };
+        if old.says_the_same_as(&object) {
+            return Ok(Applied::Unchanged);
         }
+        let changed = old.check_change(&object);
+        changed.map_err(|faults| ObjectError::Change { kind: T::KIND, name, faults })?;
+        self.put(&object).map(|()| Applied::Configured)
     }
 
     /// Makes the object.
@@ -158,7 +170,7 @@ impl<T: Configuration> Objects<T> {
         let _lock = self.lock()?;
         let (namespace, name) = place(object.metadata());
         match self.find(&namespace, &name)? {
-            None => self.write(object, None),
+            None => self.put(&identified(object, None)),
             Some(_) => Err(ObjectError::Exists { kind: T::KIND, namespace, name }),
         }
     }
@@ -199,6 +211,11 @@ impl<T: Configuration> Objects<T> {
             return Err(Self::missing(namespace, name));
         }
         let _lock = self.lock()?;
+        self.remove(namespace, name)
+    }
+
+    /// Removes the file of an object that is locked.
+    pub(crate) fn remove(&self, namespace: &str, name: &str) -> Result<(), ObjectError> {
         let path = self.place(namespace).join(name);
         match fs::remove_file(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Self::missing(namespace, name)),
@@ -223,34 +240,41 @@ impl<T: Configuration> Objects<T> {
     }
 
     /// The directory of the objects of a namespace.
-    fn place(&self, namespace: &str) -> PathBuf {
+    pub(crate) fn place(&self, namespace: &str) -> PathBuf {
         self.dir.join(namespace).join(T::DIR)
     }
 
-    fn lock(&self) -> Result<Flock<File>, ObjectError> {
+    /// Keeps all others from changing an object.
+    pub(crate) fn lock(&self) -> Result<Flock<File>, ObjectError> {
         make(&self.dir)?;
         let context = || ObjectError::io("lock", &self.dir);
         let dir = File::open(&self.dir).map_err(context())?;
         Flock::lock(dir, FlockArg::LockExclusive).map_err(|(_, e)| context()(e.into()))
     }
 
-    /// Writes an object that is locked, as a new one or in the place of the one with this metadata.
-    fn write(&self, mut object: T, old: Option<&ObjectMeta>) -> Result<(), ObjectError> {
-        let metadata = object.metadata_mut();
-        let (namespace, name) = place(metadata);
-        *metadata = identified(std::mem::take(metadata), old, now());
+    /// Writes an object that is locked and has its identity.
+    pub(crate) fn put(&self, object: &T) -> Result<(), ObjectError> {
+        let (namespace, name) = place(object.metadata());
         let dir = self.place(&namespace);
         make(&dir)?;
         let path = dir.join(name);
         let context = || ObjectError::io("write", &path);
-        let text = serde_json::to_vec(&object).map_err(|e| context()(e.into()))?;
+        let text = serde_json::to_vec(object).map_err(|e| context()(e.into()))?;
         store::write_by(&dir.join(TEMPORARY), &path, &text).map_err(context())
     }
 }
 
+/// An object as it is kept, in the place of an old one or as a new one.
+pub(crate) fn identified<T: Configuration>(mut object: T, old: Option<&T>) -> T {
+    let said = std::mem::take(object.metadata_mut());
+    *object.metadata_mut() = identity(said, old.map(Kept::metadata), now());
+    object.bind();
+    object
+}
+
 /// The metadata of an object that is kept: what its author says, and the identity that it has or gets. The version grows
 /// with each change, over all objects.
-fn identified(said: ObjectMeta, old: Option<&ObjectMeta>, now: Time) -> ObjectMeta {
+fn identity(said: ObjectMeta, old: Option<&ObjectMeta>, now: Time) -> ObjectMeta {
     let last = old.and_then(|old| old.resource_version.as_ref()?.parse::<i64>().ok());
     let version = now.as_nanos().max(last.map_or(0, |last| last.saturating_add(1)));
     let uid = || Some(uuid::Uuid::new_v4().to_string());
@@ -261,6 +285,8 @@ fn identified(said: ObjectMeta, old: Option<&ObjectMeta>, now: Time) -> ObjectMe
         annotations: said.annotations,
         uid: old.map_or_else(uid, |old| old.uid.clone()),
         creation_timestamp: old.map_or(Some(now), |old| old.creation_timestamp),
+        deletion_timestamp: old.and_then(|old| old.deletion_timestamp),
+        owner_references: old.map_or(said.owner_references, |old| old.owner_references.clone()),
         resource_version: Some(version.to_string()),
         ..ObjectMeta::default()
     }

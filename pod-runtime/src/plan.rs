@@ -15,11 +15,15 @@ use pod_sandbox::{
     Tmpfs,
 };
 use pod_spec::{
-    Container, EmptyDirVolumeSource, HostPathType, ImageVolumeSource, PodSpec, QosClass, ValidPod,
-    Volume, VolumeSource,
+    Container, EmptyDirVolumeSource, FsGroupChangePolicy, HostPathType, ImageVolumeSource, PodSpec,
+    QosClass, ValidPod, Volume, VolumeSource,
 };
-use pod_volumes::{FilesKind, HostPathKind, Medium, MountSource, Prepared, Source, VolumeSpec};
+use pod_volumes::{
+    FilesKind, GroupChange, HostPathKind, Medium, MountSource, Ownership, Prepared, Source,
+    VolumeSpec,
+};
 
+use crate::claims::is_claimed;
 use crate::dirs::{Dirs, PodDirs};
 use crate::environment::Referenced;
 use crate::error::ConfigError;
@@ -133,11 +137,23 @@ impl PodPlan {
         group.and_then(|group| u32::try_from(group).ok())
     }
 
-    /// The volumes to prepare. The images among them are not: they are mounted as they lie in the store.
+    /// Whom a volume that is kept is given to; none when it is only read.
+    pub fn ownership(&self, volume: &str) -> Option<Ownership> {
+        let group = self.volume_group().filter(|_| !self.is_only_read(volume))?;
+        let context = self.spec().security_context.as_ref();
+        let change = match context.and_then(|c| c.fs_group_change_policy) {
+            Some(FsGroupChangePolicy::OnRootMismatch) => GroupChange::OnRootMismatch,
+            Some(FsGroupChangePolicy::Always) | None => GroupChange::Always,
+        };
+        Some(Ownership { group, change })
+    }
+
+    /// The volumes to prepare. The images among them are not: they are mounted as they lie in the store. Nor are claims,
+    /// which may come later.
     pub fn volumes(&self) -> Vec<VolumeSpec> {
         let volumes = self.spec().volumes.iter();
         volumes
-            .filter(|v| !matches!(v.source, Some(VolumeSource::Image(_))))
+            .filter(|v| !matches!(v.source, Some(VolumeSource::Image(_))) && !is_claimed(v))
             .map(|v| VolumeSpec { name: v.name.clone(), source: source(v.source.as_ref()) })
             .collect()
     }

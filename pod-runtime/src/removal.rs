@@ -18,6 +18,7 @@ use crate::plan::{PodPlan, holder, sandbox_id};
 /// Everything of a pod whose sandbox is gone: data, logs, links, state.
 pub(crate) fn remove_files(plan: &PodPlan) -> Vec<String> {
     let mut errors = remove_data(plan);
+    errors.extend(plan.dirs.claims.delete_own(&plan.pod));
     errors.extend(remove_links(plan));
     errors.extend(remove_below(&plan.dirs.logs));
     // Before the name is free for another pod.
@@ -39,7 +40,16 @@ pub(crate) fn remove_data(plan: &PodPlan) -> Vec<String> {
         }
     }
     errors.extend(remove_below(&plan.dirs.data));
+    errors.extend(release_claims(plan));
     errors
+}
+
+/// Writes down that the pod uses no volumes any more, and lets go of the claims among them.
+fn release_claims(plan: &PodPlan) -> Vec<String> {
+    match plan.dirs.state.forget_volumes() {
+        Ok(()) => plan.dirs.claims.release(&plan.pod),
+        Err(e) => vec![format!("cannot remove {}: {e}", plan.dirs.state.volumes().display())],
+    }
 }
 
 /// The socket of an engine that ends.

@@ -158,6 +158,40 @@ spec:
 }
 
 #[tokio::test]
+async fn b158_files_follow_the_labels_of_a_pod_that_is_changed() {
+    let host = host("live-labels");
+    let text = "apiVersion: v1
+kind: Pod
+metadata: {name: live, labels: {app: old}, annotations: {note: first}}
+spec:
+  securityContext: {fsGroup: 3000}
+  volumes:
+  - name: v
+    downwardAPI:
+      items:
+      - {path: labels, fieldRef: {fieldPath: metadata.labels}}
+      - {path: notes, mode: 0400, fieldRef: {fieldPath: metadata.annotations}}
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sleep, infinity]
+    securityContext: {runAsUser: 1000}
+    volumeMounts: [{name: v, mountPath: /v}]
+";
+    let mut pod = host.run(text).await;
+    soon(pod.wait_ready()).await.expect("is ready");
+    let look = "cat /v/labels /v/notes; stat -Lc ' %a %g' /v/notes";
+    assert_eq!(exec(&pod, "a", look).await.0, "app=\"old\"note=\"first\" 440 3000\n");
+    let changed = text.replace("app: old", "app: new").replace("first", "second");
+    soon(pod.update(&pod_tests::pod(&changed))).await.expect("is changed");
+    let wait = format!("until grep -q new /v/labels; do :; done; {look}");
+    let seen = soon(exec(&pod, "a", &wait)).await.0;
+    assert_eq!(seen, "app=\"new\"note=\"second\" 440 3000\n");
+    assert_eq!(pod.status().expect("is there").container_statuses[0].restart_count, 0);
+    delete(&[&pod]).await;
+}
+
+#[tokio::test]
 async fn b170_several_sources_are_one_directory() {
     let host = host("projected");
     let spec = "
@@ -270,7 +304,7 @@ async fn b162_b163_what_is_in_an_empty_dir_keeps_its_mode_and_is_shared() {
 ";
     let pod = host.run(&manifest("modes", spec)).await;
     soon(pod.wait_ready()).await.expect("is ready");
-    let look = "until [ -e /m/777 ]; do :; done; stat -c %a /d /m /d/* /m/*; cat /d/* /m/*";
+    let look = "until [ -x /m/777 ]; do :; done; stat -c %a /d /m /d/* /m/*; cat /d/* /m/*";
     let (text, _) = soon(exec(&pod, "b", look)).await;
     let numbers = ["644", "666", "777"];
     let lines: Vec<_> = text.lines().collect();

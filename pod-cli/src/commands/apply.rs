@@ -4,7 +4,7 @@ use pod_runtime::{Obstacle, PodHandle, Runtime, RuntimeError, ValidPod};
 use pod_spec::AdmittedObject;
 
 use crate::args::{Apply, Globals};
-use crate::configuration::{Making, keep_config_map, keep_secret};
+use crate::configuration::{Making, keep_claim, keep_config_map, keep_secret};
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::progress::Progress;
@@ -23,6 +23,7 @@ pub fn run(globals: &Globals, args: &Apply, making: Making) -> Result<u8, CliErr
         let made = match object {
             AdmittedObject::ConfigMap(map, _) => keep_config_map(&runtime, map, making),
             AdmittedObject::Secret(secret, _) => keep_secret(&runtime, secret, making),
+            AdmittedObject::PersistentVolumeClaim(claim, _) => keep_claim(&runtime, *claim, making),
             AdmittedObject::Pod(pod) => {
                 begin(&runtime, pod.pod, making).map(|new| pods.extend(new))
             }

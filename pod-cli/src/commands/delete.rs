@@ -1,6 +1,6 @@
 //! `pod delete`: stops pods and removes them, and removes what pods are configured with.
 
-use pod_runtime::{PodHandle, Runtime};
+use pod_runtime::{Deleted, ObjectError, PodHandle, Runtime};
 use pod_spec::{AdmittedObject, ObjectMeta, Selector};
 
 use crate::args::{Delete, Globals};
@@ -28,6 +28,9 @@ impl Target {
             AdmittedObject::Pod(pod) => Some(Self::new(Kind::Pod, pod.pod.metadata())),
             AdmittedObject::ConfigMap(map, _) => Some(Self::new(Kind::ConfigMap, &map.metadata)),
             AdmittedObject::Secret(secret, _) => Some(Self::new(Kind::Secret, &secret.metadata)),
+            AdmittedObject::PersistentVolumeClaim(claim, _) => {
+                Some(Self::new(Kind::PersistentVolumeClaim, &claim.metadata))
+            }
             _ => None,
         }
     }
@@ -74,6 +77,9 @@ fn selected(globals: &Globals, kind: Kind, selector: &Selector) -> Result<Vec<Ta
         }
         Kind::Secret => {
             runtime.secrets().list(namespace)?.into_iter().map(|secret| secret.metadata).collect()
+        }
+        Kind::PersistentVolumeClaim => {
+            runtime.claims().list(namespace)?.into_iter().map(|claim| claim.metadata).collect()
         }
     };
     let meant = all.iter().filter(|metadata| selector.matches(&metadata.labels));
@@ -130,6 +136,10 @@ async fn begin(
             runtime.secrets().delete(namespace, name)?;
             return Ok(None);
         }
+        Kind::PersistentVolumeClaim => {
+            delete_claim(runtime, namespace, name, args.wait).await?;
+            return Ok(None);
+        }
     }
     let pod = runtime.pod(namespace, name)?;
     if args.force && grace(args) == Some(0) {
@@ -138,6 +148,33 @@ async fn begin(
         pod.delete(grace(args)).await?;
     }
     Ok(Some(pod))
+}
+
+/// Deletes a claim, and waits for the pods that use it.
+async fn delete_claim(
+    runtime: &Runtime,
+    namespace: &str,
+    name: &str,
+    wait: bool,
+) -> Result<(), CliError> {
+    // From before the deletion on, so that none of them is missed.
+    let mut changes = runtime.object_changes(namespace)?;
+    let claim = runtime.claims().get(namespace, name)?;
+    let Deleted::Used(pods) = runtime.claims().delete(namespace, name)? else { return Ok(()) };
+    if !wait {
+        return Ok(());
+    }
+    let pods = pods.join("`, `");
+    output::message(&format!("persistentvolumeclaim `{name}` goes when pod `{pods}` does"));
+    let is_there = || match runtime.claims().get(namespace, name) {
+        Ok(found) => Ok(found.metadata.uid == claim.metadata.uid),
+        Err(ObjectError::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error),
+    };
+    while is_there()? {
+        changes.next().await.map_err(CliError::io("wait for the claim to go"))?;
+    }
+    Ok(())
 }
 
 fn grace(args: &Delete) -> Option<i64> {

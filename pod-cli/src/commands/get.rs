@@ -1,9 +1,9 @@
-//! `pod get`: shows pods, ConfigMaps and Secrets.
+//! `pod get`: shows pods, ConfigMaps, Secrets and claims.
 
 use std::collections::BTreeMap;
 
 use pod_runtime::{Configuration, Objects, PodStatus, Runtime, RuntimeError, ValidPod};
-use pod_spec::{ConfigMap, Secret, Time};
+use pod_spec::{ConfigMap, PersistentVolumeAccessMode, PersistentVolumeClaim, Secret, Time};
 use serde_json::Value;
 
 use crate::args::{Format, Get, Globals};
@@ -68,6 +68,11 @@ pub fn run(globals: &Globals, args: &Get) -> Result<u8, CliError> {
         }
         Kind::ConfigMap => get_objects(args, namespace, &names, &runtime.config_maps()),
         Kind::Secret => get_objects(args, namespace, &names, &runtime.secrets()),
+        Kind::PersistentVolumeClaim => {
+            let claims = runtime.claims();
+            let one = |namespace: &str, name: &str| Ok(claims.get(namespace, name)?);
+            get(args, namespace, &names, || Ok(claims.list(namespace)?), one)
+        }
     }
 }
 
@@ -286,4 +291,35 @@ shown! {
         |map| vec![(map.data.len() + map.binary_data.len()).to_string()];
     Secret ["NAME", "TYPE", "DATA", "AGE"],
         |secret| vec![secret.kind.clone().unwrap_or_default(), secret.data.len().to_string()];
+    PersistentVolumeClaim
+        ["NAME", "STATUS", "VOLUME", "CAPACITY", "ACCESS MODES", "STORAGECLASS", "VOLUMEATTRIBUTESCLASS", "AGE"],
+        claimed;
+}
+
+/// Status, volume, capacity, access modes and classes of a claim, as kubectl shows them.
+fn claimed(claim: &PersistentVolumeClaim) -> Vec<String> {
+    let status = claim.status.as_ref();
+    let phase = match &claim.metadata.deletion_timestamp {
+        Some(_) => "Terminating".to_owned(),
+        None => status.and_then(|s| s.phase).unwrap_or_default().as_str().to_owned(),
+    };
+    let capacity = status.and_then(|s| s.capacity.get("storage"));
+    let modes: Vec<&str> = claim.spec.access_modes.iter().map(abbreviation).collect();
+    vec![
+        phase,
+        claim.spec.volume_name.clone().unwrap_or_default(),
+        capacity.map(ToString::to_string).unwrap_or_default(),
+        modes.join(","),
+        claim.spec.storage_class_name.clone().unwrap_or_default(),
+        "<unset>".to_owned(),
+    ]
+}
+
+fn abbreviation(mode: &PersistentVolumeAccessMode) -> &'static str {
+    match mode {
+        PersistentVolumeAccessMode::ReadWriteOnce => "RWO",
+        PersistentVolumeAccessMode::ReadOnlyMany => "ROX",
+        PersistentVolumeAccessMode::ReadWriteMany => "RWX",
+        PersistentVolumeAccessMode::ReadWriteOncePod => "RWOP",
+    }
 }

@@ -11,7 +11,7 @@ use pod_spec::{AdmittedObject, Container, ImagePullPolicy};
 use tokio::task::JoinSet;
 
 use crate::args::{Globals, Up};
-use crate::configuration::{Making, keep_config_map, keep_secret};
+use crate::configuration::{Making, keep_claim, keep_config_map, keep_secret};
 use crate::error::CliError;
 use crate::progress::Progress;
 use crate::up::{Narrator, Prefixes, Printer, Signals, Stop, Voice, exit_code};
@@ -31,6 +31,9 @@ pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
         match object {
             AdmittedObject::ConfigMap(map, _) => keep_config_map(&runtime, map, Making::Apply)?,
             AdmittedObject::Secret(secret, _) => keep_secret(&runtime, secret, Making::Apply)?,
+            AdmittedObject::PersistentVolumeClaim(claim, _) => {
+                keep_claim(&runtime, *claim, Making::Apply)?
+            }
             _ => {}
         }
     }

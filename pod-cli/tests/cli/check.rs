@@ -31,7 +31,7 @@ fn every_object_of_a_file_is_checked() {
         "did you mean `command`?",
         "(spec.containers[0].image)",
         "`true` is not supported yet",
-        "there are no Jobs here, only Pods, ConfigMaps and Secrets",
+        "there are no Jobs here, only Pods, ConfigMaps, Secrets and PersistentVolumeClaims",
         "`Service` is not read here",
         "(document 5 of the text)",
         "a `hostPort` leads to a pod",

@@ -16,6 +16,7 @@ use pod_sandbox::{
 use pod_spec::{ConfigMap, Container, ImagePullPolicy, Secret};
 use tokio::sync::{mpsc, oneshot};
 
+use super::late::{Late, LateError};
 use super::limits;
 use super::observe::full_id;
 use super::supply::{News, Supply};
@@ -60,7 +61,8 @@ struct Shared {
     /// Another one as soon as the pod is changed.
     plan: RefCell<Rc<PodPlan>>,
     sandbox: Sandbox,
-    volumes: VolumePaths,
+    /// With those that are made late, once they are.
+    volumes: RefCell<VolumePaths>,
     /// Where the pod can be reached, once it has its network.
     addresses: RefCell<Addresses>,
     supply: Supply,
@@ -129,7 +131,7 @@ impl Effects {
         let shared = Shared {
             plan: RefCell::new(plan),
             sandbox,
-            volumes,
+            volumes: RefCell::new(volumes),
             addresses: RefCell::default(),
             supply,
             config_maps: Objects::new(dirs),
@@ -176,7 +178,8 @@ impl Effects {
         let shared = Rc::clone(&self.shared);
         tokio::task::spawn_local(async move {
             let plan = shared.plan();
-            let event = limits::exceeded(plan.pod.spec(), &shared.volumes).await;
+            let volumes = shared.volumes.borrow().clone();
+            let event = limits::exceeded(plan.pod.spec(), &volumes).await;
             shared.tell(Done::Event(event));
         });
     }
@@ -343,10 +346,21 @@ impl Shared {
         network::connect(&self.plan(), &self.sandbox).map(Some)
     }
 
+    /// Makes the volumes that wait for something of others, and writes down where they lie.
+    async fn mount_late(&self) -> Result<(), LateError> {
+        let (plan, volumes) = (self.plan(), self.volumes.borrow().clone());
+        let made = tokio::task::spawn_blocking({
+            let late = Late::of(&plan);
+            move || late.make(volumes)
+        });
+        *self.volumes.borrow_mut() = made.await.map_err(LateError::unfinished)??;
+        Ok(())
+    }
+
     fn fill(&self, addresses: &Addresses) -> Result<(), FillError> {
         let (config_maps, secrets) = (&self.config_maps, &self.secrets);
         let contents = Contents { plan: &self.plan(), addresses, config_maps, secrets };
-        contents.fill(&self.volumes, &self.sandbox)
+        contents.fill(&self.volumes.borrow(), &self.sandbox)
     }
 
     /// Makes the network, and fills the volumes.
@@ -356,10 +370,14 @@ impl Shared {
             Ok(None) => return Done::GivenUp,
             Err(error) => Err(("FailedCreatePodSandBox", chain(&error))),
         };
-        let filled = connected.and_then(|addresses| {
-            let filled = self.fill(&addresses);
-            filled.map(|()| addresses).map_err(|error| (FAILED_MOUNT, chain(&error)))
-        });
+        let filled = match connected {
+            Ok(addresses) => match self.mount_late().await {
+                Ok(()) => self.fill(&addresses).map(|()| addresses).map_err(|e| chain(&e)),
+                Err(error) => Err(chain(&error)),
+            }
+            .map_err(|message| (FAILED_MOUNT, message)),
+            Err(failed) => Err(failed),
+        };
         Done::Event(match filled {
             Ok(addresses) => {
                 *self.addresses.borrow_mut() = addresses.clone();
@@ -443,7 +461,8 @@ impl Shared {
         let objects = (&self.config_maps, &self.secrets);
         let referenced = Referenced::read(container, self.plan().pod.namespace(), objects)?;
         let addresses = self.addresses.borrow();
-        let volumes = PodVolumes { paths: &self.volumes, images };
+        let paths = self.volumes.borrow();
+        let volumes = PodVolumes { paths: &paths, images };
         self.plan().instance(container, attempt, image, &volumes, &addresses, &referenced)
     }
 

@@ -11,6 +11,7 @@
 //! starts this process, and starts it again when it dies.
 
 mod effects;
+mod late;
 mod limits;
 pub(crate) mod observe;
 mod server;
@@ -363,6 +364,10 @@ impl Engine {
             Err(faults) => return Ok(Err(faults)),
         };
         self.follow(pod)?;
+        if self.machine.state().has_sandbox() {
+            // Its labels and annotations may be files.
+            self.effects.refill();
+        }
         self.step(Event::Update { table: Box::new(self.plan.lifecycle()) })?;
         Ok(Ok(()))
     }

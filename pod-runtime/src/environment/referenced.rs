@@ -18,7 +18,7 @@ pub(crate) struct Referenced {
     secrets: BTreeMap<String, Secret>,
 }
 
-/// Whether the pod has variables or volumes from ConfigMaps or Secrets.
+/// Whether the pod has variables or volumes from ConfigMaps or Secrets, or uses claims.
 pub(crate) fn are_referenced(spec: &PodSpec) -> bool {
     let mut all = spec.init_containers.iter().chain(&spec.containers);
     all.any(|c| config_maps(c).next().is_some() || secrets(c).next().is_some())
@@ -27,7 +27,10 @@ pub(crate) fn are_referenced(spec: &PodSpec) -> bool {
 
 fn is_of_objects(source: &VolumeSource) -> bool {
     match source {
-        VolumeSource::ConfigMap(_) | VolumeSource::Secret(_) => true,
+        VolumeSource::ConfigMap(_)
+        | VolumeSource::Secret(_)
+        | VolumeSource::PersistentVolumeClaim(_)
+        | VolumeSource::Ephemeral(_) => true,
         VolumeSource::Projected(projected) => {
             projected.sources.iter().any(|s| s.config_map.is_some() || s.secret.is_some())
         }

@@ -1,23 +1,22 @@
-//! Waiting for changes of a namespace's ConfigMaps and Secrets.
+//! Waiting for changes of a namespace's ConfigMaps, Secrets and claims.
 
 use std::io;
 
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use pod_spec::{ConfigMap, Secret};
+use pod_spec::{ConfigMap, PersistentVolumeClaim, Secret};
 
-use super::kind::Kept;
-use super::{ObjectError, TEMPORARY, make};
+use super::{ObjectError, Objects, TEMPORARY, make};
 use crate::dirs::Dirs;
 use crate::readable::{ReadError, Readable};
 use crate::runtime::Runtime;
 
-/// Tells when a ConfigMap or Secret of a namespace has been made, changed or removed.
+/// Tells when a ConfigMap, Secret or claim of a namespace has been made, changed or removed.
 #[derive(Debug)]
 pub struct ObjectChanges(Readable<Inotify>);
 
 impl Runtime {
-    /// Follows the ConfigMaps and Secrets of a namespace from now on. Needs a tokio runtime.
+    /// Follows the ConfigMaps, Secrets and claims of a namespace from now on. Needs a tokio runtime.
     ///
     /// # Errors
     /// When the directories cannot be made or watched.
@@ -28,15 +27,18 @@ impl Runtime {
 
 impl ObjectChanges {
     pub(crate) fn of(dirs: &Dirs, namespace: &str) -> Result<Self, ObjectError> {
-        let namespace = dirs.objects().join(namespace);
-        let context = || ObjectError::io("watch", &namespace);
+        let kinds = [
+            Objects::<ConfigMap>::new(dirs).place(namespace),
+            Objects::<Secret>::new(dirs).place(namespace),
+            Objects::<PersistentVolumeClaim>::new(dirs).place(namespace),
+        ];
+        let context = || ObjectError::io("watch", &kinds[0]);
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)
             .map_err(|e| context()(e.into()))?;
         let flags = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_DELETE;
-        for kind in [ConfigMap::DIR, Secret::DIR] {
-            let dir = namespace.join(kind);
-            make(&dir)?;
-            inotify.add_watch(&dir, flags).map_err(|e| context()(e.into()))?;
+        for dir in &kinds {
+            make(dir)?;
+            inotify.add_watch(dir, flags).map_err(|e| context()(e.into()))?;
         }
         Readable::new(inotify).map(Self).map_err(context())
     }

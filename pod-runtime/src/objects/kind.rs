@@ -1,8 +1,10 @@
-//! What ConfigMaps and Secrets have in common.
+//! What ConfigMaps, Secrets and claims have in common.
 
-use pod_spec::{ConfigMap, Faults, ObjectMeta, Secret};
+use pod_spec::{ConfigMap, Faults, ObjectMeta, PersistentVolumeClaim, Secret};
 
-/// A ConfigMap or a Secret.
+use crate::claims;
+
+/// A ConfigMap, a Secret or a claim.
 pub trait Configuration: Kept {}
 
 /// What [`Objects`](super::Objects) has to know of a kind.
@@ -11,6 +13,11 @@ pub trait Kept: serde::Serialize + serde::de::DeserializeOwned + Sized {
     const KIND: &'static str;
     /// The directory, in that of a namespace.
     const DIR: &'static str;
+    /// Whether it outlives a reboot.
+    const LASTING: bool;
+
+    /// Says what becomes of an object when it has its identity.
+    fn bind(&mut self) {}
 
     /// Checks the object, as the API server does and as far as this project supports it.
     fn checked(self) -> Result<Self, Faults>;
@@ -27,16 +34,25 @@ pub trait Kept: serde::Serialize + serde::de::DeserializeOwned + Sized {
 }
 
 macro_rules! kept {
-    ($($name:ident in $dir:literal: $($field:ident)*;)*) => {
+    ($($name:ident in $dir:literal: $($field:ident)*, lasting $lasting:literal $(, $bind:path)?;)*) => {
         $(
             impl Configuration for $name {}
 
             impl Kept for $name {
                 const KIND: &'static str = $name::KIND;
                 const DIR: &'static str = $dir;
+                const LASTING: bool = $lasting;
 
-                fn checked(self) -> Result<Self, Faults> {
+                $(
+                    fn bind(&mut self) {
+                        $bind(self);
+                    }
+                )?
+
+                fn checked(mut self) -> Result<Self, Faults> {
                     self.supported()?;
+                    // Nobody makes objects for others but this program itself.
+                    self.metadata.owner_references.clear();
                     self.validate()
                 }
 
@@ -68,6 +84,7 @@ macro_rules! kept {
 }
 
 kept! {
-    ConfigMap in "configmaps": data binary_data immutable;
-    Secret in "secrets": kind data immutable;
+    ConfigMap in "configmaps": data binary_data immutable, lasting false;
+    Secret in "secrets": kind data immutable, lasting false;
+    PersistentVolumeClaim in "persistentvolumeclaims": spec, lasting true, claims::bind;
 }

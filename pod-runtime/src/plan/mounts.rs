@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use pod_images::{Image, RootSource};
 use pod_sandbox::{Mount, Propagation};
-use pod_spec::{MountPropagation, RecursiveReadOnly, VolumeMount};
+use pod_spec::{MountPropagation, RecursiveReadOnly, VolumeMount, VolumeSource};
 use pod_volumes::Source;
 
 use super::{PodPlan, PodVolumes};
@@ -30,7 +30,9 @@ impl PodPlan {
             layers,
             sub_path: sub_path(mount, variables)?,
             destination: Path::new("/").join(&mount.mount_path),
-            readonly: mount.read_only == Some(true) || self.holds_files(&mount.name),
+            readonly: mount.read_only == Some(true)
+                || self.holds_files(&mount.name)
+                || self.is_only_read(&mount.name),
             recursive_readonly: is_recursive(mount),
             propagation: match mount.mount_propagation {
                 Some(MountPropagation::HostToContainer) => Propagation::HostToContainer,
@@ -44,6 +46,15 @@ impl PodPlan {
     fn holds_files(&self, volume: &str) -> bool {
         let found = self.spec().volumes.iter().find(|v| v.name == volume);
         found.is_some_and(|v| matches!(super::source(v.source.as_ref()), Source::Files(_)))
+    }
+
+    /// Whether a volume says itself that it is not to be written.
+    pub(super) fn is_only_read(&self, volume: &str) -> bool {
+        let found = self.spec().volumes.iter().find(|v| v.name == volume);
+        match found.and_then(|v| v.source.as_ref()) {
+            Some(VolumeSource::PersistentVolumeClaim(claim)) => claim.read_only == Some(true),
+            _ => false,
+        }
     }
 }
 

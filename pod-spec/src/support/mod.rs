@@ -103,13 +103,15 @@ pub enum AdmittedObject {
     ConfigMap(ConfigMap, Vec<Notice>),
     /// A Secret, checked, to be kept for pods, and what was accepted in it without effect.
     Secret(Secret, Vec<Notice>),
+    /// A claim, checked, to be kept for pods, and what was accepted in it without effect.
+    PersistentVolumeClaim(Box<PersistentVolumeClaim>, Vec<Notice>),
 }
 
 impl AdmittedObject {
     /// Checks the object, and looks at what this project supports of it.
     ///
     /// # Errors
-    /// Every fault of both. Deployments, Jobs and PersistentVolumeClaims are refused.
+    /// Every fault of both. Deployments and Jobs are refused.
     pub fn new(object: Object) -> Result<Self, Faults> {
         match object {
             Object::Pod(pod) => Ok(Self::Pod(Box::new(Admitted::new(pod)?))),
@@ -121,7 +123,10 @@ impl AdmittedObject {
                 let notices = secret.supported()?;
                 Ok(Self::Secret(secret.validate()?, notices))
             }
-            Object::PersistentVolumeClaim(claim) => Err(refusal(&claim, &claim.source)),
+            Object::PersistentVolumeClaim(claim) => {
+                let notices = claim.supported()?;
+                Ok(Self::PersistentVolumeClaim(Box::new(claim.validate()?), notices))
+            }
             Object::Deployment(deployment) => Err(refusal(&deployment, &deployment.source)),
             Object::Job(job) => Err(refusal(&job, &job.source)),
         }
@@ -131,7 +136,9 @@ impl AdmittedObject {
     pub fn notices(&self) -> &[Notice] {
         match self {
             Self::Pod(admitted) => &admitted.notices,
-            Self::ConfigMap(_, notices) | Self::Secret(_, notices) => notices,
+            Self::ConfigMap(_, notices)
+            | Self::Secret(_, notices)
+            | Self::PersistentVolumeClaim(_, notices) => notices,
         }
     }
 }
@@ -167,7 +174,28 @@ macro_rules! kept {
                     survey.found
                 }
             }
+        )*
+    };
+}
 
+kept! { ConfigMap Secret }
+
+impl Reviewed for PersistentVolumeClaim {
+    fn review(&self, places: &dyn Places) -> Found {
+        let mut survey = Survey { places, pattern: String::new(), found: Found::default() };
+        let top = Rules(&rules::TOP);
+        survey.field(&Path::ROOT, "metadata", top, &self.metadata);
+        survey.field(&Path::ROOT, "status", top, &self.status);
+        // What holds for a claim that is made for a volume holds for any.
+        survey.pattern.push_str(rules::CLAIM);
+        survey.field(&Path::ROOT, "spec", top, &self.spec);
+        survey.found
+    }
+}
+
+macro_rules! supported {
+    ($($name:ident)*) => {
+        $(
             impl $name {
                 /// Looks at every field that was given: what this project refuses in it is a fault, and what makes sense
                 /// in a cluster only is told.
@@ -183,7 +211,7 @@ macro_rules! kept {
     };
 }
 
-kept! { ConfigMap Secret }
+supported! { ConfigMap Secret PersistentVolumeClaim }
 
 /// Kinds that are read and checked, and nothing more.
 macro_rules! not_yet {
@@ -192,7 +220,7 @@ macro_rules! not_yet {
             impl Reviewed for $name {
                 fn review(&self, places: &dyn Places) -> Found {
                     let at = Path::new("kind");
-                    let why = concat!("not supported yet: there are no ", stringify!($name), "s here, only Pods, ConfigMaps and Secrets");
+                    let why = concat!("not supported yet: there are no ", stringify!($name), "s here, only Pods, ConfigMaps, Secrets and PersistentVolumeClaims");
                     let fault = Fault::new(&at, places.find(&at), FaultKind::Refused, why);
                     Found { refused: vec![fault], notices: Vec::new() }
                 }
@@ -201,7 +229,7 @@ macro_rules! not_yet {
     };
 }
 
-not_yet! { PersistentVolumeClaim Deployment Job }
+not_yet! { Deployment Job }
 
 /// What holds for a field that has no rule of its own: that of the field around it.
 #[derive(Debug, Clone, Copy)]
