@@ -148,14 +148,37 @@ impl PodPlan {
         Some(Ownership { group, change })
     }
 
-    /// The volumes to prepare. The images among them are not: they are mounted as they lie in the store. Nor are claims,
-    /// which may come later.
+    /// The volumes to prepare. The images among them are not: they are mounted as they lie in the store. Nor are claims and
+    /// those of drivers, which may come later.
     pub fn volumes(&self) -> Vec<VolumeSpec> {
         let volumes = self.spec().volumes.iter();
+        let later = |v: &Volume| {
+            matches!(v.source, Some(VolumeSource::Image(_) | VolumeSource::Csi(_))) || is_claimed(v)
+        };
         volumes
-            .filter(|v| !matches!(v.source, Some(VolumeSource::Image(_))) && !is_claimed(v))
+            .filter(|v| !later(v))
             .map(|v| VolumeSpec { name: v.name.clone(), source: source(v.source.as_ref()) })
             .collect()
+    }
+
+    /// The volumes that drivers of other programs prepare. They are told who the pod is, by the keys of Kubernetes.
+    pub fn driven_volumes(&self) -> Vec<VolumeSpec> {
+        let account = self.spec().service_account_name.as_deref().unwrap_or("default");
+        let facts = [
+            ("csi.storage.k8s.io/pod.name", self.pod.name()),
+            ("csi.storage.k8s.io/pod.namespace", self.pod.namespace()),
+            ("csi.storage.k8s.io/pod.uid", self.uid()),
+            ("csi.storage.k8s.io/serviceAccount.name", account),
+            ("csi.storage.k8s.io/ephemeral", "true"),
+        ];
+        let volumes = self.spec().volumes.iter().filter_map(|volume| {
+            let Some(VolumeSource::Csi(csi)) = &volume.source else { return None };
+            let mut parameters = csi.volume_attributes.clone();
+            parameters.extend(facts.map(|(key, value)| (key.to_owned(), value.to_owned())));
+            let source = Source::Custom { kind: csi.driver.clone(), parameters };
+            Some(VolumeSpec { name: volume.name.clone(), source })
+        });
+        volumes.collect()
     }
 
     /// The images that a container mounts as volumes, by the volume's name.

@@ -55,7 +55,7 @@ impl Runtime {
         let (unfinished, pods): (Vec<_>, Vec<_>) =
             self.list(None)?.into_iter().partition(PodHandle::is_unfinished);
         for pod in unfinished {
-            match removal::bury(self.dirs(), pod.pod()) {
+            match self.bury(pod.pod()) {
                 Ok(()) => repair.unfinished.push(format!("{}/{}", pod.namespace(), pod.name())),
                 Err(error) => repair.errors.push(chain(&error)),
             }

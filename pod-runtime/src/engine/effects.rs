@@ -23,6 +23,7 @@ use super::supply::{News, Supply};
 use crate::blocked::FAILED_MOUNT;
 use crate::clock::now;
 use crate::dirs::Dirs;
+use crate::drivers::Drivers;
 use crate::environment::Referenced;
 use crate::error::{ConfigError, RuntimeError, chain};
 use crate::objects::Objects;
@@ -60,6 +61,7 @@ struct Starting {
 struct Shared {
     /// Another one as soon as the pod is changed.
     plan: RefCell<Rc<PodPlan>>,
+    drivers: Drivers,
     sandbox: Sandbox,
     /// With those that are made late, once they are.
     volumes: RefCell<VolumePaths>,
@@ -122,6 +124,7 @@ impl Effects {
     pub fn new(
         plan: Rc<PodPlan>,
         dirs: &Dirs,
+        drivers: &Drivers,
         sandbox: Sandbox,
         volumes: VolumePaths,
         resumed: bool,
@@ -130,6 +133,7 @@ impl Effects {
         let supply = Supply::new(plan.dirs.images.clone(), holder(&plan.pod));
         let shared = Shared {
             plan: RefCell::new(plan),
+            drivers: drivers.clone(),
             sandbox,
             volumes: RefCell::new(volumes),
             addresses: RefCell::default(),
@@ -350,7 +354,7 @@ impl Shared {
     async fn mount_late(&self) -> Result<(), LateError> {
         let (plan, volumes) = (self.plan(), self.volumes.borrow().clone());
         let made = tokio::task::spawn_blocking({
-            let late = Late::of(&plan);
+            let late = Late::of(&plan, &self.drivers);
             move || late.make(volumes)
         });
         *self.volumes.borrow_mut() = made.await.map_err(LateError::unfinished)??;

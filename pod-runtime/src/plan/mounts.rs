@@ -53,6 +53,7 @@ impl PodPlan {
         let found = self.spec().volumes.iter().find(|v| v.name == volume);
         match found.and_then(|v| v.source.as_ref()) {
             Some(VolumeSource::PersistentVolumeClaim(claim)) => claim.read_only == Some(true),
+            Some(VolumeSource::Csi(csi)) => csi.read_only == Some(true),
             _ => false,
         }
     }

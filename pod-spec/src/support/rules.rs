@@ -165,7 +165,9 @@ pub(crate) const POD: &[Rule] = &[
     refused("spec.volumes[].cephfs", MOUNT_IT),
     refused("spec.volumes[].cinder", CLOUD),
     honoured("spec.volumes[].configMap", "b167_config_maps_are_files_that_follow_them"),
-    refused("spec.volumes[].csi", "there are no CSI drivers"),
+    honoured("spec.volumes[].csi", "a_driver_of_the_program_makes_volumes"),
+    refused("spec.volumes[].csi.fsType", "drivers make directories here").except(&[""]),
+    refused("spec.volumes[].csi.nodePublishSecretRef", "drivers are not given Secrets yet"),
     honoured("spec.volumes[].downwardAPI", "b158_fields_of_the_pod_are_files"),
     honoured("spec.volumes[].emptyDir", "volumes_are_mounted_as_they_say"),
     refused("spec.volumes[].emptyDir.medium", "huge pages are not there yet")
