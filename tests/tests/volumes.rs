@@ -287,6 +287,100 @@ async fn b174_read_only_mounts_are_so_with_all_that_is_in_them_and_the_status_sa
 }
 
 #[tokio::test]
+async fn b161_an_empty_dir_may_be_written_by_anybody() {
+    let host = host("anybody");
+    let spec = "
+  restartPolicy: Never
+  volumes: [{name: disk, emptyDir: {}}, {name: memory, emptyDir: {medium: Memory}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'stat -c %A /disk /memory; stat -fc %T /memory; touch /disk/x /memory/x && echo written']
+    securityContext: {runAsUser: 1000}
+    volumeMounts: [{name: disk, mountPath: /disk}, {name: memory, mountPath: /memory}]
+";
+    let text = written(&host, &manifest("anybody", spec)).await;
+    assert_eq!(text, "drwxrwxrwx\ndrwxrwxrwx\ntmpfs\nwritten\n");
+}
+
+/// The processes that have something mounted at a path.
+fn mounting(path: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").expect("can be read").flatten();
+    let mounts = processes.filter_map(|p| std::fs::read_to_string(p.path().join("mountinfo")).ok());
+    mounts.filter(|mounts| mounts.contains(path)).count()
+}
+
+#[tokio::test]
+async fn b165_what_lies_in_memory_goes_with_the_pod() {
+    let host = host("memory");
+    let spec = "
+  volumes: [{name: memory, emptyDir: {medium: Memory}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sleep, infinity]
+    volumeMounts: [{name: memory, mountPath: /memory}]
+";
+    let pod = host.run(&manifest("memory", spec)).await;
+    soon(pod.wait_ready()).await.expect("is ready");
+    let volumes = host.root().join("pods/data/pods").join(pod.uid()).join("volumes");
+    let path = volumes.join("kubernetes.io~empty-dir/memory").display().to_string();
+    assert!(mounting(&path) > 0);
+    delete(&[&pod]).await;
+    assert_eq!(mounting(&path), 0);
+    assert!(!volumes.exists());
+}
+
+#[tokio::test]
+async fn b166_a_host_path_keeps_its_mode() {
+    let host = host("host-mode");
+    let data = host.dir("data");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o1777);
+    std::fs::set_permissions(&data, mode).expect("can be set");
+    let spec = format!(
+        "
+  restartPolicy: Never
+  volumes: [{{name: host, hostPath: {{path: {}}}}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'stat -c %A /test-volume; echo new >/test-volume/file']
+    volumeMounts: [{{name: host, mountPath: /test-volume}}]
+",
+        data.display()
+    );
+    assert_eq!(written(&host, &manifest("mode", &spec)).await, "drwxrwxrwt\n");
+    assert_eq!(std::fs::read_to_string(data.join("file")).expect("written"), "new\n");
+}
+
+#[tokio::test]
+async fn mounts_lie_over_each_other_in_the_order_of_their_paths() {
+    let host = host("order");
+    let data = host.dir("data");
+    std::fs::write(data.join("file"), "of a file\n").expect("can be written");
+    let spec = format!(
+        "
+  restartPolicy: Never
+  volumes:
+  - {{name: outer, emptyDir: {{}}}}
+  - {{name: inner, emptyDir: {{medium: Memory}}}}
+  - {{name: file, hostPath: {{path: {}}}}}
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'touch /new/deep/outer /new/deep/in/inner; cat /new/deep/in/a/file; cd /new/deep; ls . in']
+    volumeMounts:
+    - {{name: file, mountPath: /new/deep/in/a/file, readOnly: true}}
+    - {{name: inner, mountPath: /new/deep/in}}
+    - {{name: outer, mountPath: /new/deep}}
+",
+        data.join("file").display()
+    );
+    let text = written(&host, &manifest("order", &spec)).await;
+    assert_eq!(text, "of a file\n.:\nin\nouter\n\nin:\na\ninner\n");
+}
+
+#[tokio::test]
 async fn b162_b163_what_is_in_an_empty_dir_keeps_its_mode_and_is_shared() {
     let host = host("modes");
     let spec = "
