@@ -1,7 +1,7 @@
 //! Objects that are kept beside pods: what those are configured with, and what makes them.
 
 use pod_runtime::{Applied, Configuration, Objects, Runtime};
-use pod_spec::{ConfigMap, Secret};
+use pod_spec::{ConfigMap, PersistentVolumeClaim, Secret};
 use pod_workloads::{Workload, Workloads};
 
 use crate::error::CliError;
@@ -25,6 +25,20 @@ pub fn keep_config_map(runtime: &Runtime, map: ConfigMap, making: Making) -> Res
 pub fn keep_secret(runtime: &Runtime, secret: Secret, making: Making) -> Result<(), CliError> {
     let name = secret.metadata.name.clone();
     say(Kind::Secret, &name, keep(&runtime.secrets(), secret, making)?)
+}
+
+/// Keeps a claim and says so.
+pub fn keep_claim(
+    runtime: &Runtime,
+    claim: PersistentVolumeClaim,
+    making: Making,
+) -> Result<(), CliError> {
+    let (name, claims) = (claim.metadata.name.clone(), runtime.claims());
+    let done = match making {
+        Making::Apply => claims.apply(claim)?,
+        Making::Create => claims.create(claim).map(|()| Applied::Created)?,
+    };
+    say(Kind::PersistentVolumeClaim, &name, done)
 }
 
 /// Keeps a Deployment or a Job, has it looked after, and says so.

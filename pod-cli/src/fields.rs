@@ -91,7 +91,7 @@ impl FieldSelector {
         let own: &[&str] = match kind {
             Kind::Pod => &OF_PODS,
             Kind::Event => &OF_EVENTS,
-            Kind::ConfigMap | Kind::Secret | Kind::Deployment | Kind::Job => &[],
+            _ => &[],
         };
         let known = |field: &str| OF_ALL.contains(&field) || own.contains(&field);
         match self.0.iter().find(|requirement| !known(&requirement.field)) {

@@ -65,6 +65,7 @@ pub fn one(runtime: &Runtime, kind: Kind, namespace: &str, name: &str) -> Result
         Kind::Pod => runtime.pod(namespace, name)?.object()?,
         Kind::ConfigMap => value(&runtime.config_maps().get(namespace, name)?)?,
         Kind::Secret => value(&runtime.secrets().get(namespace, name)?)?,
+        Kind::PersistentVolumeClaim => value(&runtime.claims().get(namespace, name)?)?,
         Kind::Deployment => value(&Workloads::<Deployment>::of(runtime).get(namespace, name)?)?,
         Kind::Job => value(&Workloads::<Job>::of(runtime).get(namespace, name)?)?,
         Kind::Event => return event(runtime, namespace, name),
@@ -80,6 +81,7 @@ pub fn all(runtime: &Runtime, kind: Kind, namespace: Option<&str>) -> Result<Vec
         }
         Kind::ConfigMap => items(kind, &runtime.config_maps().list(namespace)?),
         Kind::Secret => items(kind, &runtime.secrets().list(namespace)?),
+        Kind::PersistentVolumeClaim => items(kind, &runtime.claims().list(namespace)?),
         Kind::Deployment => items(kind, &Workloads::<Deployment>::of(runtime).list(namespace)?),
         Kind::Job => items(kind, &Workloads::<Job>::of(runtime).list(namespace)?),
         Kind::Event => events(runtime, namespace),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pod_runtime::{Faults, Notice, ValidPod};
-use pod_spec::{AdmittedObject, Checked, Object, ObjectMeta};
+use pod_spec::{AdmittedObject, Checked, Object, ObjectMeta, VolumeSource};
 
 use crate::args::{BackoffArgs, Globals};
 use crate::error::CliError;
@@ -147,10 +147,15 @@ fn put_into_namespace(metadata: &mut ObjectMeta, globals: &Globals) -> Result<()
     Ok(())
 }
 
-/// The images that a pod's containers run, those of them that are names of images.
+/// The images that a pod's containers run and its volumes are, those of them that are names of images.
 pub fn images(pod: &ValidPod) -> Vec<pod_images::Reference> {
-    let all = pod.spec().init_containers.iter().chain(&pod.spec().containers);
-    all.filter_map(|container| container.image.parse().ok()).collect()
+    let spec = pod.spec();
+    let run = spec.init_containers.iter().chain(&spec.containers).map(|c| c.image.as_str());
+    let mounted = spec.volumes.iter().filter_map(|volume| match &volume.source {
+        Some(VolumeSource::Image(image)) => image.reference.as_deref(),
+        _ => None,
+    });
+    run.chain(mounted).filter_map(|name| name.parse().ok()).collect()
 }
 
 /// Says which fields make no difference here.

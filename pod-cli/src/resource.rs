@@ -11,6 +11,7 @@ pub enum Kind {
     Event,
     Deployment,
     Job,
+    PersistentVolumeClaim,
 }
 
 /// The words that mean a kind.
@@ -26,8 +27,15 @@ pub struct Names {
 }
 
 impl Kind {
-    pub const ALL: [Self; 6] =
-        [Self::ConfigMap, Self::Deployment, Self::Event, Self::Job, Self::Pod, Self::Secret];
+    pub const ALL: [Self; 7] = [
+        Self::ConfigMap,
+        Self::Deployment,
+        Self::Event,
+        Self::Job,
+        Self::PersistentVolumeClaim,
+        Self::Pod,
+        Self::Secret,
+    ];
     /// What `all` means: what runs.
     const RUNNING: [Self; 3] = [Self::Pod, Self::Deployment, Self::Job];
 
@@ -41,6 +49,13 @@ impl Kind {
                 ("Deployment", "deployment", "deployments", Some("deploy"), "deployment.apps")
             }
             Self::Job => ("Job", "job", "jobs", None, "job.batch"),
+            Self::PersistentVolumeClaim => (
+                "PersistentVolumeClaim",
+                "persistentvolumeclaim",
+                "persistentvolumeclaims",
+                Some("pvc"),
+                "persistentvolumeclaim",
+            ),
         };
         Names { kind, singular, plural, short, word }
     }

@@ -22,6 +22,20 @@ pub fn heading(kind: Kind, wide: bool) -> Vec<&'static str> {
         }
         (Kind::ConfigMap, _) => vec!["NAME", "DATA", "AGE"],
         (Kind::Secret, _) => vec!["NAME", "TYPE", "DATA", "AGE"],
+        (Kind::PersistentVolumeClaim, wide) => {
+            let mut heading = vec![
+                "NAME",
+                "STATUS",
+                "VOLUME",
+                "CAPACITY",
+                "ACCESS MODES",
+                "STORAGECLASS",
+                "VOLUMEATTRIBUTESCLASS",
+                "AGE",
+            ];
+            heading.extend(wide.then_some("VOLUMEMODE"));
+            heading
+        }
         (Kind::Deployment, _) => {
             let own = vec!["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"];
             [own, template_heading(wide)].concat()
@@ -57,6 +71,13 @@ pub fn row(item: &Item, shown: String, wide: bool, now: Time) -> Result<Vec<Stri
         }
         Kind::Secret => vec![shown, text(&object["type"]), size(object, "data").to_string(), age],
         Kind::Event => event(object, shown, wide, now),
+        Kind::PersistentVolumeClaim => {
+            let mut row = vec![shown];
+            row.extend(claim(object));
+            row.push(age);
+            row.extend(wide.then(|| text(&object["spec"]["volumeMode"])));
+            row
+        }
         Kind::Deployment => {
             let own = vec![
                 shown,
@@ -73,6 +94,28 @@ pub fn row(item: &Item, shown: String, wide: bool, now: Time) -> Result<Vec<Stri
             [own, template(object, wide)].concat()
         }
     })
+}
+
+/// Status, volume, capacity, access modes and classes of a claim.
+fn claim(claim: &Value) -> [String; 6] {
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let deleted = claim["metadata"]["deletionTimestamp"].is_string();
+    let phase = if deleted { "Terminating".to_owned() } else { word(&claim["status"]["phase"]) };
+    let modes = claim["spec"]["accessModes"].as_array().into_iter().flatten();
+    let short = |mode: &Value| match mode.as_str().unwrap_or_default() {
+        "ReadWriteOnce" => "RWO",
+        "ReadOnlyMany" => "ROX",
+        "ReadWriteMany" => "RWX",
+        _ => "RWOP",
+    };
+    [
+        phase,
+        word(&claim["spec"]["volumeName"]),
+        word(&claim["status"]["capacity"]["storage"]),
+        modes.map(short).collect::<Vec<_>>().join(","),
+        word(&claim["spec"]["storageClassName"]),
+        "<unset>".to_owned(),
+    ]
 }
 
 /// The columns of what pods are made from.

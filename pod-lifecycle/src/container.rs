@@ -82,6 +82,17 @@ pub(crate) struct FailedStart {
     pub failures: u32,
     pub reason: String,
     pub message: String,
+    /// The image that it is about, when that is not the container's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+/// Why a start did not come to a program.
+#[derive(Debug)]
+pub(crate) struct StartFailure {
+    pub reason: String,
+    pub message: String,
+    pub image: Option<String>,
 }
 
 /// A program that was started.
@@ -460,16 +471,12 @@ impl ContainerRecord {
     }
 
     /// The start under way came to nothing; `until` says when to try again after so many failures in a row.
-    pub(crate) fn start_failed(
-        &mut self,
-        reason: String,
-        message: String,
-        until: impl FnOnce(u32) -> Time,
-    ) {
+    pub(crate) fn start_failed(&mut self, why: StartFailure, until: impl FnOnce(u32) -> Time) {
         match self.take_life() {
             ContainerLife::Starting { attempt, from } => {
                 let failures = from.failures().saturating_add(1);
-                let failed = FailedStart { failures, reason, message };
+                let StartFailure { reason, message, image } = why;
+                let failed = FailedStart { failures, reason, message, image };
                 self.life = ContainerLife::Retrying {
                     attempt,
                     until: until(failures),

@@ -64,6 +64,8 @@ pub enum Event {
         reason: String,
         /// For people.
         message: String,
+        /// The image that it is about, when that is not the container's own but one of its volumes.
+        image: Option<String>,
         /// When.
         at: Time,
     },

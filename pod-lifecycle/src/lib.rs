@@ -36,6 +36,7 @@
 //!         probes: Probes::default(),
 //!         hooks: Hooks::default(),
 //!         stop_signal: None,
+//!         mounts: Vec::new(),
 //!         restarts: Restarts::default(),
 //!     }],
 //!     restart_policy: RestartPolicy::Never,
@@ -98,5 +99,6 @@ pub use resume::{Observed, ObservedContainer, ObservedSandbox, ObservedState};
 pub use state::{Addresses, MachineState};
 pub use table::{
     ContainerKind, ContainerRules, ExitAction, ExitCodes, ExitRule, GraceSeconds, HookKind, Hooks,
-    LifecycleTable, PodIdentity, ProbeKind, ProbeRules, Probes, RestartPolicy, Restarts,
+    LifecycleTable, MountAccess, MountedVolume, PodIdentity, ProbeKind, ProbeRules, Probes,
+    RestartPolicy, Restarts,
 };

@@ -10,7 +10,7 @@ use pod_spec::Time;
 use pod_spec::status::PodStatus;
 
 use crate::backoff::Backoff;
-use crate::container::{ContainerLife, ContainerRecord, Instance, Run, RunEnd};
+use crate::container::{ContainerLife, ContainerRecord, Instance, Run, RunEnd, StartFailure};
 use crate::event::EventKind;
 use crate::health::Health;
 use crate::state::{Addresses, FailedSandbox, MachineState, PodState, TerminationCause};
@@ -156,9 +156,10 @@ impl PodMachine {
                     self.started(index, instance, actions);
                 }
             }
-            Event::StartFailed { container, attempt, reason, message, at } => {
+            Event::StartFailed { container, attempt, reason, message, image, at } => {
                 if let Some(index) = self.live(&container, attempt) {
-                    self.start_failed(index, attempt, reason, message, at, actions);
+                    let why = StartFailure { reason, message, image };
+                    self.start_failed(index, attempt, why, at, actions);
                 }
             }
             Event::Exited { container, attempt, exit, started_at, finished_at, message } => {
@@ -274,18 +275,18 @@ impl PodMachine {
         &mut self,
         index: usize,
         attempt: u32,
-        reason: String,
-        message: String,
+        why: StartFailure,
         at: Time,
         actions: &mut Vec<Action>,
     ) {
         let backoff = self.table.backoff;
         let record = &mut self.state.containers[index];
-        let image = record.image.clone();
+        let StartFailure { reason, message, image } = why;
         match &record.life {
             ContainerLife::Starting { from, .. } => {
                 let failures = from.failures();
-                let mut news = status::failed_start_news(&reason, &message, &image);
+                let image = image.as_ref().unwrap_or(&record.image);
+                let mut news = status::failed_start_news(&reason, &message, image);
                 if failures > 0 && status::is_pull(&reason) {
                     news.push(("BackOff", format!("Back-off pulling image \"{image}\"")));
                     news.push(("Failed", "Error: ImagePullBackOff".to_owned()));
@@ -316,7 +317,8 @@ impl PodMachine {
             // The objects that it lacks are looked for again and again, without a growing pause.
             let constant = reason == CONFIG_ERROR;
             let pause = |failures| backoff.pause(if constant { 1 } else { failures });
-            record.start_failed(reason, message, |failures| at + pause(failures));
+            let why = StartFailure { reason, message, image };
+            record.start_failed(why, |failures| at + pause(failures));
         } else {
             record.give_up();
         }

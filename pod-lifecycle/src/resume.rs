@@ -7,7 +7,7 @@
 use pod_spec::Time;
 use serde::{Deserialize, Serialize};
 
-use crate::container::{ContainerLife, Instance};
+use crate::container::{ContainerLife, Instance, StartFailure};
 use crate::health::Health;
 use crate::machine::Span;
 use crate::state::{Addresses, MachineState, PodState};
@@ -225,8 +225,9 @@ impl PodMachine {
                 }
                 ObservedState::StartError { message, at } => {
                     if let Some(index) = self.live(name, *attempt) {
-                        let reason = "StartError".to_owned();
-                        self.start_failed(index, *attempt, reason, message.clone(), *at, actions);
+                        let (reason, message) = ("StartError".to_owned(), message.clone());
+                        let why = StartFailure { reason, message, image: None };
+                        self.start_failed(index, *attempt, why, *at, actions);
                     }
                 }
                 ObservedState::Created | ObservedState::Running { .. } => {}

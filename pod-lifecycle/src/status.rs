@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use pod_spec::status::{
     ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
-    ContainerStatus, HostIp, PodIp, PodPhase, PodStatus,
+    ContainerStatus, HostIp, PodIp, PodPhase, PodStatus, VolumeMountStatus,
 };
 
 use crate::container::{
@@ -12,7 +12,7 @@ use crate::container::{
 };
 use crate::progress::crash_loop_words;
 use crate::state::{MachineState, PodState};
-use crate::{ContainerKind, ContainerRules, LifecycleTable};
+use crate::{ContainerKind, ContainerRules, LifecycleTable, MountAccess, MountedVolume};
 
 /// The whole status. It depends on nothing but what is handed in.
 pub(crate) fn project(table: &LifecycleTable, state: &MachineState) -> PodStatus {
@@ -122,7 +122,23 @@ fn container(
         container_id: id.map(uri),
         started: (rules.kind != ContainerKind::Ephemeral).then(|| record.is_started()),
         stop_signal: rules.stop_signal.clone(),
+        volume_mounts: rules.mounts.iter().map(mount).collect(),
         ..ContainerStatus::default()
+    }
+}
+
+fn mount(mounted: &MountedVolume) -> VolumeMountStatus {
+    let (read_only, recursive) = match mounted.access {
+        MountAccess::Writable => (None, None),
+        MountAccess::ReadOnly => (Some(true), Some("Disabled")),
+        MountAccess::RecursivelyReadOnly => (Some(true), Some("Enabled")),
+    };
+    VolumeMountStatus {
+        name: mounted.name.clone(),
+        mount_path: mounted.path.clone(),
+        read_only,
+        recursive_read_only: recursive.map(str::to_owned),
+        volume_status: None,
     }
 }
 
@@ -225,6 +241,7 @@ fn waiting(reason: &str, message: Option<String>) -> ContainerState {
 }
 
 fn failed_start_state(failed: &FailedStart, image: &str) -> ContainerState {
+    let image = failed.image.as_deref().unwrap_or(image);
     if is_pull(&failed.reason) && failed.failures > 1 {
         let words =
             format!("Back-off pulling image \"{image}\": {}: {}", failed.reason, failed.message);

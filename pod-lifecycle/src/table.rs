@@ -77,8 +77,32 @@ pub struct ContainerRules {
     pub hooks: Hooks,
     /// `lifecycle.stopSignal`; only shown.
     pub stop_signal: Option<String>,
+    /// `volumeMounts`; only shown.
+    pub mounts: Vec<MountedVolume>,
     /// When it is started again.
     pub restarts: Restarts,
+}
+
+/// A volume that a container sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountedVolume {
+    /// The volume's name.
+    pub name: String,
+    /// Where the container sees it.
+    pub path: String,
+    /// Whether it may be written there.
+    pub access: MountAccess,
+}
+
+/// Whether a volume may be written where it is mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MountAccess {
+    /// It may.
+    Writable,
+    /// Only what is mounted within it may.
+    ReadOnly,
+    /// Neither it nor what is mounted within it may.
+    RecursivelyReadOnly,
 }
 
 /// When a container is started again.

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use pod_network::Networks;
 
+use crate::claims::Claims;
+
 /// The run directory of the machine's own runtime.
 pub const SYSTEM: &str = "/run/pod";
 
@@ -75,6 +77,16 @@ impl Dirs {
         self.run.join("objects")
     }
 
+    /// The claims, by namespace, which outlive a reboot.
+    pub fn lasting_objects(&self) -> PathBuf {
+        self.data.join("objects")
+    }
+
+    /// What is in the claims, a directory for each.
+    pub fn claimed(&self) -> PathBuf {
+        self.data.join("volumes")
+    }
+
     /// The namespaces, each a directory of pods.
     pub fn namespaces(&self) -> PathBuf {
         self.run.join("pods")
@@ -94,6 +106,7 @@ impl Dirs {
             logs: self.logs.join(format!("{namespace}_{name}_{uid}")),
             links: self.links.clone(),
             networks: self.networks(),
+            claims: Claims::new(self),
         }
     }
 
@@ -177,6 +190,8 @@ pub(crate) struct PodDirs {
     pub logs: PathBuf,
     /// The networks, which all pods share.
     pub networks: Networks,
+    /// The claims, which all pods share.
+    pub claims: Claims,
     links: PathBuf,
 }
 

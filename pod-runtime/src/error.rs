@@ -68,6 +68,12 @@ pub enum ConfigError {
         /// The volume.
         volume: String,
     },
+    /// A volume is an image that cannot be one.
+    #[error("volume `{volume}` cannot be this machine's own root: use a hostPath")]
+    VolumeRoot {
+        /// The volume.
+        volume: String,
+    },
     /// A ConfigMap or Secret that variables come from is not there. It may come.
     #[error("{} \"{name}\" not found", kind.to_lowercase())]
     Missing {

@@ -13,6 +13,7 @@ use crate::blocked::Blocked;
 use crate::changes::Changes;
 use crate::clock::now;
 use crate::dirs::{Dirs, StateDir};
+use crate::drivers::Drivers;
 use crate::engine::observe;
 use crate::error::RuntimeError;
 use crate::exec::Exec;
@@ -31,14 +32,15 @@ const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct PodHandle {
     dirs: Dirs,
+    drivers: Drivers,
     pod: ValidPod,
     /// Opened when it is first needed.
     sandboxes: OnceLock<pod_sandbox::Runtime>,
 }
 
 impl PodHandle {
-    pub(crate) fn new(dirs: Dirs, pod: ValidPod) -> Self {
-        Self { dirs, pod, sandboxes: OnceLock::new() }
+    pub(crate) fn new(dirs: Dirs, drivers: Drivers, pod: ValidPod) -> Self {
+        Self { dirs, drivers, pod, sandboxes: OnceLock::new() }
     }
 
     pub(crate) fn state(&self) -> StateDir {
@@ -431,7 +433,7 @@ impl PodHandle {
         if !self.ask(add).await? {
             return Err(self.over());
         }
-        Ok(Self::new(self.dirs.clone(), self.current()?))
+        Ok(Self::new(self.dirs.clone(), self.drivers.clone(), self.current()?))
     }
 
     /// The pod as it has been changed to.
@@ -469,8 +471,9 @@ impl PodHandle {
     }
 
     async fn bury(&self) -> Result<(), RuntimeError> {
-        let (dirs, pod) = (self.dirs.clone(), self.pod.clone());
-        let buried = tokio::task::spawn_blocking(move || removal::bury(&dirs, &pod)).await;
+        let (dirs, drivers, pod) = (self.dirs.clone(), self.drivers.clone(), self.pod.clone());
+        let buried =
+            tokio::task::spawn_blocking(move || removal::bury(&dirs, &drivers, &pod)).await;
         buried.map_err(|e| RuntimeError::io("remove the pod")(std::io::Error::other(e)))?
     }
 

@@ -31,11 +31,13 @@
 
 mod blocked;
 mod changes;
+mod claims;
 mod client;
 mod clock;
 mod dirs;
 mod dns;
 mod driven;
+mod drivers;
 mod engine;
 mod environment;
 mod error;
@@ -65,7 +67,9 @@ mod watch;
 
 pub use blocked::{Blocked, Obstacle};
 pub use changes::Changes;
+pub use claims::{Claims, Deleted};
 pub use dirs::SYSTEM;
+pub use drivers::Drivers;
 pub use engine::ENGINE;
 pub use error::{ConfigError, RuntimeError, chain};
 pub use exec::{Exec, Output};
@@ -80,6 +84,7 @@ pub use pod_sandbox::{Exit, ExitCall, RequestError, SandboxError};
 pub use pod_spec::{
     Admitted, EphemeralContainer, Faults, Notice, Pod, PodPhase, PodStatus, ValidPod,
 };
+pub use pod_volumes::{Driver, DriverError, MountSource, Source, VolumeContext};
 pub use repair::Repair;
 pub use runtime::Runtime;
 pub use store::RecordedEvent;
@@ -89,8 +94,13 @@ pub use watch::Watch;
 ///
 /// Call it first in `main`, before any thread is started.
 pub fn init() {
+    init_with(&Drivers::new());
+}
+
+/// As [`init`], with drivers of volumes for the pods that the helper looks after.
+pub fn init_with(drivers: &Drivers) {
     pod_sandbox::init();
-    engine::init();
+    engine::init(drivers);
     puller::init();
     pod_images::init();
 }

@@ -1,5 +1,5 @@
-//! What is kept for each namespace beside its pods: ConfigMaps and Secrets, which they are configured with, and Deployments
-//! and Jobs, which others make them from.
+//! What is kept for each namespace beside its pods: ConfigMaps and Secrets, which they are configured with, claims for
+//! storage, and Deployments and Jobs, which others make pods from.
 //!
 //! Each is a file below the runtime's directory, of which a reader finds a whole version, that before a change or that
 //! after it. Whoever changes one holds a lock on the directory. The directories of a namespace stay when they are empty,
@@ -24,6 +24,7 @@ use crate::runtime::{Runtime, names};
 use crate::store;
 pub use changes::ObjectChanges;
 pub use kind::Configuration;
+use kind::Kept;
 
 /// The name of a file that is being written. No object's name begins with a dot.
 const TEMPORARY: &str = ".new";
@@ -87,7 +88,7 @@ pub enum ObjectError {
     /// The object of this name is being deleted.
     #[error("{kind} `{name}` is being deleted: try again when it is gone")]
     Terminating {
-        /// `Deployment` or `Job`.
+        /// `Deployment`, `Job` or `PersistentVolumeClaim`.
         kind: &'static str,
         /// The name.
         name: String,
@@ -105,6 +106,14 @@ pub enum ObjectError {
         /// What cannot be changed.
         faults: Faults,
     },
+    /// What is in a claim cannot be removed.
+    #[error("cannot remove what is in PersistentVolumeClaim `{name}`: {}", errors.join("; "))]
+    Storage {
+        /// The claim.
+        name: String,
+        /// What is left, and why.
+        errors: Vec<String>,
+    },
     /// A file operation failed.
     #[error("cannot {action}")]
     Io {
@@ -116,7 +125,7 @@ pub enum ObjectError {
 }
 
 impl ObjectError {
-    fn io(verb: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(verb: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let action = format!("{verb} {}", path.display());
         move |source| Self::Io { action, source }
     }
@@ -141,7 +150,8 @@ impl Runtime {
 
 impl<T: Configuration> Objects<T> {
     pub(crate) fn new(dirs: &Dirs) -> Self {
-        Self { dir: dirs.objects(), kind: PhantomData }
+        let dir = if T::LASTING { dirs.lasting_objects() } else { dirs.objects() };
+        Self { dir, kind: PhantomData }
     }
 
     /// Makes the object, or has it take the place of the one of its name: all of it, but for its id and its age.
@@ -153,7 +163,7 @@ impl<T: Configuration> Objects<T> {
         let _lock = self.lock()?;
         let (namespace, name) = place(object.metadata());
         match self.find(&namespace, &name)? {
-            None => self.write(object, None).map(|()| Applied::Created),
+            None => self.put(identified(object, None)).map(|()| Applied::Created),
             Some(old) => self.replace(&old, object),
         }
     }
@@ -198,12 +208,13 @@ impl<T: Configuration> Objects<T> {
         if old.metadata().deletion_timestamp.is_some() {
             return Err(ObjectError::Terminating { kind: T::KIND, name });
         }
+        let object = identified(object, Some(old));
         if old.says_the_same_as(&object) {
             return Ok(Applied::Unchanged);
         }
         let changed = old.check_change(&object);
         changed.map_err(|faults| ObjectError::Change { kind: T::KIND, name, faults })?;
-        self.write(object, Some(old)).map(|()| Applied::Configured)
+        self.put(object).map(|()| Applied::Configured)
     }
 
     /// Makes the object.
@@ -215,7 +226,7 @@ impl<T: Configuration> Objects<T> {
         let _lock = self.lock()?;
         let (namespace, name) = place(object.metadata());
         match self.find(&namespace, &name)? {
-            None => self.write(object, None),
+            None => self.put(identified(object, None)),
             Some(_) => Err(ObjectError::Exists { kind: T::KIND, namespace, name }),
         }
     }
@@ -256,6 +267,11 @@ impl<T: Configuration> Objects<T> {
             return Err(Self::missing(namespace, name));
         }
         let _lock = self.lock()?;
+        self.remove(namespace, name)
+    }
+
+    /// Removes the file of an object that is locked.
+    pub(crate) fn remove(&self, namespace: &str, name: &str) -> Result<(), ObjectError> {
         let path = self.place(namespace).join(name);
         match fs::remove_file(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Self::missing(namespace, name)),
@@ -280,27 +296,21 @@ impl<T: Configuration> Objects<T> {
     }
 
     /// The directory of the objects of a namespace.
-    fn place(&self, namespace: &str) -> PathBuf {
+    pub(crate) fn place(&self, namespace: &str) -> PathBuf {
         self.dir.join(namespace).join(T::DIR)
     }
 
-    fn lock(&self) -> Result<Flock<File>, ObjectError> {
+    /// Keeps all others from changing an object.
+    pub(crate) fn lock(&self) -> Result<Flock<File>, ObjectError> {
         make(&self.dir)?;
         let context = || ObjectError::io("lock", &self.dir);
         let dir = File::open(&self.dir).map_err(context())?;
         Flock::lock(dir, FlockArg::LockExclusive).map_err(|(_, e)| context()(e.into()))
     }
 
-    /// Writes an object that is locked, as a new one or in the place of another version.
-    fn write(&self, mut object: T, old: Option<&T>) -> Result<(), ObjectError> {
-        let metadata = object.metadata_mut();
-        *metadata = identified(std::mem::take(metadata), old.map(T::metadata), now());
-        object.follow(old);
-        self.put(object)
-    }
-
-    /// Writes an object that is locked, as its next version.
-    fn put(&self, mut object: T) -> Result<(), ObjectError> {
+    /// Writes an object that is locked and has its identity, as its next version. Versions grow with each change, over all
+    /// objects.
+    pub(crate) fn put(&self, mut object: T) -> Result<(), ObjectError> {
         let metadata = object.metadata_mut();
         let (namespace, name) = place(metadata);
         let last = metadata.resource_version.as_ref().and_then(|last| last.parse::<i64>().ok());
@@ -315,8 +325,16 @@ impl<T: Configuration> Objects<T> {
     }
 }
 
+/// An object as it is kept, in the place of an old one or as a new one.
+pub(crate) fn identified<T: Configuration>(mut object: T, old: Option<&T>) -> T {
+    let said = std::mem::take(object.metadata_mut());
+    *object.metadata_mut() = identity(said, old.map(Kept::metadata), now());
+    object.follow(old);
+    object
+}
+
 /// The metadata of an object that is kept: what its author says, and the identity that it has or gets.
-fn identified(said: ObjectMeta, old: Option<&ObjectMeta>, now: Time) -> ObjectMeta {
+fn identity(said: ObjectMeta, old: Option<&ObjectMeta>, now: Time) -> ObjectMeta {
     let uid = || Some(uuid::Uuid::new_v4().to_string());
     ObjectMeta {
         name: said.name,
@@ -326,6 +344,7 @@ fn identified(said: ObjectMeta, old: Option<&ObjectMeta>, now: Time) -> ObjectMe
         uid: old.map_or_else(uid, |old| old.uid.clone()),
         creation_timestamp: old.map_or(Some(now), |old| old.creation_timestamp),
         deletion_timestamp: old.and_then(|old| old.deletion_timestamp),
+        owner_references: old.map_or(said.owner_references, |old| old.owner_references.clone()),
         resource_version: old.and_then(|old| old.resource_version.clone()),
         ..ObjectMeta::default()
     }

@@ -15,10 +15,15 @@ use pod_sandbox::{
     Tmpfs,
 };
 use pod_spec::{
-    Container, EmptyDirVolumeSource, HostPathType, PodSpec, QosClass, ValidPod, VolumeSource,
+    Container, EmptyDirVolumeSource, FsGroupChangePolicy, HostPathType, ImageVolumeSource, PodSpec,
+    QosClass, ValidPod, Volume, VolumeSource,
 };
-use pod_volumes::{FilesKind, HostPathKind, Medium, MountSource, Prepared, Source, VolumeSpec};
+use pod_volumes::{
+    FilesKind, GroupChange, HostPathKind, Medium, MountSource, Ownership, Prepared, Source,
+    VolumeSpec,
+};
 
+use crate::claims::is_claimed;
 use crate::dirs::{Dirs, PodDirs};
 use crate::environment::Referenced;
 use crate::error::ConfigError;
@@ -50,6 +55,16 @@ pub(crate) struct PodPlan {
 
 /// Where each volume lies, by name, in the mount namespace of the pod.
 pub(crate) type VolumePaths = BTreeMap<String, PathBuf>;
+
+/// The images of volumes, by the volume's name.
+pub(crate) type VolumeImages = BTreeMap<String, Image>;
+
+/// What a container can mount.
+#[derive(Debug)]
+pub(crate) struct PodVolumes<'a> {
+    pub paths: &'a VolumePaths,
+    pub images: &'a VolumeImages,
+}
 
 /// The paths of prepared volumes.
 pub(crate) fn volume_paths(volumes: &[Prepared]) -> VolumePaths {
@@ -122,13 +137,59 @@ impl PodPlan {
         group.and_then(|group| u32::try_from(group).ok())
     }
 
-    /// The volumes to prepare.
+    /// Whom a volume that is kept is given to; none when it is only read.
+    pub fn ownership(&self, volume: &str) -> Option<Ownership> {
+        let group = self.volume_group().filter(|_| !self.is_only_read(volume))?;
+        let context = self.spec().security_context.as_ref();
+        let change = match context.and_then(|c| c.fs_group_change_policy) {
+            Some(FsGroupChangePolicy::OnRootMismatch) => GroupChange::OnRootMismatch,
+            Some(FsGroupChangePolicy::Always) | None => GroupChange::Always,
+        };
+        Some(Ownership { group, change })
+    }
+
+    /// The volumes to prepare. The images among them are not: they are mounted as they lie in the store. Nor are claims and
+    /// those of drivers, which may come later.
     pub fn volumes(&self) -> Vec<VolumeSpec> {
-        self.spec()
-            .volumes
-            .iter()
+        let volumes = self.spec().volumes.iter();
+        let later = |v: &Volume| {
+            matches!(v.source, Some(VolumeSource::Image(_) | VolumeSource::Csi(_))) || is_claimed(v)
+        };
+        volumes
+            .filter(|v| !later(v))
             .map(|v| VolumeSpec { name: v.name.clone(), source: source(v.source.as_ref()) })
             .collect()
+    }
+
+    /// The volumes that drivers of other programs prepare. They are told who the pod is, by the keys of Kubernetes.
+    pub fn driven_volumes(&self) -> Vec<VolumeSpec> {
+        let account = self.spec().service_account_name.as_deref().unwrap_or("default");
+        let facts = [
+            ("csi.storage.k8s.io/pod.name", self.pod.name()),
+            ("csi.storage.k8s.io/pod.namespace", self.pod.namespace()),
+            ("csi.storage.k8s.io/pod.uid", self.uid()),
+            ("csi.storage.k8s.io/serviceAccount.name", account),
+            ("csi.storage.k8s.io/ephemeral", "true"),
+        ];
+        let volumes = self.spec().volumes.iter().filter_map(|volume| {
+            let Some(VolumeSource::Csi(csi)) = &volume.source else { return None };
+            let mut parameters = csi.volume_attributes.clone();
+            parameters.extend(facts.map(|(key, value)| (key.to_owned(), value.to_owned())));
+            let source = Source::Custom { kind: csi.driver.clone(), parameters };
+            Some(VolumeSpec { name: volume.name.clone(), source })
+        });
+        volumes.collect()
+    }
+
+    /// The images that a container mounts as volumes, by the volume's name.
+    pub fn image_sources(&self, container: &Container) -> BTreeMap<&str, &ImageVolumeSource> {
+        let mounted = |v: &&Volume| container.volume_mounts.iter().any(|m| m.name == v.name);
+        let volumes = self.spec().volumes.iter().filter(mounted);
+        let images = volumes.filter_map(|v| match &v.source {
+            Some(VolumeSource::Image(image)) => Some((v.name.as_str(), image)),
+            _ => None,
+        });
+        images.collect()
     }
 
     /// The sandbox to make, with `engine` beside it.
@@ -217,7 +278,7 @@ impl PodPlan {
         container: &Container,
         attempt: u32,
         image: &Image,
-        volumes: &VolumePaths,
+        volumes: &PodVolumes<'_>,
         addresses: &Addresses,
         referenced: &Referenced,
     ) -> Result<ContainerConfig, ConfigError> {
@@ -262,7 +323,7 @@ impl PodPlan {
         &self,
         container: &Container,
         attempt: u32,
-        volumes: &VolumePaths,
+        volumes: &PodVolumes<'_>,
         variables: &[String],
     ) -> Result<Vec<Mount>, ConfigError> {
         let mounts = container.volume_mounts.iter().map(|m| self.mount(m, volumes, variables));
@@ -359,7 +420,7 @@ mod tests {
             container,
             3,
             &image(),
-            &volumes,
+            &PodVolumes { paths: &volumes, images: &VolumeImages::new() },
             &Addresses::default(),
             &Referenced::default(),
         )

@@ -7,17 +7,19 @@ use std::path::Path;
 
 use nix::fcntl::{Flock, FlockArg};
 use pod_spec::ValidPod;
-use pod_volumes::{Volumes, remove_tree};
+use pod_volumes::remove_tree;
 
 use crate::dirs::{Dirs, StateDir};
+use crate::drivers::Drivers;
 use crate::error::{RuntimeError, chain};
 use crate::machine::this_machine;
 use crate::network;
 use crate::plan::{PodPlan, holder, sandbox_id};
 
 /// Everything of a pod whose sandbox is gone: data, logs, links, state.
-pub(crate) fn remove_files(plan: &PodPlan) -> Vec<String> {
-    let mut errors = remove_data(plan);
+pub(crate) fn remove_files(plan: &PodPlan, drivers: &Drivers) -> Vec<String> {
+    let mut errors = remove_data(plan, drivers);
+    errors.extend(plan.dirs.claims.delete_own(&plan.pod));
     errors.extend(remove_links(plan));
     errors.extend(remove_below(&plan.dirs.logs));
     // Before the name is free for another pod.
@@ -30,16 +32,26 @@ pub(crate) fn remove_files(plan: &PodPlan) -> Vec<String> {
 }
 
 /// The network, volumes and layers: what a pod that is over needs no more.
-pub(crate) fn remove_data(plan: &PodPlan) -> Vec<String> {
+pub(crate) fn remove_data(plan: &PodPlan, drivers: &Drivers) -> Vec<String> {
     let mut errors = Vec::from_iter(network::disconnect(plan));
     if plan.dirs.volumes().exists() {
-        match Volumes::new(plan.dirs.volumes()).map_err(|e| vec![e]).and_then(|v| v.tear_down()) {
+        let volumes = drivers.volumes(&plan.dirs.volumes());
+        match volumes.map_err(|e| vec![e]).and_then(|v| v.tear_down()) {
             Ok(()) => {}
             Err(list) => errors.extend(list.iter().map(|e| chain(e))),
         }
     }
     errors.extend(remove_below(&plan.dirs.data));
+    errors.extend(release_claims(plan));
     errors
+}
+
+/// Writes down that the pod uses no volumes any more, and lets go of the claims among them.
+fn release_claims(plan: &PodPlan) -> Vec<String> {
+    match plan.dirs.state.forget_volumes() {
+        Ok(()) => plan.dirs.claims.release(&plan.pod),
+        Err(e) => vec![format!("cannot remove {}: {e}", plan.dirs.state.volumes().display())],
+    }
 }
 
 /// The socket of an engine that ends.
@@ -83,7 +95,7 @@ fn remove_below(dir: &Path) -> Vec<String> {
 ///
 /// # Errors
 /// When something could not be removed; the rest was.
-pub(crate) fn bury(dirs: &Dirs, pod: &ValidPod) -> Result<(), RuntimeError> {
+pub(crate) fn bury(dirs: &Dirs, drivers: &Drivers, pod: &ValidPod) -> Result<(), RuntimeError> {
     let plan = PodPlan::new(pod.clone(), dirs, this_machine());
     let Some(_lock) = lock(&plan.dirs.state)? else { return Ok(()) };
     let mut errors = Vec::new();
@@ -91,7 +103,7 @@ pub(crate) fn bury(dirs: &Dirs, pod: &ValidPod) -> Result<(), RuntimeError> {
     if let Err(e) = sandboxes.remove(&sandbox_id(pod)?) {
         errors.push(chain(&e));
     }
-    errors.extend(remove_files(&plan));
+    errors.extend(remove_files(&plan, drivers));
     if errors.is_empty() {
         Ok(())
     } else {

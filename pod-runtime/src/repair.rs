@@ -16,6 +16,9 @@ pub struct Repair {
     pub unfinished: Vec<String>,
     /// The sandboxes that were removed, since no pod has them: their ids.
     pub sandboxes: Vec<String>,
+    /// The claims that were removed, since the pods that they were made for, or that kept them from being removed, are no
+    /// more: `namespace/name`.
+    pub claims: Vec<String>,
     /// What was done to the network.
     pub network: NetworkRepair,
     /// What could not be mended.
@@ -41,6 +44,7 @@ impl Runtime {
                 Err(error) => repair.errors.push(chain(&error)),
             }
         }
+        self.remove_claims(&pods, &mut repair);
         self.mend_network(&pods, &mut repair);
         repair.errors.extend(self.release_images().err().map(|error| chain(&error)));
         Ok(repair)
@@ -51,12 +55,22 @@ impl Runtime {
         let (unfinished, pods): (Vec<_>, Vec<_>) =
             self.list(None)?.into_iter().partition(PodHandle::is_unfinished);
         for pod in unfinished {
-            match removal::bury(self.dirs(), pod.pod()) {
+            match self.bury(pod.pod()) {
                 Ok(()) => repair.unfinished.push(format!("{}/{}", pod.namespace(), pod.name())),
                 Err(error) => repair.errors.push(chain(&error)),
             }
         }
         Ok(pods)
+    }
+
+    fn remove_claims(&self, pods: &[PodHandle], repair: &mut Repair) {
+        match self.claims().repair(|uid| pods.iter().any(|pod| pod.uid() == uid)) {
+            Ok((removed, errors)) => {
+                repair.claims = removed;
+                repair.errors.extend(errors);
+            }
+            Err(error) => repair.errors.push(chain(&error)),
+        }
     }
 
     fn mend_network(&self, pods: &[PodHandle], repair: &mut Repair) {

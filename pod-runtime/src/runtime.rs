@@ -17,6 +17,7 @@ use pod_volumes::Volumes;
 
 use crate::clock::now;
 use crate::dirs::Dirs;
+use crate::drivers::Drivers;
 use crate::engine;
 use crate::error::{RuntimeError, chain};
 use crate::handle::PodHandle;
@@ -52,6 +53,7 @@ pub struct Runtime {
     dirs: Dirs,
     helper: Option<PathBuf>,
     network: Option<Network>,
+    drivers: Drivers,
 }
 
 impl Runtime {
@@ -65,7 +67,8 @@ impl Runtime {
             .map_err(RuntimeError::io("find the working directory"))?;
         // A directory that exists is known by its one true name, so that two ways to it are one runtime.
         let root = fs::canonicalize(&root).unwrap_or(root);
-        Ok(Self { dirs: Dirs::new(&root), helper: None, network: None })
+        let (dirs, drivers) = (Dirs::new(&root), Drivers::new());
+        Ok(Self { dirs, helper: None, network: None, drivers })
     }
 
     /// Executes `helper`, a program that calls [`init`](crate::init), for the pods' processes, instead of the current
@@ -79,6 +82,13 @@ impl Runtime {
     /// configuration says, or else a bridge of this runtime's own: see [`Network::of_this_machine`].
     pub fn with_network(mut self, network: Network) -> Self {
         self.network = Some(network);
+        self
+    }
+
+    /// Has pods use drivers of volumes that this program brings. The helper has to know them too: see
+    /// [`init_with`](crate::init_with).
+    pub fn with_drivers(mut self, drivers: Drivers) -> Self {
+        self.drivers = drivers;
         self
     }
 
@@ -152,14 +162,23 @@ impl Runtime {
         let plan = PodPlan::new(pod, &self.dirs, this_machine());
         let _lock = self.claim(&plan)?;
         match self.build(&plan) {
-            Ok(()) => Ok(PodHandle::new(self.dirs.clone(), plan.pod)),
+            Ok(()) => Ok(self.handle(plan.pod)),
             Err(error) => {
-                for left in removal::remove_files(&plan) {
+                for left in removal::remove_files(&plan, &self.drivers) {
                     tracing::warn!("{left}");
                 }
                 Err(error)
             }
         }
+    }
+
+    fn handle(&self, pod: ValidPod) -> PodHandle {
+        PodHandle::new(self.dirs.clone(), self.drivers.clone(), pod)
+    }
+
+    /// Removes a pod that no engine looks after.
+    pub(crate) fn bury(&self, pod: &ValidPod) -> Result<(), RuntimeError> {
+        removal::bury(&self.dirs, &self.drivers, pod)
     }
 
     /// Takes the pod's name, over from one that was never finished when need be.
@@ -169,7 +188,7 @@ impl Runtime {
         if let Ok(pod) = self.pod(plan.pod.namespace(), plan.pod.name())
             && pod.is_unfinished()
         {
-            removal::bury(&self.dirs, pod.pod())?;
+            self.bury(pod.pod())?;
         }
         match state.claim() {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Err(RuntimeError::Exists {
@@ -267,7 +286,7 @@ impl Runtime {
         let pod = pod
             .map_err(RuntimeError::io(format!("read the state of pod `{name}`")))?
             .ok_or_else(missing)?;
-        Ok(PodHandle::new(self.dirs.clone(), pod))
+        Ok(self.handle(pod))
     }
 
     /// All pods, or those of one namespace, by namespace and name.

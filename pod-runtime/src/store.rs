@@ -193,6 +193,13 @@ impl StateDir {
         Ok(read_json(&self.volumes())?.unwrap_or_default())
     }
 
+    pub fn forget_volumes(&self) -> io::Result<()> {
+        match fs::remove_file(self.volumes()) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+
     pub fn write_network(&self, network: &Network) -> io::Result<()> {
         write_json(&self.network(), network)
     }

@@ -251,6 +251,10 @@ impl RootFs {
 pub struct Mount {
     /// A file or directory of the host.
     pub source: PathBuf,
+    /// Unpacked image layers, the topmost first, which are mounted in place of `source`, read-only. Nothing is made in
+    /// them: a missing part is an error.
+    #[serde(default)]
+    pub layers: Vec<PathBuf>,
     /// The part of `source` that is mounted, relative to it; all of it when empty. Nothing that lies in `source` leads
     /// out of it. What is missing is made: directories with the mode of `source`.
     #[serde(default)]

@@ -6,6 +6,7 @@ use std::fs::{File, Permissions};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, mkdirat};
@@ -44,6 +45,25 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// It goes on after an error and returns them all.
     fn tear_down(&self, context: &VolumeContext<'_>) -> Result<(), Vec<DriverError>> {
         context.remove_dir()
+    }
+}
+
+/// A driver that several hold.
+impl<D: Driver + ?Sized> Driver for Arc<D> {
+    fn kind(&self) -> &str {
+        (**self).kind()
+    }
+
+    fn prepare(
+        &self,
+        context: &VolumeContext<'_>,
+        source: &Source,
+    ) -> Result<MountSource, DriverError> {
+        (**self).prepare(context, source)
+    }
+
+    fn tear_down(&self, context: &VolumeContext<'_>) -> Result<(), Vec<DriverError>> {
+        (**self).tear_down(context)
     }
 }
 

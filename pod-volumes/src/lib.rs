@@ -9,6 +9,8 @@
 //! [`Keys`] of an object, and writes once the volume is mounted, and again whenever it
 //! changes: [`Payload::write_to`].
 //!
+//! What is to outlive a pod lies on a [`Shelf`], in a directory that is kept until somebody removes it.
+//!
 //! What this crate does not do: it mounts nothing (a tmpfs belongs into the pod's
 //! own mount namespace, which the caller holds), it knows neither images nor
 //! Kubernetes objects, and it removes nothing outside the directory it is given.
@@ -38,8 +40,10 @@ mod empty_dir;
 mod error;
 mod files;
 mod host_path;
+mod ownership;
 mod payload;
 pub mod remove;
+mod shelf;
 mod spec;
 mod usage;
 mod volumes;
@@ -49,8 +53,10 @@ pub use empty_dir::EmptyDir;
 pub use error::{DriverError, PayloadError, VolumeError};
 pub use files::Files;
 pub use host_path::HostPath;
+pub use ownership::{GroupChange, Ownership};
 pub use payload::{KeyToPath, Keys, ObjectKind, Payload, PayloadFile};
 pub use remove::{RemoveError, remove_tree};
+pub use shelf::Shelf;
 pub use spec::{FilesKind, HostPathKind, Medium, Source, VolumeSpec};
 pub use usage::disk_usage;
 pub use volumes::Volumes;

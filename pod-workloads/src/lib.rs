@@ -39,6 +39,8 @@
 //! `docs/fields.md` of the project for every field.
 #![forbid(unsafe_code)]
 
+use pod_runtime::Drivers;
+
 mod conditions;
 mod deployment;
 mod error;
@@ -64,6 +66,11 @@ pub use supervisor::SUPERVISOR;
 ///
 /// Call it first in `main`, before any thread is started.
 pub fn init() {
-    pod_runtime::init();
-    supervisor::init();
+    init_with(&Drivers::new());
+}
+
+/// As [`init`], with drivers of volumes for the pods that the helper looks after.
+pub fn init_with(drivers: &Drivers) {
+    pod_runtime::init_with(drivers);
+    supervisor::init(drivers);
 }

@@ -8,13 +8,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
 use std::process::{Command, exit};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::unistd::setsid;
 use pod_runtime::{
-    ObjectError, Objects, PodEvent, PodHandle, RecordedEvent, Runtime, RuntimeError, chain,
+    Drivers, ObjectError, Objects, PodEvent, PodHandle, RecordedEvent, Runtime, RuntimeError, chain,
 };
 use pod_spec::{Deployment, Job, OwnerReference, Time};
 use tokio::sync::mpsc;
@@ -37,13 +36,13 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_sec
 const UNREADABLE: Duration = Duration::from_secs(1);
 
 /// Becomes a supervisor, or starts one, when this process was executed to do so, and then never returns.
-pub(crate) fn init() {
+pub(crate) fn init(drivers: &Drivers) {
     let mut args = std::env::args_os();
     let name = args.next();
     let rest: Vec<_> = args.collect();
     match name.as_deref().and_then(|name| name.to_str()) {
         Some(STARTER) => exit(start(&rest)),
-        Some(SUPERVISOR) => exit(supervise(&rest)),
+        Some(SUPERVISOR) => exit(supervise(&rest, drivers)),
         _ => {}
     }
 }
@@ -58,16 +57,16 @@ fn start(args: &[OsString]) -> i32 {
     i32::from(started.is_err())
 }
 
-fn supervise(args: &[OsString]) -> i32 {
+fn supervise(args: &[OsString], drivers: &Drivers) -> i32 {
     let [root, kind, namespace, name] = args else { return 2 };
     let [kind, namespace, name] = [kind, namespace, name].map(|arg| arg.to_string_lossy());
     pod_runtime::log_to_stderr();
-    let root = Path::new(root);
-    let ended = match &*kind {
-        Deployment::KIND => run::<Deployment>(root, &namespace, &name),
-        Job::KIND => run::<Job>(root, &namespace, &name),
-        _ => return 2,
-    };
+    let runtime = Runtime::open(root).map(|runtime| runtime.with_drivers(drivers.clone()));
+    let ended = runtime.map_err(WorkloadError::from).and_then(|runtime| match &*kind {
+        Deployment::KIND => run::<Deployment>(runtime, &namespace, &name),
+        // Whoever starts a supervisor knows no third kind.
+        _ => run::<Job>(runtime, &namespace, &name),
+    });
     match ended {
         Ok(()) => 0,
         Err(error) => {
@@ -77,11 +76,11 @@ fn supervise(args: &[OsString]) -> i32 {
     }
 }
 
-fn run<T: Workload>(root: &Path, namespace: &str, name: &str) -> Result<(), WorkloadError> {
+fn run<T: Workload>(runtime: Runtime, namespace: &str, name: &str) -> Result<(), WorkloadError> {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let tokio = tokio.map_err(WorkloadError::io("start the event loop"))?;
     LocalSet::new().block_on(&tokio, async {
-        match Supervisor::<T>::open(root, namespace, name)? {
+        match Supervisor::<T>::open(runtime, namespace, name)? {
             Some(supervisor) => supervisor.run().await,
             // Another one was quicker.
             None => Ok(()),
@@ -136,8 +135,7 @@ enum Next {
 
 impl<T: Workload> Supervisor<T> {
     /// Takes the workload on; `None` when somebody has, or it is gone.
-    fn open(root: &Path, namespace: &str, name: &str) -> Result<Option<Self>, WorkloadError> {
-        let runtime = Runtime::open(root)?;
+    fn open(runtime: Runtime, namespace: &str, name: &str) -> Result<Option<Self>, WorkloadError> {
         let objects = runtime.objects::<T>();
         let object = match objects.get(namespace, name) {
             Err(ObjectError::NotFound { .. }) => return Ok(None),

@@ -5,6 +5,7 @@
 //! test left behind is found whatever else runs on the machine.
 
 pub mod coverage;
+pub mod driver;
 pub mod image;
 pub mod network;
 pub mod pace;
@@ -64,7 +65,8 @@ impl Host {
     /// The runtime.
     pub fn runtime(&self) -> Runtime {
         let runtime = Runtime::open(self.root.join("pods")).expect("opens");
-        runtime.with_helper(&self.helper).with_network(Network::Bridge(Bridge::default()))
+        let runtime = runtime.with_helper(&self.helper).with_drivers(driver::drivers());
+        runtime.with_network(Network::Bridge(Bridge::default()))
     }
 
     /// Runs a manifest.

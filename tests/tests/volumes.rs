@@ -1,7 +1,7 @@
 //! Volumes as containers see them.
 
 use pod_runtime::{PodHandle, PodPhase};
-use pod_tests::{Host, exec, log, manifest, soon};
+use pod_tests::{Host, delete, exec, log, manifest, soon};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
@@ -158,6 +158,40 @@ spec:
 }
 
 #[tokio::test]
+async fn b158_files_follow_the_labels_of_a_pod_that_is_changed() {
+    let host = host("live-labels");
+    let text = "apiVersion: v1
+kind: Pod
+metadata: {name: live, labels: {app: old}, annotations: {note: first}}
+spec:
+  securityContext: {fsGroup: 3000}
+  volumes:
+  - name: v
+    downwardAPI:
+      items:
+      - {path: labels, fieldRef: {fieldPath: metadata.labels}}
+      - {path: notes, mode: 0400, fieldRef: {fieldPath: metadata.annotations}}
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sleep, infinity]
+    securityContext: {runAsUser: 1000}
+    volumeMounts: [{name: v, mountPath: /v}]
+";
+    let mut pod = host.run(text).await;
+    soon(pod.wait_ready()).await.expect("is ready");
+    let look = "cat /v/labels /v/notes; stat -Lc ' %a %g' /v/notes";
+    assert_eq!(exec(&pod, "a", look).await.0, "app=\"old\"note=\"first\" 440 3000\n");
+    let changed = text.replace("app: old", "app: new").replace("first", "second");
+    soon(pod.update(&pod_tests::pod(&changed))).await.expect("is changed");
+    let wait = format!("until grep -q new /v/labels; do :; done; {look}");
+    let seen = soon(exec(&pod, "a", &wait)).await.0;
+    assert_eq!(seen, "app=\"new\"note=\"second\" 440 3000\n");
+    assert_eq!(pod.status().expect("is there").container_statuses[0].restart_count, 0);
+    delete(&[&pod]).await;
+}
+
+#[tokio::test]
 async fn b170_several_sources_are_one_directory() {
     let host = host("projected");
     let spec = "
@@ -206,6 +240,147 @@ async fn b164_b169_volumes_belong_to_the_group_of_the_pod() {
 }
 
 #[tokio::test]
+async fn b174_read_only_mounts_are_so_with_all_that_is_in_them_and_the_status_says_so() {
+    let host = host("rro");
+    let data = host.dir("data");
+    let spec = format!(
+        "
+  volumes: [{{name: host, hostPath: {{path: {data}}}}}, {{name: disk, emptyDir: {{}}}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sleep, infinity]
+    volumeMounts:
+    - {{name: host, mountPath: /all, readOnly: true, recursiveReadOnly: Enabled}}
+    - {{name: host, mountPath: /possible, readOnly: true, recursiveReadOnly: IfPossible}}
+    - {{name: host, mountPath: /top, readOnly: true}}
+    - {{name: disk, mountPath: /disk}}
+",
+        data = data.display()
+    );
+    let within = data.join("in");
+    std::fs::create_dir(&within).expect("can be made");
+    let tmpfs = nix::mount::MsFlags::empty();
+    nix::mount::mount(Some("tmpfs"), &within, Some("tmpfs"), tmpfs, None::<&str>).expect("mounts");
+    let pod = host.run(&manifest("rro", &spec)).await;
+    soon(pod.wait_ready()).await.expect("is ready");
+    let touch = "for d in all possible top; do touch /$d/x 2>/dev/null && echo $d; \
+                 touch /$d/in/$d 2>/dev/null && echo $d/in; done";
+    assert_eq!(exec(&pod, "a", touch).await.0, "top/in\n");
+    let status = pod.status().expect("is there");
+    let shown: Vec<_> = status.container_statuses[0]
+        .volume_mounts
+        .iter()
+        .map(|m| (m.mount_path.as_str(), m.read_only, m.recursive_read_only.as_deref()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("/all", Some(true), Some("Enabled")),
+            ("/possible", Some(true), Some("Enabled")),
+            ("/top", Some(true), Some("Disabled")),
+            ("/disk", None, None),
+        ]
+    );
+    delete(&[&pod]).await;
+    nix::mount::umount2(&within, nix::mount::MntFlags::MNT_DETACH).expect("unmounts");
+}
+
+#[tokio::test]
+async fn b161_an_empty_dir_may_be_written_by_anybody() {
+    let host = host("anybody");
+    let spec = "
+  restartPolicy: Never
+  volumes: [{name: disk, emptyDir: {}}, {name: memory, emptyDir: {medium: Memory}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'stat -c %A /disk /memory; stat -fc %T /memory; touch /disk/x /memory/x && echo written']
+    securityContext: {runAsUser: 1000}
+    volumeMounts: [{name: disk, mountPath: /disk}, {name: memory, mountPath: /memory}]
+";
+    let text = written(&host, &manifest("anybody", spec)).await;
+    assert_eq!(text, "drwxrwxrwx\ndrwxrwxrwx\ntmpfs\nwritten\n");
+}
+
+/// The processes that have something mounted at a path.
+fn mounting(path: &str) -> usize {
+    let processes = std::fs::read_dir("/proc").expect("can be read").flatten();
+    let mounts = processes.filter_map(|p| std::fs::read_to_string(p.path().join("mountinfo")).ok());
+    mounts.filter(|mounts| mounts.contains(path)).count()
+}
+
+#[tokio::test]
+async fn b165_what_lies_in_memory_goes_with_the_pod() {
+    let host = host("memory");
+    let spec = "
+  volumes: [{name: memory, emptyDir: {medium: Memory}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sleep, infinity]
+    volumeMounts: [{name: memory, mountPath: /memory}]
+";
+    let pod = host.run(&manifest("memory", spec)).await;
+    soon(pod.wait_ready()).await.expect("is ready");
+    let volumes = host.root().join("pods/data/pods").join(pod.uid()).join("volumes");
+    let path = volumes.join("kubernetes.io~empty-dir/memory").display().to_string();
+    assert!(mounting(&path) > 0);
+    delete(&[&pod]).await;
+    assert_eq!(mounting(&path), 0);
+    assert!(!volumes.exists());
+}
+
+#[tokio::test]
+async fn b166_a_host_path_keeps_its_mode() {
+    let host = host("host-mode");
+    let data = host.dir("data");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o1777);
+    std::fs::set_permissions(&data, mode).expect("can be set");
+    let spec = format!(
+        "
+  restartPolicy: Never
+  volumes: [{{name: host, hostPath: {{path: {}}}}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'stat -c %A /test-volume; echo new >/test-volume/file']
+    volumeMounts: [{{name: host, mountPath: /test-volume}}]
+",
+        data.display()
+    );
+    assert_eq!(written(&host, &manifest("mode", &spec)).await, "drwxrwxrwt\n");
+    assert_eq!(std::fs::read_to_string(data.join("file")).expect("written"), "new\n");
+}
+
+#[tokio::test]
+async fn mounts_lie_over_each_other_in_the_order_of_their_paths() {
+    let host = host("order");
+    let data = host.dir("data");
+    std::fs::write(data.join("file"), "of a file\n").expect("can be written");
+    let spec = format!(
+        "
+  restartPolicy: Never
+  volumes:
+  - {{name: outer, emptyDir: {{}}}}
+  - {{name: inner, emptyDir: {{medium: Memory}}}}
+  - {{name: file, hostPath: {{path: {}}}}}
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'touch /new/deep/outer /new/deep/in/inner; cat /new/deep/in/a/file; cd /new/deep; ls . in']
+    volumeMounts:
+    - {{name: file, mountPath: /new/deep/in/a/file, readOnly: true}}
+    - {{name: inner, mountPath: /new/deep/in}}
+    - {{name: outer, mountPath: /new/deep}}
+",
+        data.join("file").display()
+    );
+    let text = written(&host, &manifest("order", &spec)).await;
+    assert_eq!(text, "of a file\n.:\nin\nouter\n\nin:\na\ninner\n");
+}
+
+#[tokio::test]
 async fn b162_b163_what_is_in_an_empty_dir_keeps_its_mode_and_is_shared() {
     let host = host("modes");
     let spec = "
@@ -223,7 +398,7 @@ async fn b162_b163_what_is_in_an_empty_dir_keeps_its_mode_and_is_shared() {
 ";
     let pod = host.run(&manifest("modes", spec)).await;
     soon(pod.wait_ready()).await.expect("is ready");
-    let look = "until [ -e /m/777 ]; do :; done; stat -c %a /d /m /d/* /m/*; cat /d/* /m/*";
+    let look = "until [ -x /m/777 ]; do :; done; stat -c %a /d /m /d/* /m/*; cat /d/* /m/*";
     let (text, _) = soon(exec(&pod, "b", look)).await;
     let numbers = ["644", "666", "777"];
     let lines: Vec<_> = text.lines().collect();

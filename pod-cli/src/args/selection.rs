@@ -14,7 +14,7 @@ use crate::resource::{self, Asked, Kind, Named};
 
 #[derive(Debug, Args)]
 pub struct Selection {
-    /// `TYPE`, `TYPE NAME…` or `TYPE/NAME…`; the types are pods (po), deployments (deploy), jobs, configmaps (cm), secrets and events (ev), several with
+    /// `TYPE`, `TYPE NAME…` or `TYPE/NAME…`; the types are pods (po), deployments (deploy), jobs, configmaps (cm), secrets, persistentvolumeclaims (pvc) and events (ev), several with
     /// commas between them
     #[arg(value_name = "TYPE [NAME]…", required_unless_present = "filename")]
     pub targets: Vec<String>,
@@ -136,6 +136,9 @@ fn target_of(object: &pod_spec::AdmittedObject) -> Option<Target> {
         AdmittedObject::Pod(pod) => (Kind::Pod, pod.pod.metadata()),
         AdmittedObject::ConfigMap(map, _) => (Kind::ConfigMap, &map.metadata),
         AdmittedObject::Secret(secret, _) => (Kind::Secret, &secret.metadata),
+        AdmittedObject::PersistentVolumeClaim(claim, _) => {
+            (Kind::PersistentVolumeClaim, &claim.metadata)
+        }
         AdmittedObject::Deployment(deployment, _) => (Kind::Deployment, &deployment.metadata),
         AdmittedObject::Job(job, _) => (Kind::Job, &job.metadata),
         _ => return None,

@@ -5,7 +5,7 @@ use pod_runtime::{Obstacle, PodHandle, Runtime, RuntimeError, ValidPod};
 use pod_spec::AdmittedObject;
 
 use crate::args::{BackoffArgs, Globals, NetworkArgs};
-use crate::configuration::{Making, keep_config_map, keep_secret, keep_workload};
+use crate::configuration::{Making, keep_claim, keep_config_map, keep_secret, keep_workload};
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::manifest::Files;
@@ -29,7 +29,10 @@ pub fn run(globals: &Globals, args: &Apply, making: Making) -> Result<u8, CliErr
     objects.iter().for_each(|object| manifest::notice(object.notices()));
     // What pods are configured with is there before any of them is.
     objects.sort_by_key(|object| {
-        !matches!(object, AdmittedObject::ConfigMap(..) | AdmittedObject::Secret(..))
+        matches!(
+            object,
+            AdmittedObject::Pod(_) | AdmittedObject::Deployment(..) | AdmittedObject::Job(..)
+        )
     });
     let runtime = globals.runtime_with(&args.network)?;
     let mut failures = Failures::default();
@@ -41,6 +44,7 @@ pub fn run(globals: &Globals, args: &Apply, making: Making) -> Result<u8, CliErr
             AdmittedObject::Pod(pod) => {
                 begin(&runtime, pod.pod, making).map(|new| pods.extend(new))
             }
+            AdmittedObject::PersistentVolumeClaim(claim, _) => keep_claim(&runtime, *claim, making),
             AdmittedObject::Deployment(deployment, _) => {
                 keep_workload(&runtime, Kind::Deployment, *deployment, making)
             }

@@ -1,7 +1,7 @@
 //! `pod delete`: stops pods and removes them, and removes what pods are configured with.
 
 use clap::{Args, ValueEnum};
-use pod_runtime::{PodHandle, Runtime};
+use pod_runtime::{Deleted, ObjectError, PodHandle, Runtime};
 use pod_spec::{Deployment, Job};
 use pod_workloads::{Workload, Workloads};
 
@@ -148,6 +148,8 @@ enum Going {
     Pod(Box<PodHandle>),
     Deployment(Workloads<Deployment>),
     Job(Workloads<Job>),
+    /// A claim that goes with the last pod that uses it.
+    Claim(Runtime),
 }
 
 impl Going {
@@ -156,7 +158,20 @@ impl Going {
             Self::Pod(pod) => Ok(pod.wait_gone().await?),
             Self::Deployment(deployments) => Ok(deployments.wait_gone(namespace, name).await?),
             Self::Job(jobs) => Ok(jobs.wait_gone(namespace, name).await?),
+            Self::Claim(runtime) => claim_gone(runtime, namespace, name).await,
         }
+    }
+}
+
+async fn claim_gone(runtime: &Runtime, namespace: &str, name: &str) -> Result<(), CliError> {
+    let mut changes = runtime.object_changes(namespace)?;
+    loop {
+        match runtime.claims().get(namespace, name) {
+            Ok(claim) if claim.metadata.deletion_timestamp.is_some() => {}
+            Ok(_) | Err(ObjectError::NotFound { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        changes.next().await.map_err(CliError::io("wait for the claim to go"))?;
     }
 }
 
@@ -198,6 +213,14 @@ async fn begin(
         }
         Kind::Deployment => return begin_with_pods(runtime, target, args, Going::Deployment),
         Kind::Job => return begin_with_pods(runtime, target, args, Going::Job),
+        Kind::PersistentVolumeClaim => {
+            let Deleted::Used(pods) = runtime.claims().delete(namespace, name)? else {
+                return Ok(None);
+            };
+            let pods = pods.join("`, `");
+            output::message(&format!("persistentvolumeclaim `{name}` goes when pod `{pods}` does"));
+            return Ok(Some(Going::Claim(runtime.clone())));
+        }
         Kind::Event => return Ok(None),
     }
     let pod = runtime.pod(namespace, name)?;

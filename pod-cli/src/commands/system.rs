@@ -34,7 +34,11 @@ fn repair(globals: &Globals) -> Result<u8, CliError> {
     let removed =
         network.removed.iter().map(|link| format!("removed the link {link}, which was of no pod"));
     let mended = network.mended.iter().map(|what| format!("mended {what}"));
-    for line in unfinished.chain(sandboxes).chain(released).chain(removed).chain(mended) {
+    let claims =
+        repair.claims.iter().map(|claim| format!("removed claim {claim}, which no pod has"));
+    for line in
+        unfinished.chain(sandboxes).chain(claims).chain(released).chain(removed).chain(mended)
+    {
         output::line(&line)?;
     }
     let pods = runtime.list(None)?;

@@ -12,7 +12,7 @@ use pod_spec::{AdmittedObject, Container, ImagePullPolicy};
 use tokio::task::JoinSet;
 
 use crate::args::{BackoffArgs, Globals, NetworkArgs};
-use crate::configuration::{Making, keep_config_map, keep_secret};
+use crate::configuration::{Making, keep_claim, keep_config_map, keep_secret};
 use crate::error::CliError;
 use crate::manifest::Files;
 use crate::progress::Progress;
@@ -47,6 +47,9 @@ pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
         match object {
             AdmittedObject::ConfigMap(map, _) => keep_config_map(&runtime, map, Making::Apply)?,
             AdmittedObject::Secret(secret, _) => keep_secret(&runtime, secret, Making::Apply)?,
+            AdmittedObject::PersistentVolumeClaim(claim, _) => {
+                keep_claim(&runtime, *claim, Making::Apply)?;
+            }
             _ => {}
         }
     }
@@ -59,7 +62,9 @@ fn one_pod(objects: Vec<AdmittedObject>) -> Result<(ValidPod, Vec<AdmittedObject
     for object in objects {
         match object {
             AdmittedObject::Pod(pod) => pods.push(pod.pod),
-            AdmittedObject::ConfigMap(..) | AdmittedObject::Secret(..) => others.push(object),
+            AdmittedObject::ConfigMap(..)
+            | AdmittedObject::Secret(..)
+            | AdmittedObject::PersistentVolumeClaim(..) => others.push(object),
             _ => return Err(CliError::NotForeground),
         }
     }

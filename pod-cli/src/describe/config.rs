@@ -1,6 +1,6 @@
-//! ConfigMaps, Secrets and events.
+//! ConfigMaps, Secrets, claims and events.
 
-use pod_spec::{ConfigMap, ObjectMeta, Secret};
+use pod_spec::{ConfigMap, ObjectMeta, PersistentVolumeClaim, Secret};
 use serde_json::Value;
 
 use super::Page;
@@ -39,6 +39,24 @@ pub fn secret(page: &mut Page, secret: &Secret) {
     for (key, value) in &secret.data {
         page.pair(key, format!("{} bytes", value.0.len()));
     }
+}
+
+pub fn claim(page: &mut Page, claim: &PersistentVolumeClaim) {
+    let (spec, status) = (&claim.spec, claim.status.clone().unwrap_or_default());
+    page.pair("Name", &claim.metadata.name);
+    page.pair("Namespace", claim.metadata.namespace.as_deref().unwrap_or_default());
+    page.pair("StorageClass", spec.storage_class_name.as_deref().unwrap_or_default());
+    let phase = status.phase.unwrap_or_default().as_str();
+    let deleted = claim.metadata.deletion_timestamp.is_some();
+    page.pair("Status", if deleted { "Terminating" } else { phase });
+    page.pair("Volume", spec.volume_name.as_deref().unwrap_or_default());
+    page.labels(&claim.metadata);
+    page.pair("Finalizers", format!("[{}]", claim.metadata.finalizers.join(" ")));
+    let capacity = status.capacity.get("storage").map(ToString::to_string);
+    page.pair("Capacity", capacity.unwrap_or_default());
+    let modes: Vec<_> = spec.access_modes.iter().map(|mode| mode.as_str()).collect();
+    page.pair("Access Modes", modes.join(","));
+    page.some("VolumeMode", spec.volume_mode.map(|mode| mode.as_str()));
 }
 
 pub fn event(page: &mut Page, event: &Value) {

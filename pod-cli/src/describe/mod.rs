@@ -26,6 +26,7 @@ pub fn describe(item: &Item, events: &[Item], now: Time) -> Result<String, CliEr
         Kind::Pod => pod::describe(&mut page, &item.read()?, now),
         Kind::ConfigMap => config::config_map(&mut page, &item.read()?),
         Kind::Secret => config::secret(&mut page, &item.read()?),
+        Kind::PersistentVolumeClaim => config::claim(&mut page, &item.read()?),
         Kind::Deployment => workload::deployment(&mut page, &item.read()?),
         Kind::Job => workload::job(&mut page, &item.read()?),
         Kind::Event => config::event(&mut page, &item.object),

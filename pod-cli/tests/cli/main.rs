@@ -5,6 +5,7 @@
 mod background;
 mod bad_input;
 mod check;
+mod claims;
 mod exec;
 mod foreground;
 mod host;

@@ -186,6 +186,29 @@ fn a_sandbox_that_nobody_can_make_again_fails_the_pod() {
 }
 
 #[test]
+fn b209_the_image_of_a_volume_is_named_when_it_cannot_be_had() {
+    let (mut machine, _) = PodMachine::new(pod(Always, &["app"]), seconds(0));
+    machine.handle(seconds(0), Event::SandboxReady { addresses: Addresses::default() });
+    let failed = |at: u64| Event::StartFailed {
+        container: "app".to_owned(),
+        attempt: 0,
+        reason: "ErrImagePull".to_owned(),
+        message: "not known".to_owned(),
+        image: Some("data:1".to_owned()),
+        at: seconds(at),
+    };
+    let actions = machine.handle(seconds(0), failed(0));
+    let Some(Action::Record(event)) = actions.first() else { panic!("{actions:?}") };
+    assert_eq!(event.message, "Failed to pull image \"data:1\": not known");
+    machine.handle(seconds(10), Event::Tick);
+    machine.handle(seconds(10), failed(10));
+    let status = machine.status();
+    let waiting = status.container_statuses[0].state.waiting.as_ref().expect("waits");
+    let words = "Back-off pulling image \"data:1\": ErrImagePull: not known";
+    assert_eq!(waiting.message.as_deref(), Some(words));
+}
+
+#[test]
 fn a_container_that_lacks_its_configuration_is_tried_when_that_changes() {
     let (mut machine, _) = PodMachine::new(pod(Always, &["app"]), seconds(0));
     let start = Action::StartContainer { container: "app".to_owned(), attempt: 0 };
@@ -196,6 +219,7 @@ fn a_container_that_lacks_its_configuration_is_tried_when_that_changes() {
         attempt: 0,
         reason: reason.to_owned(),
         message: "configmap \"a\" not found".to_owned(),
+        image: None,
         at: seconds(at),
     };
     let lacks = "CreateContainerConfigError";

@@ -167,7 +167,7 @@ fn deleted_during_a_start(at: u64, grace: u32) -> (PodMachine, Vec<Action>) {
 fn failed_to_start(reason: &str, at: u64) -> Event {
     let (container, reason, message) =
         ("app".to_owned(), reason.to_owned(), "abandoned".to_owned());
-    Event::StartFailed { container, attempt: 0, reason, message, at: seconds(at) }
+    Event::StartFailed { container, attempt: 0, reason, message, image: None, at: seconds(at) }
 }
 
 #[test]

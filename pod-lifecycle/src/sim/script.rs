@@ -134,6 +134,7 @@ pub(crate) fn pod(restart_policy: RestartPolicy, names: &[&str]) -> LifecycleTab
         probes: Probes::default(),
         hooks: Hooks::default(),
         stop_signal: None,
+        mounts: Vec::new(),
         restarts: Restarts::default(),
     };
     LifecycleTable {

@@ -270,7 +270,8 @@ impl World {
         self.instances.remove(&key);
         let (container, attempt) = key;
         let (reason, message, at) = (reason.to_owned(), "no such thing".to_owned(), self.now);
-        self.tell(Event::StartFailed { container, attempt, reason, message, at }, choices);
+        let image = None;
+        self.tell(Event::StartFailed { container, attempt, reason, message, image, at }, choices);
     }
 
     fn end(

@@ -13,19 +13,21 @@ use pod_sandbox::{
     Call, ContainerConfig, ContainerId, ContainerState, RequestError, Sandbox, SandboxError,
     SandboxState, SandboxStatus,
 };
-use pod_spec::{ConfigMap, Container, Secret};
+use pod_spec::{ConfigMap, Container, ImagePullPolicy, Secret};
 use tokio::sync::{mpsc, oneshot};
 
+use super::late::{Late, LateError};
 use super::limits;
 use super::observe::full_id;
 use super::supply::{News, Supply};
 use crate::blocked::FAILED_MOUNT;
 use crate::clock::now;
 use crate::dirs::Dirs;
+use crate::drivers::Drivers;
 use crate::environment::Referenced;
 use crate::error::{ConfigError, RuntimeError, chain};
 use crate::objects::Objects;
-use crate::plan::{PodPlan, VolumePaths, container_id, holder, instance};
+use crate::plan::{PodPlan, PodVolumes, VolumeImages, VolumePaths, container_id, holder, instance};
 use crate::probe::Prober;
 use crate::pull_secrets::PullSecrets;
 use crate::puller::PullFailure;
@@ -59,8 +61,10 @@ struct Starting {
 struct Shared {
     /// Another one as soon as the pod is changed.
     plan: RefCell<Rc<PodPlan>>,
+    drivers: Drivers,
     sandbox: Sandbox,
-    volumes: VolumePaths,
+    /// With those that are made late, once they are.
+    volumes: RefCell<VolumePaths>,
     /// Where the pod can be reached, once it has its network.
     addresses: RefCell<Addresses>,
     supply: Supply,
@@ -106,12 +110,21 @@ struct Turn {
 struct StartFailure {
     reason: String,
     message: String,
+    /// The image of a volume that could not be had.
+    image: Option<String>,
+}
+
+impl StartFailure {
+    fn new(reason: &str, message: impl Into<String>) -> Self {
+        Self { reason: reason.to_owned(), message: message.into(), image: None }
+    }
 }
 
 impl Effects {
     pub fn new(
         plan: Rc<PodPlan>,
         dirs: &Dirs,
+        drivers: &Drivers,
         sandbox: Sandbox,
         volumes: VolumePaths,
         resumed: bool,
@@ -120,8 +133,9 @@ impl Effects {
         let supply = Supply::new(plan.dirs.images.clone(), holder(&plan.pod));
         let shared = Shared {
             plan: RefCell::new(plan),
+            drivers: drivers.clone(),
             sandbox,
-            volumes,
+            volumes: RefCell::new(volumes),
             addresses: RefCell::default(),
             supply,
             config_maps: Objects::new(dirs),
@@ -168,7 +182,8 @@ impl Effects {
         let shared = Rc::clone(&self.shared);
         tokio::task::spawn_local(async move {
             let plan = shared.plan();
-            let event = limits::exceeded(plan.pod.spec(), &shared.volumes).await;
+            let volumes = shared.volumes.borrow().clone();
+            let event = limits::exceeded(plan.pod.spec(), &volumes).await;
             shared.tell(Done::Event(event));
         });
     }
@@ -289,8 +304,7 @@ impl Effects {
             if let Err(error) = shared.remove(&name, attempt).await {
                 tracing::warn!(container = name, "{}", chain(&error));
             }
-            let message = "its start was given up".to_owned();
-            let failure = StartFailure { reason: "CreateContainerError".to_owned(), message };
+            let failure = StartFailure::new("CreateContainerError", "its start was given up");
             shared.tell(Done::Event(shared.outcome(name, attempt, Err(failure))));
         });
     }
@@ -358,10 +372,21 @@ impl Shared {
         Ok(())
     }
 
+    /// Makes the volumes that wait for something of others, and writes down where they lie.
+    async fn mount_late(&self) -> Result<(), LateError> {
+        let (plan, volumes) = (self.plan(), self.volumes.borrow().clone());
+        let made = tokio::task::spawn_blocking({
+            let late = Late::of(&plan, &self.drivers);
+            move || late.make(volumes)
+        });
+        *self.volumes.borrow_mut() = made.await.map_err(LateError::unfinished)??;
+        Ok(())
+    }
+
     fn fill(&self, addresses: &Addresses) -> Result<(), FillError> {
         let (config_maps, secrets) = (&self.config_maps, &self.secrets);
         let contents = Contents { plan: &self.plan(), addresses, config_maps, secrets };
-        contents.fill(&self.volumes, &self.sandbox)
+        contents.fill(&self.volumes.borrow(), &self.sandbox)
     }
 
     /// Makes the network, and fills the volumes.
@@ -375,10 +400,14 @@ impl Shared {
             Ok(None) => return Done::GivenUp,
             Err(error) => Err(("FailedCreatePodSandBox", chain(&error))),
         };
-        let filled = connected.and_then(|addresses| {
-            let filled = self.fill(&addresses);
-            filled.map(|()| addresses).map_err(|error| (FAILED_MOUNT, chain(&error)))
-        });
+        let filled = match connected {
+            Ok(addresses) => match self.mount_late().await {
+                Ok(()) => self.fill(&addresses).map(|()| addresses).map_err(|e| chain(&e)),
+                Err(error) => Err(chain(&error)),
+            }
+            .map_err(|message| (FAILED_MOUNT, message)),
+            Err(failed) => Err(failed),
+        };
         Done::Event(match filled {
             Ok(addresses) => {
                 *self.addresses.borrow_mut() = addresses.clone();
@@ -407,20 +436,18 @@ impl Shared {
     /// Starts a container and returns what identifies its image.
     async fn start(&self, name: &str, attempt: u32, turn: Turn) -> Result<String, StartFailure> {
         let fail = |reason: &'static str| {
-            move |e: &dyn std::error::Error| StartFailure {
-                reason: reason.to_owned(),
-                message: chain(e),
-            }
+            move |e: &dyn std::error::Error| StartFailure::new(reason, chain(e))
         };
         let creating = fail("CreateContainerError");
         let plan = self.plan();
-        let container = plan.container(name).ok_or_else(|| StartFailure {
-            reason: CONFIG_ERROR.to_owned(),
-            message: format!("the pod has no container `{name}`"),
+        let container = plan.container(name).ok_or_else(|| {
+            StartFailure::new(CONFIG_ERROR, format!("the pod has no container `{name}`"))
         })?;
+        let images = self.volume_images(&plan, container).await?;
         let image = self.image(container).await?;
-        let mut config =
-            self.configuration(container, attempt, &image).map_err(|e| fail(CONFIG_ERROR)(&e))?;
+        let mut config = self
+            .configuration(container, attempt, &image, &images)
+            .map_err(|e| fail(CONFIG_ERROR)(&e))?;
         if let Some(target) = plan.target(name) {
             config.pid_of = Some(self.target(target)?);
         }
@@ -435,7 +462,7 @@ impl Shared {
         }
         termination::prepare(&self.plan().dirs, name, attempt).map_err(|e| creating(&e))?;
         let call = self.sandbox.begin_create(&config).map_err(|e| creating(&e))?;
-        finish(call).await.map_err(|e| not_created(container, &e))?;
+        finish(call).await.map_err(|e| not_created(container, &images, &e))?;
         self.link_log(name, attempt);
         if let Some(previous) = turn.previous {
             // An error says that the one before has been started or given up: both let this one go on.
@@ -446,7 +473,7 @@ impl Shared {
         drop(turn.started);
         finish(call).await.map_err(|e| match e {
             SandboxError::Request(RequestError::Start { message, .. }) => {
-                StartFailure { reason: "StartError".to_owned(), message }
+                StartFailure::new("StartError", message)
             }
             e => creating(&e),
         })?;
@@ -459,22 +486,49 @@ impl Shared {
         container: &Container,
         attempt: u32,
         image: &Image,
+        images: &VolumeImages,
     ) -> Result<ContainerConfig, ConfigError> {
         let objects = (&self.config_maps, &self.secrets);
         let referenced = Referenced::read(container, self.plan().pod.namespace(), objects)?;
         let addresses = self.addresses.borrow();
-        self.plan().instance(container, attempt, image, &self.volumes, &addresses, &referenced)
+        let paths = self.volumes.borrow();
+        let volumes = PodVolumes { paths: &paths, images };
+        self.plan().instance(container, attempt, image, &volumes, &addresses, &referenced)
     }
 
     /// The image of a container, held for the pod from now on.
     async fn image(&self, container: &Container) -> Result<Image, StartFailure> {
+        self.get_image(container, &container.image, container.image_pull_policy).await
+    }
+
+    /// The images that a container mounts, held for the pod from now on.
+    async fn volume_images(
+        &self,
+        plan: &PodPlan,
+        container: &Container,
+    ) -> Result<VolumeImages, StartFailure> {
+        let mut images = VolumeImages::new();
+        for (volume, source) in plan.image_sources(container) {
+            let name = source.reference.as_deref().unwrap_or_default();
+            let got = self.get_image(container, name, source.pull_policy).await;
+            let about = |failure| StartFailure { image: Some(name.to_owned()), ..failure };
+            images.insert(volume.to_owned(), got.map_err(about)?);
+        }
+        Ok(images)
+    }
+
+    async fn get_image(
+        &self,
+        container: &Container,
+        name: &str,
+        policy: Option<ImagePullPolicy>,
+    ) -> Result<Image, StartFailure> {
         let tell = |(reason, message): News| self.note(reason, container, message);
-        let secrets = PullSecrets::of(&self.plan().pod, &self.secrets).map_err(|error| {
-            StartFailure { reason: "ErrImagePull".to_owned(), message: chain(&error) }
-        })?;
+        let secrets = PullSecrets::of(&self.plan().pod, &self.secrets)
+            .map_err(|error| StartFailure::new("ErrImagePull", chain(&error)))?;
         self.tell_missing(&secrets.missing);
-        let got = self.supply.get(container, &secrets.logins, tell).await;
-        got.map_err(|PullFailure { reason, message }| StartFailure { reason, message })
+        let got = self.supply.get(name, policy, &secrets.logins, tell).await;
+        got.map_err(|PullFailure { reason, message }| StartFailure::new(&reason, message))
     }
 
     /// Without these Secrets a pull may fail, or not.
@@ -500,18 +554,15 @@ impl Shared {
 
     /// The running instance of the container whose processes another one is to see.
     fn target(&self, name: &str) -> Result<ContainerId, StartFailure> {
-        let status = self.sandbox.status().map_err(|e| StartFailure {
-            reason: "CreateContainerError".to_owned(),
-            message: chain(&e),
-        })?;
+        let status = self.sandbox.status();
+        let status = status.map_err(|e| StartFailure::new("CreateContainerError", chain(&e)))?;
         let mut running = status
             .containers
             .into_iter()
             .filter(|c| matches!(c.state, ContainerState::Running { .. }));
         let found = running.find(|c| instance(&c.id).is_some_and(|(running, _)| running == name));
-        found.map(|c| c.id).ok_or_else(|| StartFailure {
-            reason: CONFIG_ERROR.to_owned(),
-            message: format!("unable to find target container {name}"),
+        found.map(|c| c.id).ok_or_else(|| {
+            StartFailure::new(CONFIG_ERROR, format!("unable to find target container {name}"))
         })
     }
 
@@ -575,27 +626,30 @@ impl Shared {
                 attempt,
                 at: now(),
             },
-            Err(StartFailure { reason, message }) => {
-                Event::StartFailed { container, attempt, reason, message, at: now() }
+            Err(StartFailure { reason, message, image }) => {
+                Event::StartFailed { container, attempt, reason, message, image, at: now() }
             }
         }
     }
 }
 
-/// Why a container could not be created. A part of a volume that is not to be had is a fault of its configuration.
-fn not_created(container: &Container, error: &SandboxError) -> StartFailure {
+/// Why a container could not be created. A part of a volume that is not to be had is a fault of its configuration, but for
+/// that of an image, which the kubelet leaves to the runtime.
+fn not_created(container: &Container, images: &VolumeImages, error: &SandboxError) -> StartFailure {
+    let failed = |message| StartFailure::new("CreateContainerError", message);
     let SandboxError::Request(RequestError::SubPath { destination, message, .. }) = error else {
-        return StartFailure { reason: "CreateContainerError".to_owned(), message: chain(error) };
+        return failed(chain(error));
     };
     let mounts = &container.volume_mounts;
     let mount = mounts.iter().find(|m| Path::new("/").join(&m.mount_path) == *destination);
     let (volume, container) = (mount.map_or("", |m| m.name.as_str()), &container.name);
-    StartFailure {
-        reason: CONFIG_ERROR.to_owned(),
-        message: format!(
-            "failed to prepare subPath for volumeMount \"{volume}\" of container \"{container}\": {message}"
-        ),
+    let message = format!(
+        "failed to prepare subPath for volumeMount \"{volume}\" of container \"{container}\": {message}"
+    );
+    if images.contains_key(volume) {
+        return failed(message);
     }
+    StartFailure::new(CONFIG_ERROR, message)
 }
 
 /// Waits for a request's answer without holding the thread.

@@ -11,6 +11,7 @@
 //! starts this process, and starts it again when it dies.
 
 mod effects;
+mod late;
 mod limits;
 pub(crate) mod observe;
 mod server;
@@ -29,6 +30,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::now;
 use crate::dirs::Dirs;
+use crate::drivers::Drivers;
 use crate::error::{RuntimeError, chain};
 use crate::machine::this_machine;
 use crate::objects::ObjectChanges;
@@ -53,14 +55,15 @@ const SANDBOX_PATIENCE: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(1);
 
 /// Becomes an engine when this process was executed to be one, and then never returns.
-pub(crate) fn init() {
+pub(crate) fn init(drivers: &Drivers) {
     let mut args = std::env::args_os();
     if args.next().is_none_or(|name| name != ENGINE) {
         return;
     }
     let rest: Vec<_> = args.collect();
     let [root, namespace, name] = rest.as_slice() else { std::process::exit(2) };
-    let code = match run(Path::new(root), &namespace.to_string_lossy(), &name.to_string_lossy()) {
+    let (namespace, name) = (namespace.to_string_lossy(), name.to_string_lossy());
+    let code = match run(Path::new(root), &namespace, &name, drivers) {
         Ok(()) => 0,
         Err(error) => {
             tracing::error!("{}", chain(&error));
@@ -70,7 +73,7 @@ pub(crate) fn init() {
     std::process::exit(code)
 }
 
-fn run(root: &Path, namespace: &str, name: &str) -> Result<(), RuntimeError> {
+fn run(root: &Path, namespace: &str, name: &str, drivers: &Drivers) -> Result<(), RuntimeError> {
     crate::log::to_stderr();
     let generation = std::env::var(GENERATION).ok().and_then(|g| g.parse().ok()).unwrap_or(0);
     let tokio = tokio::runtime::Builder::new_current_thread()
@@ -79,7 +82,7 @@ fn run(root: &Path, namespace: &str, name: &str) -> Result<(), RuntimeError> {
         .build()
         .map_err(RuntimeError::io("start the event loop"))?;
     tokio::task::LocalSet::new().block_on(&tokio, async {
-        let engine = Engine::open(root, namespace, name, generation).await?;
+        let engine = Engine::open(root, namespace, name, drivers, generation).await?;
         engine.run().await
     })
 }
@@ -98,6 +101,7 @@ enum Input {
 struct Engine {
     plan: Rc<PodPlan>,
     dirs: Dirs,
+    drivers: Drivers,
     sandbox: Sandbox,
     watch: Option<Readable<pod_sandbox::Watch>>,
     /// The objects of the namespace, when the pod depends on any.
@@ -120,6 +124,7 @@ impl Engine {
         root: &Path,
         namespace: &str,
         name: &str,
+        drivers: &Drivers,
         generation: u64,
     ) -> Result<Self, RuntimeError> {
         let dirs = Dirs::new(root);
@@ -138,8 +143,15 @@ impl Engine {
 
         let (sender, done) = mpsc::unbounded_channel();
         let resumed = saved.is_some();
-        let effects =
-            Effects::new(Rc::clone(&plan), &dirs, sandbox.clone(), volumes, resumed, sender);
+        let effects = Effects::new(
+            Rc::clone(&plan),
+            &dirs,
+            drivers,
+            sandbox.clone(),
+            volumes,
+            resumed,
+            sender,
+        );
         // Before the first of them is read, so that no change is missed.
         let objects = follow_objects(&plan, &dirs);
         let mut watch = sandbox.watch()?;
@@ -174,6 +186,7 @@ impl Engine {
         let mut engine = Self {
             plan,
             dirs,
+            drivers: drivers.clone(),
             sandbox,
             watch: Some(watch),
             objects,
@@ -376,6 +389,10 @@ impl Engine {
             Err(faults) => return Ok(Err(faults)),
         };
         self.follow(pod)?;
+        if self.machine.state().has_sandbox() {
+            // Its labels and annotations may be files.
+            self.effects.refill();
+        }
         self.step(Event::Update { table: Box::new(self.plan.lifecycle()) })?;
         Ok(Ok(()))
     }
@@ -429,13 +446,15 @@ impl Engine {
             self.answer(request)?;
         }
         if self.saved.deleted.is_some() {
-            let errors = removal::remove_files(&self.plan);
+            let errors = removal::remove_files(&self.plan, &self.drivers);
             for error in errors {
                 tracing::warn!("{error}");
             }
         } else {
             removal::remove_socket(&self.plan.dirs.state);
-            removal::remove_data(&self.plan).iter().for_each(|error| tracing::warn!("{error}"));
+            removal::remove_data(&self.plan, &self.drivers)
+                .iter()
+                .for_each(|error| tracing::warn!("{error}"));
         }
         self.watchers.end().await;
         // Whoever asks now is told at once that there is no pod.

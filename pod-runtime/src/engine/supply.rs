@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use pod_images::{Image, Images, LeaseError, PullError, PullOptions, PullPolicy, Reference};
-use pod_spec::{Container, ImagePullPolicy, SecretText};
+use pod_spec::{ImagePullPolicy, SecretText};
 
 use crate::error::chain;
 use crate::puller::{self, PullFailure};
@@ -29,18 +29,19 @@ impl Supply {
         Self { images: Images::open(&dir), dir, holder }
     }
 
-    /// The image of a container, pulled with these logins before those of the machine. `tell` hears what happens on the way.
+    /// The image of a container or volume, pulled with these logins before those of the machine. `tell` hears what happens
+    /// on the way.
     pub async fn get(
         &self,
-        container: &Container,
+        name: &str,
+        policy: Option<ImagePullPolicy>,
         logins: &[SecretText],
         tell: impl Fn(News),
     ) -> Result<Image, PullFailure> {
-        let name = &container.image;
         let reference: Reference = name.parse().map_err(|e: pod_images::ReferenceError| {
             PullFailure { reason: e.reason().to_owned(), message: chain(&e) }
         })?;
-        let mut policy = match container.image_pull_policy {
+        let mut policy = match policy {
             Some(ImagePullPolicy::Never) => PullPolicy::Never,
             Some(ImagePullPolicy::IfNotPresent) => PullPolicy::IfNotPresent,
             _ => PullPolicy::Always,

@@ -18,7 +18,7 @@ pub(crate) struct Referenced {
     secrets: BTreeMap<String, Secret>,
 }
 
-/// Whether the pod has variables or volumes from ConfigMaps or Secrets.
+/// Whether the pod has variables or volumes from ConfigMaps or Secrets, or uses claims.
 pub(crate) fn are_referenced(spec: &PodSpec) -> bool {
     let looking = spec.ephemeral_containers.iter().map(|one| &one.container);
     let mut all = spec.init_containers.iter().chain(&spec.containers).chain(looking);
@@ -28,7 +28,10 @@ pub(crate) fn are_referenced(spec: &PodSpec) -> bool {
 
 fn is_of_objects(source: &VolumeSource) -> bool {
     match source {
-        VolumeSource::ConfigMap(_) | VolumeSource::Secret(_) => true,
+        VolumeSource::ConfigMap(_)
+        | VolumeSource::Secret(_)
+        | VolumeSource::PersistentVolumeClaim(_)
+        | VolumeSource::Ephemeral(_) => true,
         VolumeSource::Projected(projected) => {
             projected.sources.iter().any(|s| s.config_map.is_some() || s.secret.is_some())
         }

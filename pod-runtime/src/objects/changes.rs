@@ -1,13 +1,13 @@
 //! Waiting for changes of a namespace's objects.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use pod_spec::{ConfigMap, Secret};
+use pod_spec::{ConfigMap, PersistentVolumeClaim, Secret};
 
-use super::kind::{Configuration, Kept};
+use super::kind::Configuration;
 use super::{ObjectError, Objects, TEMPORARY, make};
 use crate::dirs::Dirs;
 use crate::readable::{ReadError, Readable};
@@ -18,7 +18,7 @@ use crate::runtime::Runtime;
 pub struct ObjectChanges(Readable<Inotify>);
 
 impl Runtime {
-    /// Follows the ConfigMaps and Secrets of a namespace from now on. Needs a tokio runtime.
+    /// Follows the ConfigMaps, Secrets and claims of a namespace from now on. Needs a tokio runtime.
     ///
     /// # Errors
     /// When the directories cannot be made or watched.
@@ -33,25 +33,28 @@ impl<T: Configuration> Objects<T> {
     /// # Errors
     /// When the directory cannot be made or watched.
     pub fn changes(&self, namespace: &str) -> Result<ObjectChanges, ObjectError> {
-        ObjectChanges::below(&self.dir.join(namespace), &[T::DIR])
+        ObjectChanges::within(&[self.place(namespace)])
     }
 }
 
 impl ObjectChanges {
-    /// Follows what pods are configured with.
+    /// Follows what the pods of a namespace use.
     pub(crate) fn of(dirs: &Dirs, namespace: &str) -> Result<Self, ObjectError> {
-        Self::below(&dirs.objects().join(namespace), &[ConfigMap::DIR, Secret::DIR])
+        Self::within(&[
+            Objects::<ConfigMap>::new(dirs).place(namespace),
+            Objects::<Secret>::new(dirs).place(namespace),
+            Objects::<PersistentVolumeClaim>::new(dirs).place(namespace),
+        ])
     }
 
-    fn below(namespace: &Path, kinds: &[&str]) -> Result<Self, ObjectError> {
-        let context = || ObjectError::io("watch", namespace);
+    fn within(dirs: &[PathBuf]) -> Result<Self, ObjectError> {
+        let context = || ObjectError::io("watch", &dirs[0]);
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)
             .map_err(|e| context()(e.into()))?;
         let flags = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_DELETE;
-        for kind in kinds {
-            let dir = namespace.join(kind);
-            make(&dir)?;
-            inotify.add_watch(&dir, flags).map_err(|e| context()(e.into()))?;
+        for dir in dirs {
+            make(dir)?;
+            inotify.add_watch(dir, flags).map_err(|e| context()(e.into()))?;
         }
         Readable::new(inotify).map(Self).map_err(context())
     }

@@ -1,8 +1,10 @@
 //! What the kinds of objects that are kept have in common.
 
-use pod_spec::{ConfigMap, Deployment, Faults, Job, ObjectMeta, Secret};
+use pod_spec::{ConfigMap, Deployment, Faults, Job, ObjectMeta, PersistentVolumeClaim, Secret};
 
-/// A kind of object that is kept: a ConfigMap, a Secret, a Deployment or a Job.
+use crate::claims;
+
+/// A kind of object that is kept: a ConfigMap, a Secret, a claim, a Deployment or a Job.
 pub trait Configuration: Kept {}
 
 /// What [`Objects`](super::Objects) has to know of a kind.
@@ -11,6 +13,11 @@ pub trait Kept: Clone + PartialEq + serde::Serialize + serde::de::DeserializeOwn
     const KIND: &'static str;
     /// The directory, in that of a namespace.
     const DIR: &'static str;
+    /// Whether it outlives a reboot.
+    const LASTING: bool;
+
+    /// Says, when the object has its identity, what its author does not, after the version before it if there is one.
+    fn follow(&mut self, _old: Option<&Self>) {}
 
     /// Checks the object, as the API server does and as far as this project supports it.
     fn checked(self) -> Result<Self, Faults>;
@@ -24,22 +31,29 @@ pub trait Kept: Clone + PartialEq + serde::Serialize + serde::de::DeserializeOwn
     fn metadata(&self) -> &ObjectMeta;
 
     fn metadata_mut(&mut self) -> &mut ObjectMeta;
-
-    /// Takes over from the version before it, if there is one, what its author does not say.
-    fn follow(&mut self, _old: Option<&Self>) {}
 }
 
 macro_rules! kept {
-    ($($name:ident in $dir:literal: $($field:ident)* $(, following $follow:expr)?;)*) => {
+    ($($name:ident in $dir:literal: $($field:ident)*, lasting $lasting:literal $(, following $follow:expr)?;)*) => {
         $(
             impl Configuration for $name {}
 
             impl Kept for $name {
                 const KIND: &'static str = $name::KIND;
                 const DIR: &'static str = $dir;
+                const LASTING: bool = $lasting;
 
-                fn checked(self) -> Result<Self, Faults> {
+                $(
+                    fn follow(&mut self, old: Option<&Self>) {
+                        let follow: fn(&mut Self, Option<&Self>) = $follow;
+                        follow(self, old);
+                    }
+                )?
+
+                fn checked(mut self) -> Result<Self, Faults> {
                     self.supported()?;
+                    // Nobody makes objects for others but this program itself.
+                    self.metadata.owner_references.clear();
                     self.validate()
                 }
 
@@ -65,26 +79,20 @@ macro_rules! kept {
                 fn metadata_mut(&mut self) -> &mut ObjectMeta {
                     &mut self.metadata
                 }
-
-                $(
-                    fn follow(&mut self, old: Option<&Self>) {
-                        let follow: fn(&mut Self, Option<&Self>) = $follow;
-                        follow(self, old);
-                    }
-                )?
             }
         )*
     };
 }
 
 kept! {
-    ConfigMap in "configmaps": data binary_data immutable;
-    Secret in "secrets": kind data immutable;
-    Deployment in "deployments": spec, following |new, old| {
+    ConfigMap in "configmaps": data binary_data immutable, lasting false;
+    Secret in "secrets": kind data immutable, lasting false;
+    PersistentVolumeClaim in "persistentvolumeclaims": spec, lasting true, following |claim, _| claims::bind(claim);
+    Deployment in "deployments": spec, lasting false, following |new, old| {
         new.status = old.and_then(|old| old.status.clone());
         new.metadata.generation = generation(old.map(|o| (&o.metadata, o.spec == new.spec)));
     };
-    Job in "jobs": spec, following |new, old| {
+    Job in "jobs": spec, lasting false, following |new, old| {
         new.status = old.and_then(|old| old.status.clone());
         new.metadata.generation = generation(old.map(|o| (&o.metadata, o.spec == new.spec)));
     };

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use pod_lifecycle::{
     Backoff, ContainerKind, ContainerRules, ExitAction, ExitCodes, ExitRule, GraceSeconds, Hooks,
-    LifecycleTable, PodIdentity, ProbeRules, Probes, RestartPolicy, Restarts,
+    LifecycleTable, MountAccess, MountedVolume, PodIdentity, ProbeRules, Probes, RestartPolicy,
+    Restarts,
 };
 use pod_spec::{
     Container, ContainerRestartPolicy, ContainerRestartRule, ContainerRestartRuleAction,
-    ExitCodesOperator, Probe, RestartBackoff,
+    ExitCodesOperator, Probe, RestartBackoff, VolumeMount,
 };
 
 use super::{PodPlan, uid};
@@ -68,6 +69,7 @@ fn rules(container: &Container, kind: ContainerKind) -> ContainerRules {
         },
         hooks: hooks(container),
         stop_signal: container.lifecycle.as_ref().and_then(|l| l.stop_signal.clone()),
+        mounts: container.volume_mounts.iter().map(mounted).collect(),
         restarts: Restarts {
             policy: container.restart_policy.map(|policy| match policy {
                 ContainerRestartPolicy::Always => RestartPolicy::Always,
@@ -77,6 +79,15 @@ fn rules(container: &Container, kind: ContainerKind) -> ContainerRules {
             rules: container.restart_policy_rules.iter().filter_map(exit_rule).collect(),
         },
     }
+}
+
+fn mounted(mount: &VolumeMount) -> MountedVolume {
+    let access = match mount.read_only {
+        Some(true) if super::mounts::is_recursive(mount) => MountAccess::RecursivelyReadOnly,
+        Some(true) => MountAccess::ReadOnly,
+        _ => MountAccess::Writable,
+    };
+    MountedVolume { name: mount.name.clone(), path: mount.mount_path.clone(), access }
 }
 
 fn exit_rule(rule: &ContainerRestartRule) -> Option<ExitRule> {

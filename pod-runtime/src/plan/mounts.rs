@@ -2,11 +2,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use pod_images::{Image, RootSource};
 use pod_sandbox::{Mount, Propagation};
-use pod_spec::{MountPropagation, RecursiveReadOnly, VolumeMount};
+use pod_spec::{MountPropagation, RecursiveReadOnly, VolumeMount, VolumeSource};
 use pod_volumes::Source;
 
-use super::{PodPlan, VolumePaths};
+use super::{PodPlan, PodVolumes};
 use crate::environment;
 use crate::error::ConfigError;
 
@@ -15,22 +16,24 @@ impl PodPlan {
     pub(super) fn mount(
         &self,
         mount: &VolumeMount,
-        volumes: &VolumePaths,
+        volumes: &PodVolumes<'_>,
         variables: &[String],
     ) -> Result<Mount, ConfigError> {
-        let Some(source) = volumes.get(&mount.name).cloned() else {
-            return Err(ConfigError::Volume { volume: mount.name.clone() });
-        };
+        let (source, layers) =
+            match (volumes.paths.get(&mount.name), volumes.images.get(&mount.name)) {
+                (_, Some(image)) => (PathBuf::new(), layers(&mount.name, image)?),
+                (Some(path), None) => (path.clone(), Vec::new()),
+                (None, None) => return Err(ConfigError::Volume { volume: mount.name.clone() }),
+            };
         Ok(Mount {
             source,
+            layers,
             sub_path: sub_path(mount, variables)?,
             destination: Path::new("/").join(&mount.mount_path),
-            readonly: mount.read_only == Some(true) || self.holds_files(&mount.name),
-            recursive_readonly: match mount.recursive_read_only {
-                // Every kernel that this runs on can.
-                Some(RecursiveReadOnly::Enabled | RecursiveReadOnly::IfPossible) => true,
-                Some(RecursiveReadOnly::Disabled) | None => false,
-            },
+            readonly: mount.read_only == Some(true)
+                || self.holds_files(&mount.name)
+                || self.is_only_read(&mount.name),
+            recursive_readonly: is_recursive(mount),
             propagation: match mount.mount_propagation {
                 Some(MountPropagation::HostToContainer) => Propagation::HostToContainer,
                 Some(MountPropagation::Bidirectional) => Propagation::Bidirectional,
@@ -43,6 +46,33 @@ impl PodPlan {
     fn holds_files(&self, volume: &str) -> bool {
         let found = self.spec().volumes.iter().find(|v| v.name == volume);
         found.is_some_and(|v| matches!(super::source(v.source.as_ref()), Source::Files(_)))
+    }
+
+    /// Whether a volume says itself that it is not to be written.
+    pub(super) fn is_only_read(&self, volume: &str) -> bool {
+        let found = self.spec().volumes.iter().find(|v| v.name == volume);
+        match found.and_then(|v| v.source.as_ref()) {
+            Some(VolumeSource::PersistentVolumeClaim(claim)) => claim.read_only == Some(true),
+            Some(VolumeSource::Csi(csi)) => csi.read_only == Some(true),
+            _ => false,
+        }
+    }
+}
+
+/// Whether what is mounted within a read-only mount is read-only too.
+pub(super) fn is_recursive(mount: &VolumeMount) -> bool {
+    match mount.recursive_read_only {
+        // Every kernel that this runs on can.
+        Some(RecursiveReadOnly::Enabled | RecursiveReadOnly::IfPossible) => true,
+        Some(RecursiveReadOnly::Disabled) | None => false,
+    }
+}
+
+/// The layers of an image that is a volume, the topmost first.
+fn layers(volume: &str, image: &Image) -> Result<Vec<PathBuf>, ConfigError> {
+    match &image.root {
+        RootSource::Layers(layers) => Ok(layers.iter().rev().cloned().collect()),
+        _ => Err(ConfigError::VolumeRoot { volume: volume.to_owned() }),
     }
 }
 

@@ -196,7 +196,7 @@ fn create(job: Job<'_>, line: Rc<OwnedFd>) -> Result<Never, Box<dyn std::error::
     set_oom_score(job.config.process.oom_score_adj)?;
     unshare(CloneFlags::CLONE_NEWNS)?;
     let root = rootfs::assemble(&job.config.rootfs, &job.dir.join("rootfs"))?;
-    let mounts = Mounts::open(job.config, job.shared)?;
+    let mounts = Mounts::open(job.config, job.shared, job.dir)?;
     mounts::device_directory(&root)?;
 
     let spec = Rc::new(spec(job.config, &root, job.shared)?);

@@ -16,6 +16,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MsFlags, mount};
 
+use super::rootfs::{self, RootFsError};
 use super::source;
 use super::spec::Shared;
 use crate::cgroup::Hierarchy;
@@ -54,6 +55,8 @@ pub(super) enum MountError {
     #[error("cannot find `{}` in the volume", sub_path.display())]
     SubPath { sub_path: PathBuf, destination: PathBuf, source: io::Error },
     #[error(transparent)]
+    Image(#[from] RootFsError),
+    #[error(transparent)]
     Cgroup(#[from] CgroupError),
 }
 
@@ -77,10 +80,20 @@ pub(super) struct Mounts {
 }
 
 impl Mounts {
-    /// Takes hold of the sources.
-    pub fn open(config: &ContainerConfig, shared: &Shared<'_>) -> Result<Self, MountError> {
-        let bound = config.mounts.iter().map(|mount| {
-            source::hold(mount, shared.host).map(|held| (held, mount.destination.clone()))
+    /// Takes hold of the sources. Images are put together in directories that are made in `dir`.
+    pub fn open(
+        config: &ContainerConfig,
+        shared: &Shared<'_>,
+        dir: &Path,
+    ) -> Result<Self, MountError> {
+        let bound = config.mounts.iter().enumerate().map(|(n, mount)| {
+            let held = if mount.layers.is_empty() {
+                source::hold(mount, shared.host)
+            } else {
+                let image = rootfs::image(&mount.layers, &dir.join(format!("image{n}")))?;
+                source::hold_image(mount, &image)
+            };
+            held.map(|held| (held, mount.destination.clone()))
         });
         let thermal = shared.thermal.iter().cloned();
         let masked = || MASKED.iter().map(|p| (*p).to_owned()).chain(thermal);

@@ -74,6 +74,25 @@ pub(super) fn assemble(rootfs: &RootFs, target: &Path) -> Result<PathBuf, RootFs
     Ok(target.to_owned())
 }
 
+/// Puts the layers of an image together, for reading, in directories that are made at `dir`. Returns where it is.
+pub(super) fn image(layers: &[PathBuf], dir: &Path) -> Result<PathBuf, RootFsError> {
+    let (empty, root) = (dir.join("empty"), dir.join("root"));
+    make(&empty, 0o755)?;
+    make(&root, 0o755)?;
+    let mut lower = layers.to_vec();
+    if lower.len() < 2 {
+        // Without an upper layer the kernel wants two lower ones.
+        lower.push(empty);
+    }
+    match mount_overlay(&lower, None, &root) {
+        Err(e) if e.raw_os_error() == Some(nix::libc::ENODEV) => {
+            copy::layers(layers, &root).map_err(failed("copy the layers of the image"))?;
+        }
+        result => result.map_err(failed(format!("mount overlay at {}", root.display())))?,
+    }
+    Ok(root)
+}
+
 /// All layers as one directory, which goes with the writable layer that it is.
 fn copied(layer: &Path, lower: &[PathBuf]) -> Result<PathBuf, RootFsError> {
     let root = layer.join("root");
@@ -111,14 +130,14 @@ fn overlay(layer: &Path, lower: &[PathBuf], target: &Path) -> Result<(), RootFsE
         Ok((upper, work))
     };
     let (upper, work) = prepare()?;
-    match mount_overlay(lower, &upper, &work, target) {
+    match mount_overlay(lower, Some((&upper, &work)), target) {
         Err(e) if e.raw_os_error() == Some(nix::libc::EINVAL) => {
             // An upper layer cannot lie on an overlay, as when this runs in a container itself.
             tracing::warn!(layer = %layer.display(), "its file system takes no upper layer, using memory");
             mount(Some("tmpfs"), layer, Some("tmpfs"), MsFlags::empty(), Some("mode=700"))
                 .map_err(failed(format!("mount tmpfs at {}", layer.display())))?;
             let (upper, work) = prepare()?;
-            mount_overlay(lower, &upper, &work, target)
+            mount_overlay(lower, Some((&upper, &work)), target)
         }
         result => result,
     }
@@ -126,8 +145,12 @@ fn overlay(layer: &Path, lower: &[PathBuf], target: &Path) -> Result<(), RootFsE
 }
 
 /// The lower directories of an image lie in one directory and are named relative to it: all options of a mount have to
-/// fit on one page.
-fn mount_overlay(lower: &[PathBuf], upper: &Path, work: &Path, target: &Path) -> io::Result<()> {
+/// fit on one page. What is written goes to an upper directory, by way of another one; without them nothing can be.
+fn mount_overlay(
+    lower: &[PathBuf],
+    upper: Option<(&Path, &Path)>,
+    target: &Path,
+) -> io::Result<()> {
     let shelf = lower.first().and_then(|first| first.parent());
     let shelf = shelf.filter(|shelf| lower.iter().all(|l| l.parent() == Some(shelf)));
     if let Some(shelf) = shelf {
@@ -136,8 +159,10 @@ fn mount_overlay(lower: &[PathBuf], upper: &Path, work: &Path, target: &Path) ->
     let name = |path: &Path| escape(path.file_name().map_or(path, Path::new));
     let lower: Vec<String> =
         lower.iter().map(|p| if shelf.is_some() { name(p) } else { escape(p) }).collect();
-    let options =
-        format!("lowerdir={},upperdir={},workdir={}", lower.join(":"), escape(upper), escape(work));
+    let mut options = format!("lowerdir={}", lower.join(":"));
+    if let Some((upper, work)) = upper {
+        options += &format!(",upperdir={},workdir={}", escape(upper), escape(work));
+    }
     let flags = MsFlags::empty();
     let mounted = mount(Some("overlay"), target, Some("overlay"), flags, Some(options.as_str()));
     std::env::set_current_dir("/")?;

@@ -39,6 +39,18 @@ pub(super) fn hold(mount: &Mount, host: BorrowedFd<'_>) -> Result<OwnedFd, Mount
         Propagation::Bidirectional => in_namespace(host, || shared(mount)),
         Propagation::HostToContainer | Propagation::Private => part_of(mount).and_then(clone),
     };
+    finish(mount, held)
+}
+
+/// A detached copy of what a mount names of an image, whose layers have been put together at `root`.
+pub(super) fn hold_image(mount: &Mount, root: &Path) -> Result<OwnedFd, MountError> {
+    let propagation = Propagation::Private;
+    let mount = Mount { source: root.to_owned(), readonly: true, propagation, ..mount.clone() };
+    finish(&mount, part_of(&mount).and_then(clone))
+}
+
+/// Gives what is held the properties that the mount is to have.
+fn finish(mount: &Mount, held: Result<OwnedFd, Failure>) -> Result<OwnedFd, MountError> {
     let finish = |held: OwnedFd| -> io::Result<OwnedFd> {
         if mount.propagation == Propagation::Private {
             sys::make_private(held.as_fd())?;
@@ -86,7 +98,12 @@ fn part_of(mount: &Mount) -> Result<OwnedFd, Failure> {
     if mount.sub_path.as_os_str().is_empty() {
         return Ok(whole);
     }
-    beneath(&whole, &mount.sub_path).map_err(Failure::Part)
+    let part = if mount.layers.is_empty() {
+        beneath(&whole, &mount.sub_path)
+    } else {
+        existing(&whole, &mount.sub_path)
+    };
+    part.map_err(Failure::Part)
 }
 
 /// A copy whose mounts the host sees, and the other way round.
@@ -129,9 +146,24 @@ fn in_namespace<T>(
 /// Opens a part of a directory, and makes what is missing of it, with the mode of the directory.
 fn beneath(whole: &OwnedFd, part: &Path) -> io::Result<OwnedFd> {
     let mode = File::from(whole.try_clone()?).metadata()?.permissions().mode() & 0o777;
+    let mode = Mode::from_bits_truncate(mode);
+    look_up(whole, part, || make(whole, part, mode))
+}
+
+/// Opens a part of a directory in which nothing can be made.
+fn existing(whole: &OwnedFd, part: &Path) -> io::Result<OwnedFd> {
+    look_up(whole, part, || Err(io::ErrorKind::NotFound.into()))
+}
+
+/// Opens a part of a directory; `missing` says what is done when it is not there.
+fn look_up(
+    whole: &OwnedFd,
+    part: &Path,
+    missing: impl Fn() -> io::Result<()>,
+) -> io::Result<OwnedFd> {
     for _ in 0..MAX_ATTEMPTS {
         match open(whole, part, OFlag::empty()) {
-            Err(Errno::ENOENT) => make(whole, part, Mode::from_bits_truncate(mode))?,
+            Err(Errno::ENOENT) => missing()?,
             // Something was renamed meanwhile, and the kernel cannot tell whether it is still within.
             Err(Errno::EAGAIN) => {}
             Err(Errno::EXDEV) => {

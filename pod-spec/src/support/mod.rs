@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::decode::Content;
 use crate::fault::{Fault, FaultKind, Faults, quoted};
 use crate::parse::{Object, add_unrelated};
-use crate::path::{InText, Path, Places, Source};
+use crate::path::{InText, Path, Places};
 use crate::schema::Object as _;
 use crate::types::{
     ConfigMap, Deployment, Job, ObjectMeta, PersistentVolumeClaim, Pod, PodSpec, PodTemplateSpec,
@@ -106,6 +106,8 @@ pub enum AdmittedObject {
     ConfigMap(ConfigMap, Vec<Notice>),
     /// A Secret, checked, to be kept for pods, and what was accepted in it without effect.
     Secret(Secret, Vec<Notice>),
+    /// A claim, checked, to be kept for pods, and what was accepted in it without effect.
+    PersistentVolumeClaim(Box<PersistentVolumeClaim>, Vec<Notice>),
     /// A Deployment, checked, to keep pods running, and what was accepted in it without effect.
     Deployment(Box<Deployment>, Vec<Notice>),
     /// A Job, checked, to run pods to their end, and what was accepted in it without effect.
@@ -116,7 +118,7 @@ impl AdmittedObject {
     /// Checks the object, and looks at what this project supports of it.
     ///
     /// # Errors
-    /// Every fault of both. PersistentVolumeClaims are refused.
+    /// Every fault of both.
     pub fn new(object: Object) -> Result<Self, Faults> {
         match object {
             Object::Pod(pod) => Ok(Self::Pod(Box::new(Admitted::new(pod)?))),
@@ -128,7 +130,10 @@ impl AdmittedObject {
                 let notices = secret.supported()?;
                 Ok(Self::Secret(secret.validate()?, notices))
             }
-            Object::PersistentVolumeClaim(claim) => Err(refusal(&claim, &claim.source)),
+            Object::PersistentVolumeClaim(claim) => {
+                let notices = claim.supported()?;
+                Ok(Self::PersistentVolumeClaim(Box::new(claim.validate()?), notices))
+            }
             Object::Deployment(deployment) => {
                 let notices = deployment.supported()?;
                 Ok(Self::Deployment(Box::new(deployment.validate()?), notices))
@@ -146,15 +151,11 @@ impl AdmittedObject {
             Self::Pod(admitted) => &admitted.notices,
             Self::ConfigMap(_, notices)
             | Self::Secret(_, notices)
+            | Self::PersistentVolumeClaim(_, notices)
             | Self::Deployment(_, notices)
             | Self::Job(_, notices) => notices,
         }
     }
-}
-
-/// Why an object of a kind that is only read cannot be taken.
-fn refusal(object: &impl Reviewed, source: &Source) -> Faults {
-    Faults::some(object.review(&InText::of(source)).refused)
 }
 
 /// What this project can look at.
@@ -195,7 +196,33 @@ macro_rules! kept {
                     survey.found
                 }
             }
+        )*
+    };
+}
 
+kept! {
+    ConfigMap by OF_PODS, |_| None;
+    Secret by OF_PODS, |_| None;
+    Deployment by OF_DEPLOYMENTS, |deployment| template(&deployment.spec.template);
+    Job by OF_JOBS, |job| template(&job.spec.template);
+}
+
+impl Reviewed for PersistentVolumeClaim {
+    fn review(&self, places: &dyn Places) -> Found {
+        let mut survey = Survey::new(&rules::OF_PODS, places);
+        let top = Rules(&rules::TOP);
+        survey.field(&Path::ROOT, "metadata", top, &self.metadata);
+        survey.field(&Path::ROOT, "status", top, &self.status);
+        // What holds for a claim that is made for a volume holds for any.
+        survey.pattern.push_str(rules::CLAIM);
+        survey.field(&Path::ROOT, "spec", top, &self.spec);
+        survey.found
+    }
+}
+
+macro_rules! supported {
+    ($($name:ident)*) => {
+        $(
             impl $name {
                 /// Looks at every field that was given: what this project refuses in it is a fault, and what makes sense
                 /// in a cluster only is told.
@@ -211,30 +238,7 @@ macro_rules! kept {
     };
 }
 
-kept! {
-    ConfigMap by OF_PODS, |_| None;
-    Secret by OF_PODS, |_| None;
-    Deployment by OF_DEPLOYMENTS, |deployment| template(&deployment.spec.template);
-    Job by OF_JOBS, |job| template(&job.spec.template);
-}
-
-/// Kinds that are read and checked, and nothing more.
-macro_rules! not_yet {
-    ($($name:ident)*) => {
-        $(
-            impl Reviewed for $name {
-                fn review(&self, places: &dyn Places) -> Found {
-                    let at = Path::new("kind");
-                    let why = concat!("not supported yet: there are no ", stringify!($name), "s here");
-                    let fault = Fault::new(&at, places.find(&at), FaultKind::Refused, why);
-                    Found { refused: vec![fault], notices: Vec::new() }
-                }
-            }
-        )*
-    };
-}
-
-not_yet! { PersistentVolumeClaim }
+supported! { ConfigMap Secret PersistentVolumeClaim Deployment Job }
 
 /// What holds for a field that has no rule of its own: that of the field around it.
 #[derive(Debug, Clone, Copy)]

@@ -50,6 +50,12 @@ const CLOUD: &str = "volumes of cloud providers need a cluster";
 const VENDOR: &str = "volumes of storage vendors need a cluster";
 const MOUNT_IT: &str = "network volumes are not mounted: mount it on this machine and use hostPath";
 
+const FILLED: &str = "a claim begins empty";
+const NO_BLOCKS: &str = "there are no block volumes";
+
+/// Where the rules for claims stand: those for claims that are made for a volume.
+pub(crate) const CLAIM: &str = "spec.volumes[].ephemeral.volumeClaimTemplate";
+
 /// What holds for the Pod as a whole, and for each object around the rows: see the tests.
 pub(crate) const TOP: Rule = Rule { path: "", support: Support::ByField, accepted: &[] };
 
@@ -214,16 +220,40 @@ pub(crate) const POD: &[Rule] = &[
     refused("spec.volumes[].cephfs", MOUNT_IT),
     refused("spec.volumes[].cinder", CLOUD),
     honoured("spec.volumes[].configMap", "b167_config_maps_are_files_that_follow_them"),
-    refused("spec.volumes[].csi", "there are no CSI drivers"),
+    honoured("spec.volumes[].csi", "a_driver_of_the_program_makes_volumes"),
+    refused("spec.volumes[].csi.fsType", "drivers make directories here").except(&[""]),
+    refused("spec.volumes[].csi.nodePublishSecretRef", "drivers are not given Secrets yet"),
     honoured("spec.volumes[].downwardAPI", "b158_fields_of_the_pod_are_files"),
     honoured("spec.volumes[].emptyDir", "volumes_are_mounted_as_they_say"),
     refused("spec.volumes[].emptyDir.medium", "huge pages are not there yet")
         .except(&["", "Memory"]),
     honoured("spec.volumes[].emptyDir.sizeLimit", "b224_a_pod_that_fills_its_volume_is_evicted"),
+    honoured("spec.volumes[].ephemeral", "a_claim_that_is_made_for_a_pod_goes_with_it"),
+    refused("spec.volumes[].ephemeral.volumeClaimTemplate.spec.dataSource", FILLED),
+    refused("spec.volumes[].ephemeral.volumeClaimTemplate.spec.dataSourceRef", FILLED),
     refused(
-        "spec.volumes[].ephemeral",
-        "there are no persistent volumes yet: an emptyDir is the nearest thing",
+        "spec.volumes[].ephemeral.volumeClaimTemplate.spec.resources.limits",
+        "the size of a claim is not limited",
     ),
+    refused(
+        "spec.volumes[].ephemeral.volumeClaimTemplate.spec.selector",
+        "a volume is made for each claim, and none can be chosen: use a hostPath",
+    ),
+    cluster_only(
+        "spec.volumes[].ephemeral.volumeClaimTemplate.spec.storageClassName",
+        "there is one class of storage here, directories of this machine, whatever its name",
+    ),
+    refused(
+        "spec.volumes[].ephemeral.volumeClaimTemplate.spec.volumeAttributesClassName",
+        "directories of this machine have no attributes",
+    ),
+    refused("spec.volumes[].ephemeral.volumeClaimTemplate.spec.volumeMode", NO_BLOCKS)
+        .except(&["Filesystem"]),
+    cluster_only(
+        "spec.volumes[].ephemeral.volumeClaimTemplate.spec.volumeName",
+        "a volume is made for each claim, with a name of its own",
+    )
+    .except(&[""]),
     refused("spec.volumes[].fc", MOUNT_IT),
     refused("spec.volumes[].flexVolume", "there are no flexVolume drivers"),
     refused("spec.volumes[].flocker", VENDOR),
@@ -234,13 +264,13 @@ pub(crate) const POD: &[Rule] = &[
     ),
     refused("spec.volumes[].glusterfs", MOUNT_IT),
     honoured("spec.volumes[].hostPath", "each_kind_of_host_path_is_checked_in_the_kubelets_words"),
-    refused("spec.volumes[].image", "image volumes are not there yet"),
+    honoured("spec.volumes[].image", "b175_an_image_is_a_volume"),
     refused("spec.volumes[].iscsi", MOUNT_IT),
     honoured("spec.volumes[].name", "volumes_are_mounted_as_they_say"),
     refused("spec.volumes[].nfs", MOUNT_IT),
-    refused(
+    honoured(
         "spec.volumes[].persistentVolumeClaim",
-        "there are no persistent volumes yet: a hostPath is the nearest thing",
+        "what_is_in_a_claim_outlives_the_pods_that_use_it",
     ),
     refused("spec.volumes[].photonPersistentDisk", CLOUD),
     refused("spec.volumes[].portworxVolume", VENDOR),
@@ -341,7 +371,7 @@ pub(crate) const CONTAINER: &[Rule] = &[
         "b199_b200_a_container_that_fails_says_why_with_its_last_lines",
     ),
     refused("tty", "terminals are not there yet").except(&["false"]),
-    refused("volumeDevices", "there are no block volumes"),
+    refused("volumeDevices", NO_BLOCKS),
     honoured("volumeMounts[].mountPath", "volumes_are_mounted_as_they_say"),
     honoured("volumeMounts[].mountPropagation", "b177_mounts_are_seen_as_their_propagation_says"),
     honoured("volumeMounts[].name", "volumes_are_mounted_as_they_say"),

@@ -3,5 +3,5 @@
 fn main() {
     pod_tests::use_registries();
     pod_tests::pace::stop_if_held();
-    pod_workloads::init();
+    pod_workloads::init_with(&pod_tests::driver::drivers());
 }

@@ -3,6 +3,7 @@
 mod policy;
 mod samples;
 mod settings;
+mod volumes;
 
 use pod_tests::Host;
 use pod_tests::image::{Recipe, Registry};
