@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pod_runtime::{
     Configuration, EventKind, Objects, PodHandle, RecordedEvent, Runtime, RuntimeError,
 };
-use pod_spec::{Container, Time};
+use pod_spec::{AdmittedObject, Container, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -25,6 +25,22 @@ pub struct Item {
 }
 
 impl Item {
+    /// An object of a manifest; `None` when it is of a kind that nothing is kept of.
+    pub fn of(object: &AdmittedObject) -> Result<Option<Self>, CliError> {
+        let (kind, namespace, mut object) = match object {
+            AdmittedObject::Pod(pod) => (Kind::Pod, Some(pod.pod.namespace()), value(&pod.pod)?),
+            AdmittedObject::ConfigMap(map, _) => {
+                (Kind::ConfigMap, map.metadata.namespace.as_deref(), value(map)?)
+            }
+            AdmittedObject::Secret(secret, _) => {
+                (Kind::Secret, secret.metadata.namespace.as_deref(), value(secret)?)
+            }
+            _ => return Ok(None),
+        };
+        object["metadata"]["namespace"] = namespace.into();
+        Ok(Some(Self { kind, object }))
+    }
+
     pub fn name(&self) -> &str {
         self.metadata("name")
     }

@@ -4,6 +4,7 @@
 
 mod background;
 mod bad_input;
+mod changing;
 mod check;
 mod exec;
 mod foreground;
