@@ -91,6 +91,9 @@ pub enum Command {
     Describe(commands::describe::Describe),
     /// Show what happened to pods in the last hour
     Events(commands::events::Events),
+    /// Show what pods consume
+    #[command(subcommand)]
+    Top(commands::top::Top),
     /// Print the output of a container
     Logs(commands::logs::Logs),
     /// Execute a program in a container
@@ -198,6 +201,8 @@ mod tests {
             "pod annotate -f a.yaml a=b",
             "pod set image pod/web app=nginx:2",
             "pod completion zsh",
+            "pod top pod --containers -A --sort-by=cpu",
+            "pod top pods web",
             "pod api-resources --no-headers",
             "pod version --client -o json",
             "pod version",

@@ -43,6 +43,9 @@ pub enum CliError {
     /// An object is not changed.
     #[error("{path}: {message}")]
     Kept { path: String, message: String },
+    /// A pod consumes nothing.
+    #[error("no container of pod `{name}` is running, so that there is nothing to measure")]
+    NotMeasured { name: String },
     /// What is to be replaced is not there.
     #[error("there is no {path} to be replaced: create it")]
     Missing { path: String },
@@ -183,6 +186,7 @@ impl CliError {
             Self::Image(_)
             | Self::Path(_)
             | Self::Kept { .. }
+            | Self::NotMeasured { .. }
             | Self::ReadManifest { .. }
             | Self::TimedOut { .. }
             | Self::NoneMatches

@@ -20,6 +20,7 @@ pub mod replace;
 pub mod run;
 pub mod set;
 pub mod system;
+pub mod top;
 pub mod up;
 pub mod version;
 pub mod wait;
@@ -44,6 +45,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Get(args) => get::run(&globals, &args),
         Command::Describe(args) => describe::run(&globals, &args),
         Command::Events(args) => events::run(&globals, &args),
+        Command::Top(args) => top::run(&globals, &args),
         Command::Logs(args) => logs::run(&globals, &args),
         Command::Exec(args) => exec::run(&globals, args),
         Command::PortForward(args) => port_forward::run(&globals, &args),

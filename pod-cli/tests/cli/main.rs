@@ -10,6 +10,7 @@ mod exec;
 mod foreground;
 mod host;
 mod images;
+mod kubectl_lines;
 mod logs;
 mod objects;
 mod port_forward;
