@@ -14,6 +14,10 @@ use crate::error::CliError;
 use crate::object;
 use crate::resource::Kind;
 
+/// The moments in a status, which the API writes in whole seconds.
+const MOMENTS: [&str; 5] =
+    ["finishedAt", "lastProbeTime", "lastTransitionTime", "startTime", "startedAt"];
+
 /// Who reports events.
 const COMPONENT: &str = "pod";
 
@@ -76,10 +80,41 @@ impl Item {
     }
 }
 
+/// The object with its moments in whole seconds. What its author wrote stays as it is.
+fn in_seconds(mut object: Value) -> Value {
+    for field in ["creationTimestamp", "deletionTimestamp"] {
+        object.pointer_mut(&format!("/metadata/{field}")).into_iter().for_each(truncate);
+    }
+    object.get_mut("status").into_iter().for_each(truncate_within);
+    object
+}
+
+fn truncate_within(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(truncate_within),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                if MOMENTS.contains(&key.as_str()) {
+                    truncate(value);
+                } else {
+                    truncate_within(value);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn truncate(moment: &mut Value) {
+    if let Some(time) = moment.as_str().and_then(|text| Time::parse(text).ok()) {
+        *moment = seconds(time);
+    }
+}
+
 /// The object of this name.
 pub fn one(runtime: &Runtime, kind: Kind, namespace: &str, name: &str) -> Result<Item, CliError> {
     let object = match kind {
-        Kind::Pod => runtime.pod(namespace, name)?.object()?,
+        Kind::Pod => in_seconds(runtime.pod(namespace, name)?.object()?),
         Kind::ConfigMap => value(&runtime.config_maps().get(namespace, name)?)?,
         Kind::Secret => value(&runtime.secrets().get(namespace, name)?)?,
         Kind::Event => return event(runtime, namespace, name),
@@ -90,9 +125,9 @@ pub fn one(runtime: &Runtime, kind: Kind, namespace: &str, name: &str) -> Result
 /// All objects of a kind, or those of one namespace.
 pub fn all(runtime: &Runtime, kind: Kind, namespace: Option<&str>) -> Result<Vec<Item>, CliError> {
     match kind {
-        Kind::Pod => {
-            each_pod(runtime, namespace, |pod| Ok(vec![Item { kind, object: pod.object()? }]))
-        }
+        Kind::Pod => each_pod(runtime, namespace, |pod| {
+            Ok(vec![Item { kind, object: in_seconds(pod.object()?) }])
+        }),
         Kind::ConfigMap => kept(kind, &runtime.config_maps(), namespace),
         Kind::Secret => kept(kind, &runtime.secrets(), namespace),
         Kind::Event => events(runtime, namespace),
@@ -109,7 +144,7 @@ fn kept<T: Configuration>(
 }
 
 fn value(object: &impl Serialize) -> Result<Value, CliError> {
-    serde_json::to_value(object).map_err(object::unwritable)
+    serde_json::to_value(object).map(in_seconds).map_err(object::unwritable)
 }
 
 /// What there is to show of each pod. One that goes while we look has nothing.
@@ -203,4 +238,22 @@ fn field_path(pod: &PodHandle, container: &str) -> String {
         _ => "ephemeralContainers",
     };
     format!("spec.{list}{{{container}}}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_in_whole_seconds() {
+        let object = json!({
+            "metadata": {"creationTimestamp": "2026-01-02T03:04:05.678Z", "annotations": {"startTime": "2026-01-02T03:04:05.678Z"}},
+            "status": {"conditions": [{"lastTransitionTime": "2026-01-02T03:04:05.1Z"}], "startTime": "soon"},
+        });
+        let want = json!({
+            "metadata": {"creationTimestamp": "2026-01-02T03:04:05Z", "annotations": {"startTime": "2026-01-02T03:04:05.678Z"}},
+            "status": {"conditions": [{"lastTransitionTime": "2026-01-02T03:04:05Z"}], "startTime": "soon"},
+        });
+        assert_eq!(in_seconds(object), want);
+    }
 }

@@ -49,7 +49,7 @@ impl Files {
         }
         match files.is_empty() {
             true => {
-                Err(CliError::Usage("there is no manifest: give files with -f FILE".to_owned()))
+                Err(CliError::Usage("there is no manifest: give files with -f FILE, or directories of .yaml, .yml and .json files".to_owned()))
             }
             false => Ok(files),
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use pod_runtime::Runtime;
 use serde_json::{Value, json};
 
 use crate::args::{DryRun, Globals, Meant, Selection};
@@ -78,42 +79,44 @@ pub fn run(globals: &Globals, mut args: Label, words: Words) -> Result<u8, CliEr
     }
     let runtime = globals.runtime()?;
     let meant = args.selection.meant(globals, None)?;
-    let selected =
-        args.all || args.selection.selector.is_some() || args.selection.field_selector.is_some();
-    if matches!(meant, Meant::Kinds(_)) && !selected && !args.list {
+    let selected = args.all || args.list || args.selection.selects();
+    if matches!(meant, Meant::Kinds(_)) && !selected {
         let message = "which objects? Name them, or give -l, --field-selector or --all";
         return Err(CliError::Usage(message.to_owned()));
     }
     let mut failures = Failures::default();
     let items = args.selection.find(&runtime, globals, &meant, &mut failures)?;
     let several = items.len() > 1;
-    for mut item in items {
-        let changed = match edit(&mut item, &wanted, words, args.overwrite) {
-            Ok(changed) => changed,
-            Err(message) => {
-                failures.add(CliError::Kept { path: item.path(), message });
-                continue;
-            }
+    for item in items {
+        let done = if args.list {
+            list(&item, words, several)
+        } else {
+            put(&runtime, item, &wanted, words, &args)
         };
-        if changed != Change::None
-            && !args.dry_run.is_on()
-            && let Err(error) = change(&runtime, &item)
-        {
-            failures.add(error);
-            continue;
-        }
-        match &args.output {
-            _ if args.list => list(&item, words, several)?,
-            Some(data) => output::data(data.render(&[item], true)?)?,
-            None => output::line(&format!(
-                "{} {}{}",
-                item.path(),
-                words.done(changed),
-                args.dry_run.note()
-            ))?,
-        }
+        done.unwrap_or_else(|error| failures.add(error));
     }
     failures.end()
+}
+
+/// Changes the words of one object, and says so.
+fn put(
+    runtime: &Runtime,
+    mut item: Item,
+    wanted: &Wanted,
+    words: Words,
+    args: &Label,
+) -> Result<(), CliError> {
+    let changed = edit(&mut item, wanted, words, args.overwrite)
+        .map_err(|message| CliError::Kept { path: item.path(), message })?;
+    if changed != Change::None && !args.dry_run.is_on() {
+        change(runtime, &item)?;
+    }
+    match &args.output {
+        Some(data) => output::data(data.render(&[item], true)?),
+        None => {
+            output::line(&format!("{} {}{}", item.path(), words.done(changed), args.dry_run.note()))
+        }
+    }
 }
 
 /// Takes the changes from among the words of the command line.
@@ -163,12 +166,12 @@ fn edit(item: &mut Item, wanted: &Wanted, words: Words, overwrite: bool) -> Resu
         false => Change::Other,
     };
     if change != Change::None {
-        put(&mut item.object["metadata"], words.field(), after);
+        replace(&mut item.object["metadata"], words.field(), after);
     }
     Ok(change)
 }
 
-fn put(metadata: &mut Value, field: &str, words: BTreeMap<String, String>) {
+fn replace(metadata: &mut Value, field: &str, words: BTreeMap<String, String>) {
     match metadata.as_object_mut() {
         Some(metadata) if words.is_empty() => {
             metadata.remove(field);
@@ -180,12 +183,7 @@ fn put(metadata: &mut Value, field: &str, words: BTreeMap<String, String>) {
 fn list(item: &Item, words: Words, several: bool) -> Result<(), CliError> {
     let field = words.field();
     let indent = if several {
-        output::line(&format!(
-            "Listing {field} for {}.{}/{}:",
-            item.kind.names().kind,
-            "",
-            item.name()
-        ))?;
+        output::line(&format!("Listing {field} for {}./{}:", item.kind.names().kind, item.name()))?;
         " "
     } else {
         ""

@@ -96,8 +96,10 @@ fn overrides(text: &str) -> Result<Value, String> {
 
 pub fn run(globals: &Globals, args: &Run) -> Result<u8, CliError> {
     let object = manifest(args, globals.namespace.as_deref());
-    // What is only shown is checked as well.
-    let objects = manifest::admit(&object.to_string(), "the pod", globals, &args.backoff)?;
+    // What is only shown is checked as well. An empty status is part of what kubectl shows.
+    let mut asked = object.clone();
+    asked["status"].take();
+    let objects = manifest::admit(&asked.to_string(), "the pod", globals, &args.backoff)?;
     let runtime = globals.runtime_with(&args.network)?;
     let mut report = Report::new(args.output.as_ref(), &args.dry_run);
     if args.dry_run.is_on() {

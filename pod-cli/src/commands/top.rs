@@ -99,13 +99,13 @@ pub fn run(globals: &Globals, Top::Pod(args): &Top) -> Result<u8, CliError> {
         let after = consumed(pod)?;
         lines.extend(lines_of(pod, before, &after, began.elapsed(), args.containers));
     }
-    if lines.is_empty() {
-        output::message(&match (&args.name, args.all_namespaces) {
-            (Some(name), _) => return Err(CliError::NotMeasured { name: name.clone() }),
-            (None, true) => "No resources found".to_owned(),
-            (None, false) => format!("No resources found in {} namespace.", globals.namespace()),
-        });
-        return Ok(exit::OK);
+    match &args.name {
+        Some(name) if lines.is_empty() => return Err(CliError::NotMeasured { name: name.clone() }),
+        None if lines.is_empty() => {
+            output::none_found((!args.all_namespaces).then(|| globals.namespace()));
+            return Ok(exit::OK);
+        }
+        _ => {}
     }
     match args.sort_by {
         Some(SortBy::Cpu) => lines.sort_by_key(|line| std::cmp::Reverse(line.rate.cpu)),

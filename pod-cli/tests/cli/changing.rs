@@ -111,7 +111,7 @@ fn a_pod_is_run_from_the_command_line() {
         "--command",
     ];
     let ran = host.pod_args(&[&words[..], &["--", "sh", "-c", "echo $A"]].concat());
-    assert_eq!((ran.code, ran.out.as_str()), (0, "pod/job created\n"), "{ran:?}");
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "pod/job created\n", ""));
     assert_eq!(host.pod("logs -f job").out, "b c\n");
     assert_eq!(host.pod("get pods -l app=job -o name").out, "pod/job\n");
     let wrong = host.pod("run Web --image=pod.local/host");

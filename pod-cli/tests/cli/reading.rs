@@ -57,6 +57,7 @@ fn objects_of_several_types_are_shown() {
         named.out
     );
     assert_eq!(host.pod("get pod none --ignore-not-found").code, 0);
+    assert_eq!(host.pod("get pod none -w").code, 4);
 
     let wide = host.pod("get pod web -o wide -L tier,none --show-labels").out;
     assert!(
