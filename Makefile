@@ -50,6 +50,7 @@ bench:
 	cargo build --release --locked -p pod-cli -p pod-bench
 	target/release/pod-bench --pod target/release/pod --floor target/release/floor $(BENCH_OPTIONS)
 	target/release/pod-bench pull --pod target/release/pod $(BENCH_OPTIONS)
+	target/release/pod-bench read --pod target/release/pod $(BENCH_OPTIONS)
 	cargo run --release --locked -p pod-network --example timing
 
 guest:

@@ -69,18 +69,31 @@ pub enum Command {
     Up(commands::up::Up),
     /// Run pods in the background and keep ConfigMaps and Secrets; returns when the pods run
     ///
-    /// A manifest may hold any number of objects; nothing is made when one of them is wrong. A pod that cannot start because
+    /// A manifest may hold any number of objects; nothing is made when one of them is wrong. A pod that is there is changed,
+    /// only the containers whose images change being restarted; where that cannot be, it is stopped and a new one is made,
+    /// and `pod diff` shows what is different. A pod that cannot start because
     /// of what its manifest says is removed again. One that waits for an image, a ConfigMap or a Secret, or whose containers
     /// start but fail, is kept. A ConfigMap or Secret that is there is changed.
     Apply(commands::apply::Apply),
     /// As `apply`, but nothing may be there already
     Create(commands::apply::Apply),
+    /// Put objects in the place of those that are there
+    Replace(commands::replace::Replace),
+    /// Show what `apply` would change
+    ///
+    /// Ends with code 0 when that is nothing, with 1 when it is something, and with a higher one when it cannot be told.
+    Diff(commands::diff::Diff),
+    /// Run an image in a pod, from the command line
+    Run(commands::run::Run),
     /// Show pods, ConfigMaps, Secrets and events
     Get(commands::get::Get),
     /// Show all there is to know of objects, for people
     Describe(commands::describe::Describe),
     /// Show what happened to pods in the last hour
     Events(commands::events::Events),
+    /// Show what pods consume
+    #[command(subcommand)]
+    Top(commands::top::Top),
     /// Print the output of a container
     Logs(commands::logs::Logs),
     /// Execute a program in a container
@@ -103,6 +116,13 @@ pub enum Command {
     /// The patch is `{"status": {"conditions": [{"type": "example.com/up", "status": "True"}]}}`: a strategic merge patch,
     /// so one condition of each type is kept. `reason`, `message` and `lastTransitionTime` may be given.
     Patch(commands::patch::Patch),
+    /// Change the labels of objects: KEY=VALUE, or KEY- to take one away
+    Label(commands::label::Label),
+    /// Change the annotations of objects: KEY=VALUE, or KEY- to take one away
+    Annotate(commands::label::Label),
+    /// Change a part of objects
+    #[command(subcommand)]
+    Set(commands::set::Set),
     /// Say what is wrong with manifests, and what of them is not supported, without running them
     Check(commands::check::Check),
     /// Say what a field of a Pod is for, and what happens to it here
@@ -118,8 +138,12 @@ pub enum Command {
     /// Look after what the pods of this machine share
     #[command(subcommand)]
     System(commands::system::System),
+    /// Show the types of objects that there are
+    ApiResources(commands::api_resources::ApiResources),
+    /// Print what a shell needs to complete command lines
+    Completion(commands::completion::Completion),
     /// Print the version
-    Version,
+    Version(commands::version::Version),
 }
 
 #[cfg(test)]
@@ -173,6 +197,19 @@ mod tests {
             "pod check -f -",
             "pod explain pod.spec.containers --recursive",
             "pod system repair",
+            "pod apply -f dir -R --dry-run=server -o yaml",
+            "pod create -f a.yaml --dry-run",
+            "pod replace --force -f a.yaml",
+            "pod diff -f a.yaml",
+            "pod run web --image=nginx --env=A=b -l app=web --port=80 --command -- sh -c ls",
+            "pod label pods --all a=b c- --overwrite",
+            "pod annotate -f a.yaml a=b",
+            "pod set image pod/web app=nginx:2",
+            "pod completion zsh",
+            "pod top pod --containers -A --sort-by=cpu",
+            "pod top pods web",
+            "pod api-resources --no-headers",
+            "pod version --client -o json",
             "pod version",
         ] {
             parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
@@ -189,6 +226,10 @@ mod tests {
             "pod get pods --sort-by=",
             "pod get pods -R",
             "pod describe",
+            "pod run web",
+            "pod run web --image=a --env=b",
+            "pod label",
+            "pod completion tcsh",
             "pod up",
             "pod exec web",
             "pod exec web ls",

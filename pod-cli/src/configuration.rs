@@ -1,78 +1,115 @@
-//! Objects that are kept beside pods: what those are configured with, and what makes them.
+//! Objects that are kept beside pods: what those are configured with and store things in, and what makes them.
 
-use pod_runtime::{Applied, Configuration, Objects, Runtime};
-use pod_spec::{ConfigMap, PersistentVolumeClaim, Secret};
-use pod_workloads::{Workload, Workloads};
+use pod_runtime::{Applied, Claims, Configuration, ObjectError, Objects, Runtime};
+use pod_spec::{ConfigMap, ObjectMeta, PersistentVolumeClaim, Secret};
+use pod_workloads::{Workload, WorkloadError, Workloads};
 
 use crate::error::CliError;
-use crate::output;
-use crate::resource::Kind;
 
-/// Whether what is there already may be changed.
+/// What may be there already, and has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Making {
+    /// What is there is changed.
     Apply,
+    /// Nothing may be there.
     Create,
+    /// Something has to be there; with `force` a pod that cannot be changed makes room for a new one.
+    Replace { force: bool },
 }
 
-/// Keeps a ConfigMap and says so.
-pub fn keep_config_map(runtime: &Runtime, map: ConfigMap, making: Making) -> Result<(), CliError> {
-    let name = map.metadata.name.clone();
-    say(Kind::ConfigMap, &name, keep(&runtime.config_maps(), map, making)?)
+/// Keeps a ConfigMap. Returns what has been done, in kubectl's word.
+pub fn keep_config_map(
+    runtime: &Runtime,
+    map: ConfigMap,
+    making: Making,
+) -> Result<&'static str, CliError> {
+    keep(&runtime.config_maps(), &map.metadata.clone(), map, making)
 }
 
-/// Keeps a Secret and says so.
-pub fn keep_secret(runtime: &Runtime, secret: Secret, making: Making) -> Result<(), CliError> {
-    let name = secret.metadata.name.clone();
-    say(Kind::Secret, &name, keep(&runtime.secrets(), secret, making)?)
+/// Keeps a Secret. Returns what has been done, in kubectl's word.
+pub fn keep_secret(
+    runtime: &Runtime,
+    secret: Secret,
+    making: Making,
+) -> Result<&'static str, CliError> {
+    keep(&runtime.secrets(), &secret.metadata.clone(), secret, making)
 }
 
-/// Keeps a claim and says so.
+/// Keeps a claim. Returns what has been done, in kubectl's word.
 pub fn keep_claim(
     runtime: &Runtime,
     claim: PersistentVolumeClaim,
     making: Making,
-) -> Result<(), CliError> {
-    let (name, claims) = (claim.metadata.name.clone(), runtime.claims());
-    let done = match making {
-        Making::Apply => claims.apply(claim)?,
-        Making::Create => claims.create(claim).map(|()| Applied::Created)?,
-    };
-    say(Kind::PersistentVolumeClaim, &name, done)
+) -> Result<&'static str, CliError> {
+    keep(&runtime.claims(), &claim.metadata.clone(), claim, making)
 }
 
-/// Keeps a Deployment or a Job, has it looked after, and says so.
+/// Keeps a Deployment or a Job, and has it looked after. Returns what has been done, in kubectl's word.
 pub fn keep_workload<T: Workload>(
     runtime: &Runtime,
-    kind: Kind,
     object: T,
     making: Making,
-) -> Result<(), CliError> {
-    let workloads = Workloads::of(runtime);
-    let name = object.metadata().name.clone();
-    let done = match making {
-        Making::Apply => workloads.apply(object)?,
-        Making::Create => workloads.create(object).map(|()| Applied::Created)?,
+) -> Result<&'static str, CliError> {
+    keep(&Workloads::of(runtime), &object.metadata().clone(), object, making)
+}
+
+/// Where objects of a kind are kept.
+trait Keeper<T> {
+    type Error: Into<CliError>;
+
+    fn apply(&self, object: T) -> Result<Applied, Self::Error>;
+
+    fn create(&self, object: T) -> Result<(), Self::Error>;
+
+    fn get(&self, namespace: &str, name: &str) -> Result<T, Self::Error>;
+}
+
+macro_rules! keeper {
+    ($($type:ty, of $object:ty $(where $kind:ident: $bound:path)?, or $error:ty;)*) => {
+        $(
+            impl$(<$kind: $bound>)? Keeper<$object> for $type {
+                type Error = $error;
+
+                fn apply(&self, object: $object) -> Result<Applied, $error> {
+                    self.apply(object)
+                }
+
+                fn create(&self, object: $object) -> Result<(), $error> {
+                    self.create(object)
+                }
+
+                fn get(&self, namespace: &str, name: &str) -> Result<$object, $error> {
+                    self.get(namespace, name)
+                }
+            }
+        )*
     };
-    say(kind, &name, done)
 }
 
-fn keep<T: Configuration>(
-    objects: &Objects<T>,
+keeper! {
+    Objects<T>, of T where T: Configuration, or ObjectError;
+    Claims, of PersistentVolumeClaim, or ObjectError;
+    Workloads<T>, of T where T: Workload, or WorkloadError;
+}
+
+fn keep<T, K: Keeper<T>>(
+    keeper: &K,
+    metadata: &ObjectMeta,
     object: T,
     making: Making,
-) -> Result<Applied, CliError> {
-    Ok(match making {
-        Making::Apply => objects.apply(object)?,
-        Making::Create => objects.create(object).map(|()| Applied::Created)?,
-    })
-}
-
-fn say(kind: Kind, name: &str, done: Applied) -> Result<(), CliError> {
-    let done = match done {
+) -> Result<&'static str, CliError> {
+    let applied = match making {
+        Making::Create => return keeper.create(object).map(|()| "created").map_err(Into::into),
+        Making::Replace { .. } => {
+            let namespace = metadata.namespace.as_deref().unwrap_or_default();
+            keeper.get(namespace, &metadata.name).map_err(Into::into)?;
+            return keeper.apply(object).map(|_| "replaced").map_err(Into::into);
+        }
+        Making::Apply => keeper.apply(object).map_err(Into::into)?,
+    };
+    Ok(match applied {
         Applied::Created => "created",
         Applied::Configured => "configured",
         Applied::Unchanged => "unchanged",
-    };
-    output::line(&format!("{}/{name} {done}", kind.word()))
+    })
 }

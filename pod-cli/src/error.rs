@@ -45,6 +45,18 @@ pub enum CliError {
     /// Something with the images of this machine.
     #[error(transparent)]
     Image(Box<ImageCommandError>),
+    /// An object is not changed.
+    #[error("{path}: {message}")]
+    Kept { path: String, message: String },
+    /// A pod consumes nothing.
+    #[error("no container of pod `{name}` is running, so that there is nothing to measure")]
+    NotMeasured { name: String },
+    /// What is to be replaced is not there.
+    #[error("there is no {path} to be replaced: create it")]
+    Missing { path: String },
+    /// What is to be created is there.
+    #[error("{path} exists already: apply it to change it")]
+    There { path: String },
     /// There is no such event.
     #[error("there is no event `{name}` in namespace `{namespace}`")]
     NoEvent { namespace: String, name: String },
@@ -56,8 +68,9 @@ pub enum CliError {
     Usage(String),
     /// A pod of this name runs another manifest, and cannot be changed to this one.
     #[error(
-        "pod `{name}` exists already, and what is changed needs a new one: delete it first (pod delete {})",
-        located(namespace, name)
+        "pod `{name}` cannot be changed in this way, it needs a new one: see `pod diff`, and replace it with --force \
+         (pod replace --force{})",
+        within(namespace)
     )]
     Differs { namespace: String, name: String, source: Box<Faults> },
     /// A pod of this name is on its way out.
@@ -173,7 +186,7 @@ impl CliError {
         match self {
             Self::Runtime(error) => matches!(**error, RuntimeError::NotFound { .. }),
             Self::Object(error) => matches!(error, ObjectError::NotFound { .. }),
-            Self::NoEvent { .. } => true,
+            Self::NoEvent { .. } | Self::Missing { .. } => true,
             _ => false,
         }
     }
@@ -188,13 +201,15 @@ impl CliError {
             Self::Usage(_) | Self::Namespace { .. } | Self::Reference(_) => exit::USAGE,
             Self::Image(error) if error.is_not_found() => exit::NOT_FOUND,
             Self::Image(error) if is_denied(error) => exit::PRIVILEGE,
-            Self::Differs { .. } | Self::Terminating { .. } => exit::EXISTS,
-            Self::NoEvent { .. } => exit::NOT_FOUND,
+            Self::Differs { .. } | Self::Terminating { .. } | Self::There { .. } => exit::EXISTS,
+            Self::NoEvent { .. } | Self::Missing { .. } => exit::NOT_FOUND,
             Self::Reported { code } => *code,
             Self::Image(_)
             | Self::Path(_)
             | Self::Workload(_)
             | Self::Unexpected(_)
+            | Self::Kept { .. }
+            | Self::NotMeasured { .. }
             | Self::ReadManifest { .. }
             | Self::TimedOut { .. }
             | Self::NoneMatches
@@ -229,6 +244,11 @@ impl CliError {
 /// How the command line names a pod.
 fn located(namespace: &str, name: &str) -> String {
     if namespace == "default" { name.to_owned() } else { format!("-n {namespace} {name}") }
+}
+
+/// How the command line says which namespace is meant.
+fn within(namespace: &str) -> String {
+    if namespace == "default" { String::new() } else { format!(" -n {namespace}") }
 }
 
 fn runtime_code(error: &RuntimeError) -> u8 {

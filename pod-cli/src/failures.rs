@@ -16,9 +16,10 @@ impl Failures {
         Self { first: None, not_found_is_fine }
     }
 
-    /// From now on what is not there is no failure.
-    pub fn ignore_not_found(&mut self) {
+    /// Ends here when there is one. From now on what is not there is none.
+    pub fn first_look(&mut self) -> Result<(), CliError> {
         self.not_found_is_fine = true;
+        self.first.map_or(Ok(()), |code| Err(CliError::Reported { code }))
     }
 
     /// Tells of one.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pod_runtime::{EventKind, PodHandle, RecordedEvent, Runtime, RuntimeError};
-use pod_spec::{Container, Deployment, Job, ObjectMeta, Pod, Time};
+use pod_spec::{AdmittedObject, Container, Deployment, Job, ObjectMeta, Pod, Time};
 use pod_workloads::{Workload, Workloads};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +12,17 @@ use serde_json::{Value, json};
 use crate::error::CliError;
 use crate::object;
 use crate::resource::Kind;
+
+/// The moments in a status, which the API writes in whole seconds.
+const MOMENTS: [&str; 7] = [
+    "completionTime",
+    "finishedAt",
+    "lastProbeTime",
+    "lastTransitionTime",
+    "lastUpdateTime",
+    "startTime",
+    "startedAt",
+];
 
 /// Who reports events.
 const COMPONENT: &str = "pod";
@@ -24,6 +35,25 @@ pub struct Item {
 }
 
 impl Item {
+    /// An object of a manifest; `None` when it is of a kind that nothing is kept of.
+    pub fn of(object: &AdmittedObject) -> Result<Option<Self>, CliError> {
+        let (kind, metadata, mut object) = match object {
+            AdmittedObject::Pod(pod) => (Kind::Pod, pod.pod.metadata(), value(&pod.pod)?),
+            AdmittedObject::ConfigMap(map, _) => (Kind::ConfigMap, &map.metadata, value(map)?),
+            AdmittedObject::Secret(secret, _) => (Kind::Secret, &secret.metadata, value(secret)?),
+            AdmittedObject::PersistentVolumeClaim(claim, _) => {
+                (Kind::PersistentVolumeClaim, &claim.metadata, value(claim)?)
+            }
+            AdmittedObject::Deployment(deployment, _) => {
+                (Kind::Deployment, &deployment.metadata, value(deployment)?)
+            }
+            AdmittedObject::Job(job, _) => (Kind::Job, &job.metadata, value(job)?),
+            _ => return Ok(None),
+        };
+        object["metadata"]["namespace"] = metadata.namespace.as_deref().into();
+        Ok(Some(Self { kind, object }))
+    }
+
     pub fn name(&self) -> &str {
         self.metadata("name")
     }
@@ -59,15 +89,48 @@ impl Item {
     }
 }
 
+/// The object with its moments in whole seconds. What its author wrote stays as it is.
+fn in_seconds(mut object: Value) -> Value {
+    for field in ["creationTimestamp", "deletionTimestamp"] {
+        object.pointer_mut(&format!("/metadata/{field}")).into_iter().for_each(truncate);
+    }
+    object.get_mut("status").into_iter().for_each(truncate_within);
+    object
+}
+
+fn truncate_within(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(truncate_within),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                if MOMENTS.contains(&key.as_str()) {
+                    truncate(value);
+                } else {
+                    truncate_within(value);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn truncate(moment: &mut Value) {
+    if let Some(time) = moment.as_str().and_then(|text| Time::parse(text).ok()) {
+        *moment = seconds(time);
+    }
+}
+
 /// The object of this name.
 pub fn one(runtime: &Runtime, kind: Kind, namespace: &str, name: &str) -> Result<Item, CliError> {
     let object = match kind {
-        Kind::Pod => runtime.pod(namespace, name)?.object()?,
+        Kind::Pod => in_seconds(runtime.pod(namespace, name)?.object()?),
         Kind::ConfigMap => value(&runtime.config_maps().get(namespace, name)?)?,
         Kind::Secret => value(&runtime.secrets().get(namespace, name)?)?,
         Kind::PersistentVolumeClaim => value(&runtime.claims().get(namespace, name)?)?,
-        Kind::Deployment => value(&Workloads::<Deployment>::of(runtime).get(namespace, name)?)?,
-        Kind::Job => value(&Workloads::<Job>::of(runtime).get(namespace, name)?)?,
+        Kind::Deployment => {
+            in_seconds(value(&Workloads::<Deployment>::of(runtime).get(namespace, name)?)?)
+        }
+        Kind::Job => in_seconds(value(&Workloads::<Job>::of(runtime).get(namespace, name)?)?),
         Kind::Event => return event(runtime, namespace, name),
     };
     Ok(Item { kind, object })
@@ -76,9 +139,9 @@ pub fn one(runtime: &Runtime, kind: Kind, namespace: &str, name: &str) -> Result
 /// All objects of a kind, or those of one namespace.
 pub fn all(runtime: &Runtime, kind: Kind, namespace: Option<&str>) -> Result<Vec<Item>, CliError> {
     match kind {
-        Kind::Pod => {
-            each_pod(runtime, namespace, |pod| Ok(vec![Item { kind, object: pod.object()? }]))
-        }
+        Kind::Pod => each_pod(runtime, namespace, |pod| {
+            Ok(vec![Item { kind, object: in_seconds(pod.object()?) }])
+        }),
         Kind::ConfigMap => items(kind, &runtime.config_maps().list(namespace)?),
         Kind::Secret => items(kind, &runtime.secrets().list(namespace)?),
         Kind::PersistentVolumeClaim => items(kind, &runtime.claims().list(namespace)?),
@@ -89,11 +152,11 @@ pub fn all(runtime: &Runtime, kind: Kind, namespace: Option<&str>) -> Result<Vec
 }
 
 fn items(kind: Kind, objects: &[impl Serialize]) -> Result<Vec<Item>, CliError> {
-    objects.iter().map(|object| Ok(Item { kind, object: value(object)? })).collect()
+    objects.iter().map(|object| Ok(Item { kind, object: in_seconds(value(object)?) })).collect()
 }
 
 fn value(object: &impl Serialize) -> Result<Value, CliError> {
-    serde_json::to_value(object).map_err(object::unwritable)
+    serde_json::to_value(object).map(in_seconds).map_err(object::unwritable)
 }
 
 /// What there is to show of each pod. One that goes while we look has nothing.
@@ -219,4 +282,22 @@ fn field_path(pod: &PodHandle, container: &str) -> String {
         _ => "ephemeralContainers",
     };
     format!("spec.{list}{{{container}}}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_in_whole_seconds() {
+        let object = json!({
+            "metadata": {"creationTimestamp": "2026-01-02T03:04:05.678Z", "annotations": {"startTime": "2026-01-02T03:04:05.678Z"}},
+            "status": {"conditions": [{"lastTransitionTime": "2026-01-02T03:04:05.1Z"}], "startTime": "soon"},
+        });
+        let want = json!({
+            "metadata": {"creationTimestamp": "2026-01-02T03:04:05Z", "annotations": {"startTime": "2026-01-02T03:04:05.678Z"}},
+            "status": {"conditions": [{"lastTransitionTime": "2026-01-02T03:04:05Z"}], "startTime": "soon"},
+        });
+        assert_eq!(in_seconds(object), want);
+    }
 }

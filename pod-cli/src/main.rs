@@ -3,6 +3,7 @@
 //! It holds no pod and decides nothing about one: it reads arguments and manifests, asks `pod-runtime`, and prints.
 
 mod args;
+mod changing;
 mod clock;
 mod columns;
 mod commands;
@@ -21,6 +22,8 @@ mod manifest;
 mod object;
 mod output;
 mod progress;
+mod proposal;
+mod report;
 mod resource;
 mod rows;
 mod size;

@@ -49,7 +49,7 @@ impl Files {
         }
         match files.is_empty() {
             true => {
-                Err(CliError::Usage("there is no manifest: give files with -f FILE".to_owned()))
+                Err(CliError::Usage("there is no manifest: give files with -f FILE, or directories of .yaml, .yml and .json files".to_owned()))
             }
             false => Ok(files),
         }
@@ -105,10 +105,20 @@ fn load_file(
     backoff: &BackoffArgs,
 ) -> Result<Vec<AdmittedObject>, CliError> {
     let (text, shown) = read(file)?;
-    let wrong = |faults: Faults| CliError::Manifest { rendered: faults.render(&text, &shown) };
-    let objects = Object::read(&text).map_err(|faults| {
+    admit(&text, &shown, globals, backoff)
+}
+
+/// Reads and checks every object of a text, which goes by this name.
+pub fn admit(
+    text: &str,
+    shown: &str,
+    globals: &Globals,
+    backoff: &BackoffArgs,
+) -> Result<Vec<AdmittedObject>, CliError> {
+    let wrong = |faults: Faults| CliError::Manifest { rendered: faults.render(text, shown) };
+    let objects = Object::read(text).map_err(|faults| {
         // With what is not supported beside what is wrong.
-        let all = Object::check(&text).unwrap_or_default();
+        let all = Object::check(text).unwrap_or_default();
         wrong(joined(all.iter().filter_map(Checked::faults)).unwrap_or(faults))
     })?;
     let (mut admitted, mut refused) = (Vec::new(), Vec::new());

@@ -19,3 +19,11 @@ pub fn line(text: &str) -> Result<(), CliError> {
 pub fn message(text: &str) {
     let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }
+
+/// Says that there is nothing to show, in a namespace or in all.
+pub fn none_found(namespace: Option<&str>) {
+    message(&match namespace {
+        Some(namespace) => format!("No resources found in {namespace} namespace."),
+        None => "No resources found".to_owned(),
+    });
+}

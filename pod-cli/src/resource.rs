@@ -22,6 +22,7 @@ pub struct Names {
     pub singular: &'static str,
     pub plural: &'static str,
     pub short: Option<&'static str>,
+    pub api_version: &'static str,
     /// With the group of its API, where it has one: what stands before the name of one.
     pub word: &'static str,
 }
@@ -57,7 +58,12 @@ impl Kind {
                 "persistentvolumeclaim",
             ),
         };
-        Names { kind, singular, plural, short, word }
+        let api_version = match self {
+            Self::Deployment => "apps/v1",
+            Self::Job => "batch/v1",
+            _ => "v1",
+        };
+        Names { kind, singular, plural, short, api_version, word }
     }
 
     /// The word before the name of one.

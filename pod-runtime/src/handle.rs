@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use pod_lifecycle::{Observed, ObservedSandbox, PodMachine};
-use pod_sandbox::{ContainerState, RequestError, SandboxError};
+use pod_sandbox::{Consumption, ContainerState, RequestError, SandboxError};
 use pod_spec::status::PodCondition;
 use pod_spec::{EphemeralContainer, PodPhase, PodStatus, ValidPod};
 
@@ -168,6 +168,28 @@ impl PodHandle {
         let now = now();
         events.retain(|e| e.is_fresh(now));
         Ok(events)
+    }
+
+    /// What its running containers have consumed, by their names. Needs no living engine.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] when the pod is gone.
+    pub fn consumption(&self) -> Result<Vec<(String, Consumption)>, RuntimeError> {
+        self.saved()?;
+        let sandbox = self.plan().cgroup();
+        let journal = self.sandboxes()?.journal(&sandbox_id(&self.pod)?)?;
+        let mut consumed = Vec::new();
+        for container in journal.map(|journal| journal.containers).unwrap_or_default() {
+            if !matches!(container.state, ContainerState::Running { .. }) {
+                continue;
+            }
+            let context = |e| RuntimeError::io("read the cgroups")(std::io::Error::other(e));
+            let found = Consumption::of(&sandbox, &container.id).map_err(context)?;
+            if let (Some((name, _)), Some(found)) = (instance(&container.id), found) {
+                consumed.push((name.to_owned(), found));
+            }
+        }
+        Ok(consumed)
     }
 
     /// The pod as the Kubernetes API shows it: `v1.Pod` with metadata, spec and status.

@@ -80,7 +80,7 @@ pub use logs::{LogLine, LogOptions, LogStream, OutputStream};
 pub use objects::{Applied, Configuration, ObjectChanges, ObjectError, Objects};
 pub use pod_lifecycle::{EventKind, PodEvent};
 pub use pod_network::{Bridge, Cni, IpNet, Network, NetworkError, Repair as NetworkRepair};
-pub use pod_sandbox::{Exit, ExitCall, RequestError, SandboxError};
+pub use pod_sandbox::{Consumption, Exit, ExitCall, RequestError, SandboxError};
 pub use pod_spec::{
     Admitted, EphemeralContainer, Faults, Notice, Pod, PodPhase, PodStatus, ValidPod,
 };

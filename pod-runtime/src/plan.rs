@@ -220,7 +220,7 @@ impl PodPlan {
     }
 
     /// The pod's cgroup, laid out as the kubelet does below its own root.
-    fn cgroup(&self) -> PathBuf {
+    pub fn cgroup(&self) -> PathBuf {
         let root = Path::new(CGROUP_ROOT);
         let pod = format!("pod{}", uid(&self.pod));
         match self.pod.qos_class() {

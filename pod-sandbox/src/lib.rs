@@ -32,6 +32,7 @@
 mod capability;
 mod cgroup;
 mod config;
+mod consumption;
 mod dirs;
 mod error;
 mod keeper;
@@ -50,6 +51,7 @@ pub use config::{
     Companion, ContainerConfig, ContainerId, DEFAULT_PATH, Mount, Process, Propagation, Resources,
     RootFs, SandboxConfig, SandboxId, Seccomp, Tmpfs,
 };
+pub use consumption::Consumption;
 pub use dirs::CGROUP_ROOT;
 pub use error::{CgroupError, ConfigError, RequestError, SandboxError, SeccompError};
 pub use keeper::GENERATION;

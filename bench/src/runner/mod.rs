@@ -9,6 +9,7 @@ mod measure;
 mod memory;
 mod options;
 mod pull;
+mod read;
 mod subject;
 mod table;
 
@@ -18,6 +19,7 @@ use tempfile::TempDir;
 
 pub use options::{Options, OptionsError};
 pub use pull::run_pull;
+pub use read::run_read;
 
 use subject::{Crun, Floor, PodCommand, Podman, Subject};
 

@@ -39,6 +39,19 @@ pub struct Target {
     pub name: String,
 }
 
+impl Target {
+    /// One that is there.
+    pub fn of(item: &Item) -> Self {
+        let (namespace, name) = (item.namespace().to_owned(), item.name().to_owned());
+        Self { kind: item.kind, namespace, name }
+    }
+
+    /// `pod/NAME` and the like.
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.kind.word(), self.name)
+    }
+}
+
 /// What is meant: objects by their names, or all of some kinds.
 #[derive(Debug)]
 pub enum Meant {
@@ -61,13 +74,18 @@ impl Selection {
                 "nothing is looked for by name in all namespaces: leave -A or the name out";
             return Err(CliError::Usage(message.to_owned()));
         }
-        if self.selector.is_some() || self.field_selector.is_some() {
+        if self.selects() {
             let message = "names and selectors say both what is meant: leave one of them out";
             return Err(CliError::Usage(message.to_owned()));
         }
         let namespace = globals.namespace();
         let target = |Named { kind, name }| Target { kind, namespace: namespace.to_owned(), name };
         Ok(Meant::Named(names.into_iter().map(target).collect()))
+    }
+
+    /// Whether it says which objects of a kind are meant.
+    pub fn selects(&self) -> bool {
+        self.selector.is_some() || self.field_selector.is_some()
     }
 
     fn in_files(&self, globals: &Globals) -> Result<Meant, CliError> {

@@ -8,7 +8,7 @@ use pod_workloads::{Workload, Workloads};
 use crate::args::{DryRun, Globals, Meant, Selection, Target};
 use crate::error::CliError;
 use crate::failures::Failures;
-use crate::item::{self, Item};
+use crate::item;
 use crate::resource::Kind;
 use crate::{event_loop, output};
 
@@ -101,7 +101,7 @@ fn selected(
     kinds: &[Kind],
 ) -> Result<Vec<Target>, CliError> {
     let selection = &args.selection;
-    if !args.all && selection.selector.is_none() && selection.field_selector.is_none() {
+    if !args.all && !selection.selects() {
         let what = kinds.first().map_or("pod", |kind| kind.names().singular);
         let message = format!("which {what}s? Name them: `pod delete {what} NAME…`");
         return Err(CliError::Usage(message));
@@ -110,12 +110,7 @@ fn selected(
     if items.is_empty() {
         output::message("No resources found");
     }
-    let target = |item: &Item| Target {
-        kind: item.kind,
-        namespace: item.namespace().to_owned(),
-        name: item.name().to_owned(),
-    };
-    Ok(items.iter().map(target).collect())
+    Ok(items.iter().map(Target::of).collect())
 }
 
 /// Deletes them all at the same time.

@@ -26,10 +26,7 @@ pub fn run(globals: &Globals, args: &Describe) -> Result<u8, CliError> {
     let mut failures = Failures::default();
     let items = args.selection.find(&runtime, globals, &meant, &mut failures)?;
     if items.is_empty() && matches!(meant, Meant::Kinds(_)) {
-        output::message(&match args.selection.namespace(globals) {
-            Some(namespace) => format!("No resources found in {namespace} namespace."),
-            None => "No resources found".to_owned(),
-        });
+        output::none_found(args.selection.namespace(globals));
     }
     let now = clock::now();
     let mut pages = Vec::new();

@@ -74,10 +74,7 @@ pub fn run(globals: &Globals, args: &Get) -> Result<u8, CliError> {
             output::data(data.render(&items, alone)?)?;
         }
         (_, true) if matches!(meant, Meant::Kinds(_)) && !args.ignore_not_found => {
-            output::message(&match args.selection.namespace(globals) {
-                Some(namespace) => format!("No resources found in {namespace} namespace."),
-                None => "No resources found".to_owned(),
-            });
+            output::none_found(args.selection.namespace(globals));
         }
         _ => output::data(printer.tables(&items)?)?,
     }
@@ -95,8 +92,8 @@ fn watch(
     let mut first = true;
     let list = || {
         let items = find(&mut failures)?;
-        // What is gone is no failure any more.
-        failures.ignore_not_found();
+        // What goes later is no failure.
+        failures.first_look()?;
         Ok(items)
     };
     let show = |changes: &[(Change, Item)]| {

@@ -129,10 +129,7 @@ fn sources(globals: &Globals, args: &Logs) -> Result<Vec<Source>, CliError> {
             let mut pods = runtime.list(Some(globals.namespace()))?;
             pods.retain(|pod| selector.matches(&pod.pod().metadata().labels));
             if pods.is_empty() {
-                output::message(&format!(
-                    "No resources found in {} namespace.",
-                    globals.namespace()
-                ));
+                output::none_found(Some(globals.namespace()));
             }
             pods
         }

@@ -136,17 +136,13 @@ pub fn run(globals: &Globals, args: &Wait) -> Result<u8, CliError> {
         let mut failures = Failures::default();
         for target in &targets {
             match wait(&runtime, target, args).await {
-                Ok(true) => say(target)?,
+                Ok(true) => output::line(&format!("{} condition met", target.path()))?,
                 Ok(false) => {}
                 Err(error) => failures.add(error),
             }
         }
         failures.end()
     })
-}
-
-fn say(Target { kind, name, .. }: &Target) -> Result<(), CliError> {
-    output::line(&format!("{}/{name} condition met", kind.word()))
 }
 
 fn selected(
@@ -156,7 +152,7 @@ fn selected(
     kinds: &[Kind],
 ) -> Result<Vec<Target>, CliError> {
     let selection = &args.selection;
-    if !args.all && selection.selector.is_none() && selection.field_selector.is_none() {
+    if !args.all && !selection.selects() {
         let message = "which objects? Name them, or give -l, --field-selector or --all";
         return Err(CliError::Usage(message.to_owned()));
     }
@@ -164,12 +160,7 @@ fn selected(
     if items.is_empty() && args.what != WaitFor::Delete {
         return Err(CliError::NoneMatches);
     }
-    let target = |item: &Item| Target {
-        kind: item.kind,
-        namespace: item.namespace().to_owned(),
-        name: item.name().to_owned(),
-    };
-    Ok(items.iter().map(target).collect())
+    Ok(items.iter().map(Target::of).collect())
 }
 
 /// Waits for one object. `false` when it was never there and shall not be.
@@ -185,7 +176,7 @@ async fn wait(runtime: &Runtime, target: &Target, args: &Wait) -> Result<bool, C
     match tokio::time::timeout(args.timeout, until(runtime, target, uid, &args.what)).await {
         Ok(result) => result.map(|()| true),
         Err(_) => Err(CliError::TimedOut {
-            path: format!("{}/{}", target.kind.word(), target.name),
+            path: target.path(),
             condition: args.what.words(),
             after: format!("{:?}", args.timeout),
         }),

@@ -4,20 +4,24 @@ use std::collections::BTreeMap;
 
 use pod_spec::status::ContainerStatus;
 use pod_spec::{
-    Container, ContainerPort, EnvFromSource, EnvVar, EnvVarSource, Probe, ProbeHandler, Protocol,
-    Quantity, UriScheme, VolumeMount,
+    Container, ContainerPort, Pod, Probe, ProbeHandler, Protocol, Quantity, UriScheme, VolumeMount,
 };
 
-use super::{Page, state, title};
+use super::{Page, environment, state, title};
 
-pub fn describe(page: &mut Page, container: &Container, status: Option<&ContainerStatus>) {
+pub fn describe(
+    page: &mut Page,
+    pod: &Pod,
+    container: &Container,
+    status: Option<&ContainerStatus>,
+) {
     page.within(|page| {
         page.line(format!("{}:", container.name));
-        page.within(|page| fields(page, container, status));
+        page.within(|page| fields(page, pod, container, status));
     });
 }
 
-fn fields(page: &mut Page, container: &Container, status: Option<&ContainerStatus>) {
+fn fields(page: &mut Page, pod: &Pod, container: &Container, status: Option<&ContainerStatus>) {
     if let Some(status) = status {
         page.pair("Container ID", status.container_id.as_deref().unwrap_or_default());
     }
@@ -52,8 +56,8 @@ fn fields(page: &mut Page, container: &Container, status: Option<&ContainerStatu
     for (name, one) in probes {
         page.some(name, one.as_ref().map(probe));
     }
-    environment_from(page, &container.env_from);
-    environment(page, &container.env);
+    environment::sources(page, &container.env_from);
+    environment::variables(page, pod, container);
     mounts(page, &container.volume_mounts);
 }
 
@@ -113,69 +117,6 @@ fn handler(handler: &ProbeHandler) -> String {
         format!("grpc <pod>:{} {}", grpc.port, grpc.service.as_deref().unwrap_or_default())
     } else {
         "unknown".to_owned()
-    }
-}
-
-fn environment_from(page: &mut Page, sources: &[EnvFromSource]) {
-    if sources.is_empty() {
-        return;
-    }
-    page.line("Environment Variables from:");
-    page.within(|page| {
-        for source in sources {
-            let (name, kind, optional) = match (&source.config_map_ref, &source.secret_ref) {
-                (Some(map), _) => (&map.name, "ConfigMap", map.optional),
-                (None, Some(secret)) => (&secret.name, "Secret", secret.optional),
-                (None, None) => continue,
-            };
-            let prefix = source.prefix.as_deref().filter(|prefix| !prefix.is_empty());
-            let prefix =
-                prefix.map(|prefix| format!(" with prefix '{prefix}'")).unwrap_or_default();
-            let optional = optional == Some(true);
-            page.line(format!("{name}\t{kind}{prefix}\tOptional: {optional}"));
-        }
-    });
-}
-
-fn environment(page: &mut Page, variables: &[EnvVar]) {
-    if variables.is_empty() {
-        return page.pair("Environment", "<none>");
-    }
-    page.line("Environment:");
-    page.within(|page| {
-        for variable in variables {
-            let value = match &variable.value_from {
-                Some(source) => source_words(source),
-                None => variable.value.clone().unwrap_or_default().replace('\n', "\\n"),
-            };
-            page.pair(&variable.name, value);
-        }
-    });
-}
-
-fn source_words(source: &EnvVarSource) -> String {
-    if let Some(field) = &source.field_ref {
-        format!(" ({}:{})", field.api_version.as_deref().unwrap_or("v1"), field.field_path)
-    } else if let Some(resource) = &source.resource_field_ref {
-        let container = resource.container_name.as_deref().unwrap_or_default();
-        format!(" ({container}:{})", resource.resource).replace("(:", "(")
-    } else if let Some(secret) = &source.secret_key_ref {
-        let optional = secret.optional == Some(true);
-        format!(
-            "<set to the key '{}' in secret '{}'>\tOptional: {optional}",
-            secret.key, secret.name
-        )
-    } else if let Some(map) = &source.config_map_key_ref {
-        let optional = map.optional == Some(true);
-        format!("<set to the key '{}' of config map '{}'>\tOptional: {optional}", map.key, map.name)
-    } else if let Some(file) = &source.file_key_ref {
-        let optional = file.optional == Some(true);
-        format!(
-            "<set to the key '{}' of file '{}' in '{}'>\tOptional: {optional}",
-            file.key, file.path, file.volume_name
-        )
-    } else {
-        String::new()
     }
 }
 

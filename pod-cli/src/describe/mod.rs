@@ -2,6 +2,7 @@
 
 mod config;
 mod container;
+mod environment;
 mod pod;
 mod state;
 mod tabs;
@@ -18,6 +19,9 @@ use crate::commands::events::last_seen;
 use crate::error::CliError;
 use crate::item::Item;
 use crate::resource::Kind;
+
+/// A word that does not stand in one line with its key.
+const LONG: usize = 140;
 
 /// An object, and what happened to it.
 pub fn describe(item: &Item, events: &[Item], now: Time) -> Result<String, CliError> {
@@ -70,14 +74,19 @@ impl Page {
         self.level -= 1;
     }
 
-    /// Words each on its own line, the first beside the name.
+    /// Words each on its own line, the first beside the name; long ones below their keys.
     fn words(&mut self, name: &str, words: &BTreeMap<String, String>, between: &str) {
         if words.is_empty() {
             return self.pair(name, "<none>");
         }
         for (i, (key, value)) in words.iter().enumerate() {
             let name = if i == 0 { format!("{name}:") } else { String::new() };
-            self.line(format!("{name}\t{key}{between}{}", value.trim_end_matches('\n')));
+            if !value.contains('\n') && key.len() + value.len() < LONG {
+                self.line(format!("{name}\t{key}{between}{value}"));
+                continue;
+            }
+            self.line(format!("{name}\t{key}{}", between.trim_end()));
+            value.lines().for_each(|line| self.line(format!("\t  {line}")));
         }
     }
 

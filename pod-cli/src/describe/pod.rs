@@ -22,13 +22,13 @@ fn head(page: &mut Page, pod: &Pod, status: &PodStatus, now: Time) {
     let (metadata, spec) = (&pod.metadata, &pod.spec);
     page.pair("Name", &metadata.name);
     page.pair("Namespace", metadata.namespace.as_deref().unwrap_or_default());
-    page.pair("Priority", spec.priority.unwrap_or(0).to_string());
+    page.some("Priority", spec.priority.map(|priority| priority.to_string()));
     page.some("Priority Class Name", spec.priority_class_name.as_ref());
     page.some("Runtime Class Name", spec.runtime_class_name.as_ref());
     page.pair("Service Account", spec.service_account_name.as_deref().unwrap_or("default"));
-    let node = [spec.node_name.as_deref(), status.host_ip.as_deref()];
-    let node: Vec<&str> = node.into_iter().flatten().filter(|part| !part.is_empty()).collect();
-    page.pair("Node", if node.is_empty() { "<none>".to_owned() } else { node.join("/") });
+    let host = status.host_ip.as_deref().unwrap_or_default();
+    let node = spec.node_name.as_ref().map(|node| format!("{node}/{host}"));
+    page.pair("Node", node.as_deref().unwrap_or("<none>"));
     page.some("Start Time", status.start_time.map(moment));
     page.labels(metadata);
     match metadata.deletion_timestamp {
@@ -69,7 +69,7 @@ fn containers(page: &mut Page, pod: &Pod, status: &PodStatus) {
             page.line(format!("{heading}:"));
         }
         for one in list {
-            container::describe(page, one, of(statuses, &one.name).as_ref());
+            container::describe(page, pod, one, of(statuses, &one.name).as_ref());
         }
     }
     if !spec.ephemeral_containers.is_empty() {
@@ -77,7 +77,7 @@ fn containers(page: &mut Page, pod: &Pod, status: &PodStatus) {
     }
     for one in &spec.ephemeral_containers {
         let status = of(&status.ephemeral_container_statuses, &one.container.name);
-        container::describe(page, &one.container, status.as_ref());
+        container::describe(page, pod, &one.container, status.as_ref());
     }
 }
 

@@ -13,11 +13,8 @@ pub fn describe(page: &mut Page, name: &str, state: &ContainerState) {
         page.within(|page| terminated(page, ended));
     } else {
         page.pair(name, "Waiting");
-        let waiting = state.waiting.as_ref();
-        page.within(|page| {
-            page.some("Reason", waiting.and_then(|waiting| waiting.reason.as_ref()));
-            page.some("Message", waiting.and_then(|waiting| waiting.message.as_ref()));
-        });
+        let reason = state.waiting.as_ref().and_then(|waiting| waiting.reason.as_ref());
+        page.within(|page| page.some("Reason", reason));
     }
 }
 

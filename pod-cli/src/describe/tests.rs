@@ -15,7 +15,7 @@ fn a_pod_is_described_in_kubectls_layout() {
     let object = json!({
         "metadata": {
             "name": "web", "namespace": "default",
-            "labels": {"app": "web", "tier": "front"}, "annotations": {"note": "a b"},
+            "labels": {"app": "web", "tier": "front"}, "annotations": {"note": "a b", "text": "x\ny"},
         },
         "spec": {
             "nodeName": "here", "serviceAccountName": "default",
@@ -29,6 +29,7 @@ fn a_pod_is_described_in_kubectls_layout() {
                 "env": [
                     {"name": "COLOUR", "value": "red"},
                     {"name": "NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
+                    {"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
                     {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "k"}}},
                 ],
                 "volumeMounts": [
@@ -59,13 +60,15 @@ fn a_pod_is_described_in_kubectls_layout() {
     let want = "\
 Name:             web
 Namespace:        default
-Priority:         0
 Service Account:  default
 Node:             here/192.168.0.1
 Start Time:       Fri, 02 Jan 2026 03:04:05 +0000
 Labels:           app=web
                   tier=front
 Annotations:      note: a b
+                  text:
+                    x
+                    y
 Status:           Running
 IP:               10.0.0.2
 IPs:
@@ -103,7 +106,8 @@ Containers:
       keys      Secret with prefix 'P_'  Optional: true
     Environment:
       COLOUR:  red
-      NAME:     (v1:metadata.name)
+      NAME:    web (v1:metadata.name)
+      CPU:     1 (limits.cpu)
       KEY:     <set to the key 'k' in secret 'keys'>  Optional: false
     Mounts:
       /data from data (rw)
@@ -154,7 +158,7 @@ fn a_pod_that_has_not_begun_says_what_it_waits_for() {
         "Node:             <none>\n",
         "Status:           Terminating (lasts 5s)\n",
         "IPs:              <none>\nInit Containers:\n  first:\n",
-        "    State:          Waiting\n      Reason:       CrashLoopBackOff\n      Message:      back-off\n",
+        "    State:          Waiting\n      Reason:       CrashLoopBackOff\n    Ready:          False\n",
         "    Environment:    <none>\n    Mounts:         <none>\nContainers:\n",
         "\nVolumes:          <none>\nNode-Selectors:   <none>\n",
     ] {

@@ -100,6 +100,7 @@ pub fn job(page: &mut Page, job: &Job) {
 
 /// What pods are made from.
 fn template(page: &mut Page, template: &PodTemplateSpec) {
+    let pod = template.pod("", "");
     page.line("Pod Template:");
     page.within(|page| {
         page.words("Labels", &template.metadata.labels, "=");
@@ -112,7 +113,7 @@ fn template(page: &mut Page, template: &PodTemplateSpec) {
         ];
         for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
             page.line(format!("{name}:"));
-            list.iter().for_each(|one| container::describe(page, one, None));
+            list.iter().for_each(|one| container::describe(page, &pod, one, None));
         }
         volume::all(page, &template.spec.volumes);
     });

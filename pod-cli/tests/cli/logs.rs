@@ -1,6 +1,6 @@
 //! Logs of many containers and pods, and parts of them.
 
-use crate::host::{Host, eventually};
+use crate::host::{Host, eventually, script};
 
 /// A pod of an init container and two main ones, each of which writes something.
 fn manifest(name: &str, app: &str) -> String {
@@ -98,4 +98,32 @@ fn old_lines_and_surplus_bytes_are_left_out() {
     assert_eq!(host.pod("logs web -c one --limit-bytes 10").out, "web one\n12");
     assert_eq!(host.pod("logs web -c one --tail=1 --follow=false").out, "12345678\n");
     delete(&host);
+}
+
+#[test]
+fn a_log_is_followed_over_rotation_and_restart() {
+    const LINES: usize = 150_000;
+    let host = Host::new();
+    // More than a log may hold before it is put aside.
+    let text = format!(
+        "[ -e /data/second ] && {{ echo again; exit 0; }}; touch /data/second; seq {LINES} | sed 's/$/ {}/'; exit 1",
+        "x".repeat(64)
+    );
+    let pod = script(&text, "OnFailure")
+        .replace("command:", "volumeMounts: [{name: data, mountPath: /data}], command:")
+        .replace("  containers:", "  volumes: [{name: data, emptyDir: {}}]\n  containers:");
+    assert_eq!(host.pod_on("apply", &pod).code, 0);
+    let followed = host.pod("logs -f web");
+    assert_eq!((followed.code, followed.err.as_str()), (0, ""));
+    let mut lines = followed.out.lines();
+    for n in 1..=LINES {
+        let line = lines.next().expect("all lines are there");
+        assert_eq!(line.split(' ').next(), Some(n.to_string().as_str()));
+    }
+    assert_eq!((lines.next(), lines.next()), (Some("again"), None));
+    let mut find = std::process::Command::new("find");
+    let found = find.arg(host.root().join("logs/pods")).output().expect("find runs");
+    let files = String::from_utf8(found.stdout).expect("UTF-8");
+    assert!(files.lines().any(|file| file.contains("0.log.")), "it has been rotated: {files}");
+    assert_eq!(host.pod("delete pod web").code, 0);
 }

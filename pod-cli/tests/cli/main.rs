@@ -4,12 +4,14 @@
 
 mod background;
 mod bad_input;
+mod changing;
 mod check;
 mod claims;
 mod exec;
 mod foreground;
 mod host;
 mod images;
+mod kubectl_lines;
 mod logs;
 mod objects;
 mod port_forward;

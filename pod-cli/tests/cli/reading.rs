@@ -57,6 +57,7 @@ fn objects_of_several_types_are_shown() {
         named.out
     );
     assert_eq!(host.pod("get pod none --ignore-not-found").code, 0);
+    assert_eq!(host.pod("get pod none -w").code, 4);
 
     let wide = host.pod("get pod web -o wide -L tier,none --show-labels").out;
     assert!(
@@ -230,4 +231,31 @@ fn values_and_creation_are_waited_for() {
     assert!(late.code == 1 && late.err.contains("{.status.phase} to be Failed"), "{late:?}");
     eventually("both are there", || host.pod("get pods -o name").out.lines().count() == 2);
     clear(&host);
+}
+
+#[test]
+fn what_pods_consume_is_measured() {
+    let host = Host::new();
+    let busy = script(
+        "x=$(head -c 33554432 /dev/zero | tr '\\0' x); echo full; while :; do :; done",
+        "Always",
+    );
+    let busy = busy.replace("name: web", "name: busy");
+    assert_eq!(host.pod_on("apply", &format!("{}---\n{busy}", server())).code, 0);
+    eventually("it is busy", || host.pod("logs busy").out == "full\n");
+    let top = host.pod("top pod").out;
+    let table = rows(&top);
+    assert_eq!(table[0], ["NAME", "CPU(cores)", "MEMORY(bytes)"]);
+    let number = |row: &[&str], column: usize| -> u64 {
+        row[column].trim_end_matches(char::is_alphabetic).parse().expect("a number")
+    };
+    let busy = table.iter().find(|row| row[0] == "busy").expect("it is there");
+    let idle = table.iter().find(|row| row[0] == "web").expect("it is there");
+    assert!(number(busy, 1) > 50 && number(busy, 2) >= 32, "{top}");
+    assert!(number(idle, 1) < number(busy, 1) && number(idle, 2) < number(busy, 2), "{top}");
+    let first = host.pod("top pods -A --containers --sort-by=cpu --no-headers").out;
+    assert_eq!(rows(&first)[0][..3], ["default", "busy", "app"], "{first}");
+    assert_eq!(host.pod("top pod none").code, 4);
+    assert_eq!(host.pod("delete pods --all --now").code, 0);
+    assert_eq!(host.pod("top pod").err, "No resources found in default namespace.\n");
 }

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 pub(crate) use devices::DeviceRules;
 
 use crate::config::Resources;
+use crate::consumption::Consumption;
 use crate::dirs::CGROUP_ROOT;
 use crate::error::CgroupError;
 
@@ -134,6 +135,14 @@ impl Hierarchy {
         }
     }
 
+    /// What the processes of a cgroup have consumed; `None` when it is not there.
+    pub(crate) fn consumption(&self, path: &Path) -> Option<Consumption> {
+        match self {
+            Self::V1(h) => h.consumption(path),
+            Self::V2(h) => h.consumption(path),
+        }
+    }
+
     /// Whether any process is in the cgroup or below it.
     pub(crate) fn is_populated(&self, path: &Path) -> bool {
         match self {
@@ -198,6 +207,12 @@ fn check(path: &Path) -> Result<(), CgroupError> {
 }
 
 /// `path` below the mount point of a hierarchy.
+/// The number behind a name in a file of names and numbers.
+fn number(text: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines.find(|(key, _)| *key == name).and_then(|(_, value)| value.trim().parse().ok())
+}
+
 fn below(mount: &Path, path: &Path) -> PathBuf {
     mount.join(path.strip_prefix("/").unwrap_or(path))
 }

@@ -3,14 +3,16 @@
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::devices::DeviceRules;
-use super::{Usage, below, failed, remove_directories, write};
+use super::{Usage, below, failed, number, remove_directories, write};
 use crate::config::Resources;
+use crate::consumption::Consumption;
 use crate::error::CgroupError;
 
 /// The controllers that limit and count; a pod has a cgroup in each.
@@ -139,6 +141,19 @@ impl Hierarchies {
             .find_map(|l| l.strip_prefix("oom_kill "))
             .and_then(|n| n.trim().parse().ok());
         Usage { oom_kills: count.unwrap_or(0) }
+    }
+
+    pub(super) fn consumption(&self, path: &Path) -> Option<Consumption> {
+        let read = |controller: &str, name: &str| {
+            fs::read_to_string(self.file(controller, path, name)?).ok()
+        };
+        let nanos = read("cpuacct", "cpuacct.usage")?.trim().parse().ok()?;
+        let used: u64 = read("memory", "memory.usage_in_bytes")?.trim().parse().ok()?;
+        let inactive = number(&read("memory", "memory.stat")?, "total_inactive_file").unwrap_or(0);
+        Some(Consumption {
+            cpu: Duration::from_nanos(nanos),
+            memory: used.saturating_sub(inactive),
+        })
     }
 
     /// All processes in the cgroup and below: a process joins the first hierarchy first.

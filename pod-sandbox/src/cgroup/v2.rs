@@ -3,12 +3,14 @@
 use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::mount::{MsFlags, mount};
 
 use super::devices::DeviceRules;
-use super::{Usage, below, failed, remove_directories, write};
+use super::{Usage, below, failed, number, remove_directories, write};
 use crate::config::Resources;
+use crate::consumption::Consumption;
 use crate::error::CgroupError;
 
 /// The controllers that limit and count.
@@ -111,6 +113,17 @@ impl Hierarchy {
             .find_map(|l| l.strip_prefix("oom_kill "))
             .and_then(|n| n.trim().parse().ok());
         Usage { oom_kills: count.unwrap_or(0) }
+    }
+
+    pub(super) fn consumption(&self, path: &Path) -> Option<Consumption> {
+        let read = |name: &str| fs::read_to_string(below(&self.mount, path).join(name)).ok();
+        let micros = number(&read("cpu.stat")?, "usage_usec")?;
+        let used: u64 = read("memory.current")?.trim().parse().ok()?;
+        let inactive = number(&read("memory.stat")?, "inactive_file").unwrap_or(0);
+        Some(Consumption {
+            cpu: Duration::from_micros(micros),
+            memory: used.saturating_sub(inactive),
+        })
     }
 
     pub(super) fn is_populated(&self, path: &Path) -> bool {
