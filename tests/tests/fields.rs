@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pod_runtime::{PodHandle, PodPhase};
 use pod_spec::QosClass;
-use pod_tests::{Host, delete, log, manifest, soon};
+use pod_tests::{Host, delete, log, manifest, pod, soon};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
@@ -80,7 +80,7 @@ spec:
 }
 
 #[tokio::test]
-async fn a_process_is_who_its_security_context_says() {
+async fn b182_b187_a_process_is_who_its_security_context_says() {
     let host = host("identity");
     let spec = "
   restartPolicy: Never
@@ -97,7 +97,7 @@ async fn a_process_is_who_its_security_context_says() {
 }
 
 #[tokio::test]
-async fn a_process_may_do_what_its_security_context_says() {
+async fn b184_b185_a_process_may_do_what_its_security_context_says() {
     let host = host("rights");
     let look = "grep -E \"CapEff|NoNewPrivs|^Seccomp:\" /proc/self/status | tr -d \"\\t \"; \
                 touch /x 2>/dev/null && echo written";
@@ -130,6 +130,50 @@ async fn a_process_may_do_what_its_security_context_says() {
         "privileged containers are not filtered: {:?}",
         logs[2]
     );
+}
+
+#[tokio::test]
+async fn b186_a_program_may_gain_privileges_unless_that_is_forbidden() {
+    let host = host("setuid");
+    let container = |name: &str, allowed: &str| {
+        format!(
+            "
+  - name: {name}
+    image: pod.local/host
+    command: [/v/id, -u]
+    securityContext: {{runAsUser: 1000{allowed}}}
+    volumeMounts: [{{name: v, mountPath: /v}}]"
+        )
+    };
+    let spec = format!(
+        "
+  restartPolicy: Never
+  volumes: [{{name: v, emptyDir: {{}}}}]
+  initContainers:
+  - name: copy
+    image: pod.local/host
+    command: [sh, -c, 'cp /usr/bin/id /v/id && chmod 4755 /v/id']
+    volumeMounts: [{{name: v, mountPath: /v}}]
+  containers:{}{}{}
+",
+        container("silent", ""),
+        container("allowed", ", allowPrivilegeEscalation: true"),
+        container("forbidden", ", allowPrivilegeEscalation: false"),
+    );
+    let names = ["silent", "allowed", "forbidden"];
+    let logs = written(&host, &manifest("setuid", &spec), &names).await;
+    assert_eq!(logs, ["0\n", "0\n", "1000\n"]);
+}
+
+#[tokio::test]
+async fn b196_a_pod_for_another_system_is_refused() {
+    let host = host("system");
+    let spec = "  os: {name: windows}\n  containers: [{name: a, image: pod.local/host}]\n";
+    let error = host.runtime().run(pod(&manifest("windows", spec))).await.expect_err("refused");
+    let words = "spec.os.name: `windows` is not supported yet: there is only Linux here";
+    assert!(error.to_string().contains(words), "{error}");
+    let spec = "  os: {name: linux}\n  restartPolicy: Never\n  containers: [{name: a, image: pod.local/host, command: [uname]}]\n";
+    assert_eq!(written(&host, &manifest("linux", spec), &["a"]).await, ["Linux\n"]);
 }
 
 #[tokio::test]

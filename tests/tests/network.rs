@@ -232,16 +232,20 @@ async fn b181_a_host_name_may_be_overridden() {
 }
 
 #[tokio::test]
-async fn kernel_parameters_are_those_of_the_pod() {
+async fn b194_kernel_parameters_are_those_of_the_pod() {
     let host = host("sysctls");
     let spec = "  restartPolicy: Never\n  securityContext: {runAsUser: 1000, sysctls: [{name: net.ipv4.tcp_syncookies, value: '0'}, \
-                {name: kernel.shm_rmid_forced, value: '1'}]}\n  containers:\n  - name: a\n    image: pod.local/host\n    \
+                {name: kernel/shm_rmid_forced, value: '1'}]}\n  containers:\n  - name: a\n    image: pod.local/host\n    \
                 command: [sh, -c, 'cd /proc/sys; cat net/ipv4/tcp_syncookies kernel/shm_rmid_forced net/ipv4/ip_unprivileged_port_start']\n";
     let web = host.run(&manifest("web", spec)).await;
     soon(web.wait_finished()).await.expect("ends");
     assert_eq!(log(&web, "a").await, "0\n1\n0\n");
     assert_eq!(fs::read_to_string("/proc/sys/kernel/shm_rmid_forced").expect("is there"), "0\n");
     delete(&[&web]).await;
+    let unsafe_one = spec.replace("kernel/shm_rmid_forced", "kernel.msgmax");
+    let error = host.runtime().run(pod(&manifest("web", &unsafe_one))).await.expect_err("refused");
+    let words = "`kernel.msgmax` is not one of the safe kernel parameters";
+    assert!(error.to_string().contains(words), "{error}");
 }
 
 /// The bridge, the rules and a pod's link are taken away by somebody else.

@@ -1,7 +1,7 @@
 //! Volumes as containers see them.
 
 use pod_runtime::{PodHandle, PodPhase};
-use pod_tests::{Host, delete, exec, log, manifest, soon};
+use pod_tests::{Host, delete, exec, log, manifest, pod, soon, until};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
@@ -121,6 +121,38 @@ async fn b150_b152_parts_are_named_by_variables() {
         assert_eq!(waiting(&pod).await, why);
         soon(pod.stop()).await.expect("is removed");
     }
+}
+
+#[tokio::test]
+async fn b151_the_name_of_a_part_is_made_anew_at_the_next_try() {
+    let host = host("expression-again");
+    let text = "apiVersion: v1
+kind: Pod
+metadata:
+  name: again
+  annotations: {part: /absolute, pod.local/backoff-initial: 100ms, pod.local/backoff-max: 100ms}
+spec:
+  terminationGracePeriodSeconds: 0
+  volumes: [{name: disk, emptyDir: {}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [sleep, infinity]
+    env: [{name: PART, valueFrom: {fieldRef: {fieldPath: \"metadata.annotations['part']\"}}}]
+    volumeMounts:
+    - {name: disk, mountPath: /disk}
+    - {name: disk, mountPath: /part, subPathExpr: $(PART)}
+";
+    let mut again = host.run(text).await;
+    let (reason, why) = waiting(&again).await;
+    assert_eq!(reason, "CreateContainerConfigError");
+    assert!(why.contains("must not be an absolute path"), "{why}");
+    let changed = pod(&text.replace("part: /absolute", "part: relative"));
+    soon(again.update(&changed)).await.expect("is changed");
+    until(&again, |status| status.container_statuses[0].state.running.is_some()).await;
+    let (seen, _) = soon(exec(&again, "a", "touch /part/x; ls /disk /disk/relative")).await;
+    assert_eq!(seen, "/disk:\nrelative\n\n/disk/relative:\nx\n");
+    delete(&[&again]).await;
 }
 
 #[tokio::test]

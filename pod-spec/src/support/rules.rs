@@ -180,14 +180,23 @@ pub(crate) const POD: &[Rule] = &[
         "spec.securityContext.fsGroupChangePolicy",
         "b164_b169_volumes_belong_to_the_group_of_the_pod",
     ),
-    honoured("spec.securityContext.runAsGroup", "a_process_is_who_its_security_context_says"),
-    honoured("spec.securityContext.runAsNonRoot", "a_process_is_who_its_security_context_says"),
-    honoured("spec.securityContext.runAsUser", "a_process_is_who_its_security_context_says"),
+    honoured(
+        "spec.securityContext.runAsGroup",
+        "b182_b187_a_process_is_who_its_security_context_says",
+    ),
+    honoured(
+        "spec.securityContext.runAsNonRoot",
+        "b182_b187_a_process_is_who_its_security_context_says",
+    ),
+    honoured(
+        "spec.securityContext.runAsUser",
+        "b182_b187_a_process_is_who_its_security_context_says",
+    ),
     refused("spec.securityContext.seLinuxChangePolicy", SELINUX),
     refused("spec.securityContext.seLinuxOptions", SELINUX),
     honoured(
         "spec.securityContext.seccompProfile",
-        "a_process_may_do_what_its_security_context_says",
+        "b184_b185_a_process_may_do_what_its_security_context_says",
     ),
     honoured(
         "spec.securityContext.seccompProfile.localhostProfile",
@@ -195,13 +204,13 @@ pub(crate) const POD: &[Rule] = &[
     ),
     honoured(
         "spec.securityContext.supplementalGroups",
-        "a_process_is_who_its_security_context_says",
+        "b182_b187_a_process_is_who_its_security_context_says",
     ),
     honoured(
         "spec.securityContext.supplementalGroupsPolicy",
         "b188_strict_groups_are_those_of_the_manifest_alone",
     ),
-    honoured("spec.securityContext.sysctls", "kernel_parameters_are_those_of_the_pod"),
+    honoured("spec.securityContext.sysctls", "b194_kernel_parameters_are_those_of_the_pod"),
     refused("spec.securityContext.windowsOptions", WINDOWS),
     cluster_only("spec.serviceAccount", ACCOUNTS).except(&["", "default"]),
     cluster_only("spec.serviceAccountName", ACCOUNTS).except(&["", "default"]),
@@ -324,7 +333,7 @@ pub(crate) const CONTAINER: &[Rule] = &[
     honoured("ports[].hostIP", "a_host_port_leads_to_the_pod"),
     honoured("ports[].hostPort", "a_host_port_leads_to_the_pod"),
     honoured("ports[].name", "a_proxy_speaks_tls_for_the_application_beside_it"),
-    honoured("ports[].protocol", "a_web_application_serves"),
+    honoured("ports[].protocol", "b208_a_web_application_serves"),
     honoured("readinessProbe", "b103_b117_a_pod_is_ready_while_its_readiness_probe_says_so"),
     honoured("readinessProbe.grpc", "b107_b121_the_health_of_a_server_is_asked_for_by_grpc"),
     refused("resizePolicy", "a running pod cannot be resized yet"),
@@ -338,23 +347,32 @@ pub(crate) const CONTAINER: &[Rule] = &[
     ),
     honoured(
         "securityContext.allowPrivilegeEscalation",
-        "a_process_may_do_what_its_security_context_says",
+        "b184_b185_a_process_may_do_what_its_security_context_says",
     ),
     refused("securityContext.appArmorProfile.localhostProfile", APPARMOR),
     refused("securityContext.appArmorProfile.type", APPARMOR).except(&["Unconfined"]),
-    honoured("securityContext.capabilities", "a_process_may_do_what_its_security_context_says"),
-    honoured("securityContext.privileged", "a_process_may_do_what_its_security_context_says"),
+    honoured(
+        "securityContext.capabilities",
+        "b184_b185_a_process_may_do_what_its_security_context_says",
+    ),
+    honoured(
+        "securityContext.privileged",
+        "b184_b185_a_process_may_do_what_its_security_context_says",
+    ),
     refused("securityContext.procMount", "it needs user namespaces, which are not there yet")
         .except(&["Default"]),
     honoured(
         "securityContext.readOnlyRootFilesystem",
-        "a_process_may_do_what_its_security_context_says",
+        "b184_b185_a_process_may_do_what_its_security_context_says",
     ),
-    honoured("securityContext.runAsGroup", "a_process_is_who_its_security_context_says"),
+    honoured("securityContext.runAsGroup", "b182_b187_a_process_is_who_its_security_context_says"),
     honoured("securityContext.runAsNonRoot", "a_root_that_must_not_be_is_refused"),
-    honoured("securityContext.runAsUser", "a_process_is_who_its_security_context_says"),
+    honoured("securityContext.runAsUser", "b182_b187_a_process_is_who_its_security_context_says"),
     refused("securityContext.seLinuxOptions", SELINUX),
-    honoured("securityContext.seccompProfile", "a_process_may_do_what_its_security_context_says"),
+    honoured(
+        "securityContext.seccompProfile",
+        "b184_b185_a_process_may_do_what_its_security_context_says",
+    ),
     honoured("securityContext.seccompProfile.localhostProfile", "a_profile_from_a_file_is_applied"),
     refused("securityContext.windowsOptions", WINDOWS),
     honoured(

@@ -34,7 +34,7 @@ attempt();'"
 }
 
 #[tokio::test]
-async fn a_web_application_serves() {
+async fn b208_a_web_application_serves() {
     let (host, _registry) = host("kiada", &[recipes::kiada()]);
     let pod = host.run(&sample("kiada")).await;
     let status = soon(pod.wait_ready()).await.expect("ready");
@@ -42,7 +42,7 @@ async fn a_web_application_serves() {
     assert_eq!(container.image, "qiaocc/kiada:1.0");
     assert!(
         container.image_id.starts_with("docker.io/qiaocc/kiada@sha256:"),
-        "b208: {}",
+        "{}",
         container.image_id
     );
     let page = fetch(&pod, "kiada", "http://localhost:8080/").await;
