@@ -81,8 +81,16 @@ pub enum Command {
     ///
     /// Standard input is passed on with -i, and also without it when it is not a terminal: inside a shell loop that reads a
     /// file, give `</dev/null`. Ends with the program's exit code; 127 when it is not there, 126 when it cannot be executed.
-    /// Ctrl-C ends this command (code 130), not the program.
+    ///
+    /// With -it the program has a terminal and all keys are its own, Ctrl-C too. Without, Ctrl-C ends this command (code
+    /// 130), not the program.
     Exec(commands::exec::Exec),
+    /// Attach to the first process of a container
+    ///
+    /// Shows what it writes from now on. With -i its standard input is this command's, when the manifest has `stdin: true`;
+    /// with -t and `tty: true` it has this terminal. Ends with the process's exit code, or, when the input ends and the
+    /// container's does not (`stdinOnce`), with 0.
+    Attach(commands::attach::Attach),
     /// Lead ports of this machine to ports of a pod
     ///
     /// Reaches anything that listens in the pod, also at its localhost only, whatever its image holds. Goes on until Ctrl-C,

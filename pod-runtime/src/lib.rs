@@ -29,6 +29,7 @@
 //! to reach them, or from archives ([`Runtime::images`]); the name `pod.local/host` is this machine's own root file system.
 //! A pod has an address on a bridge, or what a CNI configuration of the machine makes ([`Runtime::with_network`]).
 
+mod attach;
 mod blocked;
 mod changes;
 mod client;
@@ -62,19 +63,20 @@ mod store;
 mod termination;
 mod volume_files;
 
+pub use attach::Attachment;
 pub use blocked::{Blocked, Obstacle};
 pub use changes::Changes;
 pub use dirs::SYSTEM;
 pub use engine::ENGINE;
 pub use error::{ConfigError, RuntimeError};
-pub use exec::{Exec, Output};
+pub use exec::{Exec, Output, Streams};
 pub use forward::Forwarded;
 pub use handle::PodHandle;
 pub use logs::{LogLine, LogOptions, LogStream, OutputStream};
 pub use objects::{Applied, Configuration, ObjectChanges, ObjectError, Objects};
 pub use pod_lifecycle::{EventKind, PodEvent};
 pub use pod_network::{Bridge, Cni, IpNet, Network, NetworkError, Repair as NetworkRepair};
-pub use pod_sandbox::{Exit, ExitCall, RequestError, SandboxError};
+pub use pod_sandbox::{Exit, ExitCall, RequestError, SandboxError, Terminal, TerminalSize};
 pub use pod_spec::{
     Admitted, EphemeralContainer, Faults, Notice, Pod, PodPhase, PodStatus, ValidPod,
 };

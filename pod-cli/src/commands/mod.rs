@@ -1,6 +1,7 @@
 //! The subcommands, one file each.
 
 pub mod apply;
+pub mod attach;
 pub mod check;
 pub mod delete;
 pub mod events;
@@ -30,6 +31,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Events(args) => events::run(&globals, &args),
         Command::Logs(args) => logs::run(&globals, &args),
         Command::Exec(args) => exec::run(&globals, args),
+        Command::Attach(args) => attach::run(&globals, args),
         Command::PortForward(args) => port_forward::run(&globals, &args),
         Command::Delete(args) => delete::run(&globals, &args),
         Command::Wait(args) => wait::run(&globals, &args),

@@ -12,3 +12,4 @@ mod images;
 mod logs;
 mod objects;
 mod port_forward;
+mod terminal;
