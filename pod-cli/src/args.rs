@@ -91,6 +91,12 @@ pub enum Command {
     /// with -t and `tty: true` it has this terminal. Ends with the process's exit code, or, when the input ends and the
     /// container's does not (`stdinOnce`), with 0.
     Attach(commands::attach::Attach),
+    /// Copy files into a container or out of one
+    ///
+    /// One of the two places is in a container: `POD:PATH`, `NAMESPACE/POD:PATH`; a path that is not absolute begins at the
+    /// container's working directory. `-` is a tar archive at standard input or output. Directories are copied with all
+    /// that they hold, links as links. The image needs no tar and no shell.
+    Cp(commands::cp::Cp),
     /// Lead ports of this machine to ports of a pod
     ///
     /// Reaches anything that listens in the pod, also at its localhost only, whatever its image holds. Goes on until Ctrl-C,

@@ -67,7 +67,7 @@ pub(crate) enum Request {
         id: ContainerId,
         stdin: bool,
     },
-    /// Answered with the root directory of a running container.
+    /// Answered with [`Reply::Root`].
     Root {
         id: ContainerId,
     },
@@ -90,6 +90,12 @@ pub(crate) enum Reply {
         stdin: bool,
         /// Bytes that the log had when the output began.
         logged: u64,
+    },
+    /// With the root directory of a running container.
+    Root {
+        cwd: PathBuf,
+        uid: u32,
+        gid: u32,
     },
     Exited(Exit),
     Removed {

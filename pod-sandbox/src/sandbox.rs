@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::vec;
 
 use crate::config::{ContainerConfig, ContainerId, SandboxId};
@@ -234,9 +234,12 @@ impl Sandbox {
     ///
     /// # Errors
     /// When the container does not run.
-    pub fn root(&self, id: &ContainerId) -> Result<OwnedFd, SandboxError> {
-        let (_, fds) = self.begin(&Request::Root { id: id.clone() })?.receive()?;
-        fds.into_iter().next().ok_or_else(|| self.unexpected())
+    pub fn root(&self, id: &ContainerId) -> Result<ContainerRoot, SandboxError> {
+        let (reply, fds) = self.begin(&Request::Root { id: id.clone() })?.receive()?;
+        match (reply, fds.into_iter().next()) {
+            (Reply::Root { cwd, uid, gid }, Some(dir)) => Ok(ContainerRoot { dir, cwd, uid, gid }),
+            _ => Err(self.unexpected()),
+        }
     }
 
     /// What the sandbox and its containers are doing.
@@ -461,6 +464,19 @@ pub struct Attached {
     pub logged: u64,
     /// Its end, to wait for. [`RequestError::Detached`] when its output was not read, and nothing more comes.
     pub ended: ExitCall,
+}
+
+/// Where the files of a running container are.
+#[derive(Debug)]
+pub struct ContainerRoot {
+    /// Its root directory, with all that is mounted in it.
+    pub dir: OwnedFd,
+    /// The working directory that its first process was started in.
+    pub cwd: PathBuf,
+    /// The user that it was started as.
+    pub uid: u32,
+    /// The group that it was started as.
+    pub gid: u32,
 }
 
 /// The exit code of an executed program, to be waited for.

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod attach;
 pub mod check;
+pub mod cp;
 pub mod delete;
 pub mod events;
 pub mod exec;
@@ -32,6 +33,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Logs(args) => logs::run(&globals, &args),
         Command::Exec(args) => exec::run(&globals, args),
         Command::Attach(args) => attach::run(&globals, args),
+        Command::Cp(args) => cp::run(&globals, &args),
         Command::PortForward(args) => port_forward::run(&globals, &args),
         Command::Delete(args) => delete::run(&globals, &args),
         Command::Wait(args) => wait::run(&globals, &args),

@@ -5,6 +5,7 @@
 mod background;
 mod bad_input;
 mod check;
+mod copies;
 mod exec;
 mod foreground;
 mod host;

@@ -87,7 +87,7 @@ impl Keeper {
                 }
             }
             Request::Root { id } => match self.open_root(&id) {
-                Ok(root) => self.clients.reply(n, &Reply::Done, vec![root]),
+                Ok((reply, root)) => self.clients.reply(n, &reply, vec![root]),
                 Err(error) => self.clients.answer(n, Err(error)),
             },
             Request::Shutdown => self.shut_down(n),
@@ -257,12 +257,15 @@ impl Keeper {
         Ok(())
     }
 
-    fn open_root(&self, id: &ContainerId) -> Result<OwnedFd, RequestError> {
+    fn open_root(&self, id: &ContainerId) -> Result<(Reply, OwnedFd), RequestError> {
         let container = self.containers.get(id).ok_or_else(|| not_found(id))?;
         if !matches!(container.state, State::Running { .. }) {
             return Err(wrong_state(id, &container.state, "look into"));
         }
-        container.root().map_err(|e| keeper_error("open the root of the container", &e))
+        let Process { cwd, uid, gid, .. } = &container.config.process;
+        let reply = Reply::Root { cwd: cwd.clone(), uid: *uid, gid: *gid };
+        let failed = |e: io::Error| keeper_error("open the root of the container", &e);
+        Ok((reply, container.root().map_err(failed)?))
     }
 
     /// Ends everything and removes what was made, going on when a step fails.
