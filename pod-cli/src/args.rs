@@ -97,6 +97,11 @@ pub enum Command {
     /// container's working directory. `-` is a tar archive at standard input or output. Directories are copied with all
     /// that they hold, links as links. The image needs no tar and no shell.
     Cp(commands::cp::Cp),
+    /// Look into a pod with another image
+    ///
+    /// Adds an ephemeral container to the pod, beside containers that may have no shell; with --target it sees the processes
+    /// of one of them. It stays in the pod until that is gone. With --copy-to the pod stays as it is, and a copy is changed.
+    Debug(commands::debug::Debug),
     /// Lead ports of this machine to ports of a pod
     ///
     /// Reaches anything that listens in the pod, also at its localhost only, whatever its image holds. Goes on until Ctrl-C,

@@ -1,16 +1,21 @@
 //! `pod attach`: leads the standard descriptors of a container's first process here.
 
+use std::io::{self, Write};
+
 use clap::Args;
-use pod_runtime::{Attachment, PodHandle, Terminal, TerminalSize};
+use pod_runtime::{
+    Attachment, LogLine, LogOptions, OutputStream, PodHandle, PodStatus, RuntimeError, Terminal,
+    TerminalSize,
+};
+use pod_spec::status::ContainerState;
 use pod_spec::{Container, RestartPolicy};
-use std::io;
 
 use crate::args::Globals;
 use crate::commands::exec::exit_code;
 use crate::commands::logs::default_container;
 use crate::error::{CliError, located};
 use crate::terminal::{self, DetachKeys, End, Session};
-use crate::{event_loop, output, resource};
+use crate::{event_loop, exit, output, resource};
 
 /// The keys that leave an attached container running, unless others are given: those of docker.
 pub const DETACH_KEYS: &str = "ctrl-p,ctrl-q";
@@ -51,6 +56,85 @@ pub fn run(globals: &Globals, args: Attach) -> Result<u8, CliError> {
         let end = session(&pod, &container, attachment, args.how).await?;
         Ok(exit_code(&end))
     })
+}
+
+/// Attaches to a container as soon as it runs, showing also what it has written before; for one that has ended already,
+/// that is all. Returns the exit code.
+pub async fn attach_to_new(
+    pod: &PodHandle,
+    container: &str,
+    how: AttachArgs,
+) -> Result<u8, CliError> {
+    let mut changes = pod.changes();
+    while let Some(status) = changes.next().await? {
+        let Some(state) = state_of(&status, container) else { continue };
+        if let Some(ended) = &state.terminated {
+            show_log(pod, container).await?;
+            return Ok(u8::try_from(ended.exit_code).unwrap_or(exit::FAILED));
+        }
+        if state.running.is_some() {
+            match pod.attach(container, how.stdin).await {
+                // It has just ended.
+                Err(RuntimeError::NotRunning { .. }) => continue,
+                attachment => {
+                    let attachment = attachment?;
+                    let earlier = attachment.earlier().map_err(CliError::io("read the log"))?;
+                    earlier.iter().try_for_each(show)?;
+                    return Ok(exit_code(&session(pod, container, attachment, how).await?));
+                }
+            }
+        }
+        refuse_obstacles(pod, container, &status, state)?;
+    }
+    Err(CliError::LostPod { name: pod.name().to_owned() })
+}
+
+/// Refuses to wait for a container that will not start by itself.
+fn refuse_obstacles(
+    pod: &PodHandle,
+    container: &str,
+    status: &PodStatus,
+    state: &ContainerState,
+) -> Result<(), CliError> {
+    if status.phase.is_terminal() {
+        return Err(CliError::LostPod { name: pod.name().to_owned() });
+    }
+    let Some(waiting) = &state.waiting else { return Ok(()) };
+    let reason = waiting.reason.as_deref().unwrap_or_default();
+    if matches!(reason, "" | "ContainerCreating" | "PodInitializing") {
+        return Ok(());
+    }
+    let why = waiting.message.as_deref().unwrap_or_default();
+    let state = format!("{reason}: {why}");
+    let (pod, container) = (pod.name().to_owned(), container.to_owned());
+    Err(RuntimeError::NotRunning { pod, container, state }.into())
+}
+
+/// What a container of a pod is doing, of whatever kind it is.
+fn state_of<'a>(status: &'a PodStatus, container: &str) -> Option<&'a ContainerState> {
+    let all = status.init_container_statuses.iter().chain(&status.container_statuses);
+    let mut all = all.chain(&status.ephemeral_container_statuses);
+    all.find(|c| c.name == container).map(|c| &c.state)
+}
+
+async fn show_log(pod: &PodHandle, container: &str) -> Result<(), CliError> {
+    let mut lines = pod.logs(container, LogOptions::default())?;
+    while let Some(line) = lines.next().await? {
+        show(&line)?;
+    }
+    Ok(())
+}
+
+/// Prints a line of a log to the output that it was written to.
+fn show(line: &LogLine) -> Result<(), CliError> {
+    let mut text = line.text.clone();
+    if !line.partial {
+        text.push(b'\n');
+    }
+    match line.stream {
+        OutputStream::Stdout => output::data(text),
+        OutputStream::Stderr => io::stderr().write_all(&text).map_err(CliError::Output),
+    }
 }
 
 /// Leads an attached container's descriptors here, until one side ends it.

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod attach;
 pub mod check;
 pub mod cp;
+pub mod debug;
 pub mod delete;
 pub mod events;
 pub mod exec;
@@ -34,6 +35,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Exec(args) => exec::run(&globals, args),
         Command::Attach(args) => attach::run(&globals, args),
         Command::Cp(args) => cp::run(&globals, &args),
+        Command::Debug(args) => debug::run(&globals, args),
         Command::PortForward(args) => port_forward::run(&globals, &args),
         Command::Delete(args) => delete::run(&globals, &args),
         Command::Wait(args) => wait::run(&globals, &args),

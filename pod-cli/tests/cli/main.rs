@@ -6,6 +6,7 @@ mod background;
 mod bad_input;
 mod check;
 mod copies;
+mod debugging;
 mod exec;
 mod foreground;
 mod host;
