@@ -58,6 +58,7 @@ mod puller;
 mod readable;
 mod removal;
 mod repair;
+mod requirements;
 mod resources;
 mod runtime;
 mod store;
@@ -83,6 +84,7 @@ pub use pod_spec::{
     Admitted, EphemeralContainer, Faults, Notice, Pod, PodPhase, PodStatus, ValidPod,
 };
 pub use repair::Repair;
+pub use requirements::{Requirement, Verdict};
 pub use runtime::Runtime;
 pub use store::RecordedEvent;
 

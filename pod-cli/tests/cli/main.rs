@@ -12,6 +12,7 @@ mod foreground;
 mod host;
 mod images;
 mod logs;
+mod machine;
 mod objects;
 mod port_forward;
 mod terminal;
