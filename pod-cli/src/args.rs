@@ -1,7 +1,9 @@
 //! The command line: what all commands share, and their names. The arguments of each stand beside its code.
 
 mod backoff;
+mod dry_run;
 mod network;
+mod selection;
 
 use std::path::PathBuf;
 
@@ -11,7 +13,9 @@ use pod_runtime::{Runtime, SYSTEM};
 use crate::error::CliError;
 use crate::{commands, exit, resource};
 pub use backoff::BackoffArgs;
+pub use dry_run::DryRun;
 pub use network::NetworkArgs;
+pub use selection::{Meant, Selection, Target};
 
 /// Runs Kubernetes Pods on one Linux machine, without Kubernetes
 #[derive(Debug, Parser)]
@@ -65,14 +69,26 @@ pub enum Command {
     Up(commands::up::Up),
     /// Run pods in the background and keep ConfigMaps and Secrets; returns when the pods run
     ///
-    /// A manifest may hold any number of objects; nothing is made when one of them is wrong. A pod that cannot start because
+    /// A manifest may hold any number of objects; nothing is made when one of them is wrong. A pod that is there is changed,
+    /// only the containers whose images change being restarted; where that cannot be, it is stopped and a new one is made,
+    /// and `pod diff` shows what is different. A pod that cannot start because
     /// of what its manifest says is removed again. One that waits for an image, a ConfigMap or a Secret, or whose containers
     /// start but fail, is kept. A ConfigMap or Secret that is there is changed.
     Apply(commands::apply::Apply),
     /// As `apply`, but nothing may be there already
     Create(commands::apply::Apply),
-    /// Show pods, ConfigMaps and Secrets
+    /// Put objects in the place of those that are there
+    Replace(commands::replace::Replace),
+    /// Show what `apply` would change
+    ///
+    /// Ends with code 0 when that is nothing, with 1 when it is something, and with a higher one when it cannot be told.
+    Diff(commands::diff::Diff),
+    /// Run an image in a pod, from the command line
+    Run(commands::run::Run),
+    /// Show pods, ConfigMaps, Secrets and events
     Get(commands::get::Get),
+    /// Show all there is to know of objects, for people
+    Describe(commands::describe::Describe),
     /// Show what happened to pods in the last hour
     Events(commands::events::Events),
     /// Print the output of a container
@@ -116,6 +132,13 @@ pub enum Command {
     /// The patch is `{"status": {"conditions": [{"type": "example.com/up", "status": "True"}]}}`: a strategic merge patch,
     /// so one condition of each type is kept. `reason`, `message` and `lastTransitionTime` may be given.
     Patch(commands::patch::Patch),
+    /// Change the labels of objects: KEY=VALUE, or KEY- to take one away
+    Label(commands::label::Label),
+    /// Change the annotations of objects: KEY=VALUE, or KEY- to take one away
+    Annotate(commands::label::Label),
+    /// Change a part of objects
+    #[command(subcommand)]
+    Set(commands::set::Set),
     /// Say what is wrong with manifests, and what of them is not supported, without running them
     Check(commands::check::Check),
     /// Say what a field of a Pod is for, and what happens to it here
@@ -126,8 +149,12 @@ pub enum Command {
     /// Look after what the pods of this machine share
     #[command(subcommand)]
     System(commands::system::System),
+    /// Show the types of objects that there are
+    ApiResources(commands::api_resources::ApiResources),
+    /// Print what a shell needs to complete command lines
+    Completion(commands::completion::Completion),
     /// Print the version
-    Version,
+    Version(commands::version::Version),
 }
 
 #[cfg(test)]
@@ -164,12 +191,34 @@ mod tests {
             "pod delete pods -l app=web,!old",
             "pod delete po --all",
             "pod get pods -l app=web --show-labels",
+            "pod get po,cm -A -L app --sort-by=.metadata.name --field-selector status.phase=Running",
+            "pod get -f a.yaml,b.yaml -f dir -R -o jsonpath={.items[*].metadata.name}",
+            "pod get pod web -w --output-watch-events -o custom-columns=NAME:.metadata.name",
+            "pod get pod/web cm/app -ojson --ignore-not-found",
+            "pod describe po web",
+            "pod describe -f web.yaml",
+            "pod events --for pod/web -w --types=Warning",
+            "pod wait pods -l app=web --for=jsonpath={.status.phase}=Running --timeout=-1s",
+            "pod wait pods --all --for=create",
+            "pod delete -f dir -R --dry-run=client",
+            "pod delete pods --all -A --grace-period=-1",
             "pod wait --for=condition=Ready pod/web --timeout=30s",
             "pod wait --for=delete web",
             "pod check a.yaml b.yaml -o json",
             "pod check -f -",
             "pod explain pod.spec.containers --recursive",
             "pod system repair",
+            "pod apply -f dir -R --dry-run=server -o yaml",
+            "pod create -f a.yaml --dry-run",
+            "pod replace --force -f a.yaml",
+            "pod diff -f a.yaml",
+            "pod run web --image=nginx --env=A=b -l app=web --port=80 --command -- sh -c ls",
+            "pod label pods --all a=b c- --overwrite",
+            "pod annotate -f a.yaml a=b",
+            "pod set image pod/web app=nginx:2",
+            "pod completion zsh",
+            "pod api-resources --no-headers",
+            "pod version --client -o json",
             "pod version",
         ] {
             parse(line).unwrap_or_else(|e| panic!("{line}: {e}"));
@@ -181,6 +230,15 @@ mod tests {
         for line in [
             "pod",
             "pod get",
+            "pod get pods -o go-template={{.kind}}",
+            "pod get pods -o custom-columns=NAME",
+            "pod get pods --sort-by=",
+            "pod get pods -R",
+            "pod describe",
+            "pod run web",
+            "pod run web --image=a --env=b",
+            "pod label",
+            "pod completion tcsh",
             "pod up",
             "pod exec web",
             "pod exec web ls",
@@ -190,10 +248,8 @@ mod tests {
             "pod port-forward web x:80",
             "pod port-forward web 80:a/b",
             "pod delete",
-            "pod delete -f a.yaml web",
-            "pod delete -f a.yaml -l app",
             "pod delete pods -l app --all",
-            "pod delete web --grace-period -1",
+            "pod delete web --grace-period -2",
             "pod delete web --now --grace-period 5",
             "pod get pods -n ../x",
             "pod get pods -o xml",

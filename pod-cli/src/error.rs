@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use pod_images::{CatalogError, LeaseError, LoadError, PullError, RemoveError, SaveError};
 use pod_runtime::{Faults, ObjectError, RequestError, RuntimeError, SandboxError};
 
+use crate::jsonpath::PathError;
 use crate::{exit, output};
 
 /// A command that failed.
@@ -39,13 +40,29 @@ pub enum CliError {
     /// Something with the images of this machine.
     #[error(transparent)]
     Image(Box<ImageCommandError>),
+    /// An object is not changed.
+    #[error("{path}: {message}")]
+    Kept { path: String, message: String },
+    /// What is to be replaced is not there.
+    #[error("there is no {path} to be replaced: create it")]
+    Missing { path: String },
+    /// What is to be created is there.
+    #[error("{path} exists already: apply it to change it")]
+    There { path: String },
+    /// There is no such event.
+    #[error("there is no event `{name}` in namespace `{namespace}`")]
+    NoEvent { namespace: String, name: String },
+    /// A template or path does not fit the objects it is asked of.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// The arguments make no sense together.
     #[error("{0}")]
     Usage(String),
     /// A pod of this name runs another manifest, and cannot be changed to this one.
     #[error(
-        "pod `{name}` exists already, and what is changed needs a new one: delete it first (pod delete {})",
-        located(namespace, name)
+        "pod `{name}` cannot be changed in this way, it needs a new one: see `pod diff`, and replace it with --force \
+         (pod replace --force{})",
+        within(namespace)
     )]
     Differs { namespace: String, name: String, source: Box<Faults> },
     /// A pod of this name is on its way out.
@@ -61,8 +78,11 @@ pub enum CliError {
     )]
     KeptUnready { namespace: String, name: String, source: Box<RuntimeError> },
     /// Waiting took too long.
-    #[error("timed out after {after} waiting for {condition} on pod/{name}")]
-    TimedOut { name: String, condition: String, after: String },
+    #[error("timed out after {after} waiting for {condition} on {path}")]
+    TimedOut { path: String, condition: String, after: String },
+    /// Nothing is there that is waited for.
+    #[error("no matching resources found")]
+    NoneMatches,
     /// What is waited for cannot happen any more.
     #[error("pod `{name}` is over ({phase}), so {condition} cannot be reached any more")]
     NeverReached { name: String, condition: String, phase: String },
@@ -142,6 +162,7 @@ impl CliError {
         match self {
             Self::Runtime(error) => matches!(**error, RuntimeError::NotFound { .. }),
             Self::Object(error) => matches!(error, ObjectError::NotFound { .. }),
+            Self::NoEvent { .. } | Self::Missing { .. } => true,
             _ => false,
         }
     }
@@ -156,11 +177,15 @@ impl CliError {
             Self::Usage(_) | Self::Namespace { .. } | Self::Reference(_) => exit::USAGE,
             Self::Image(error) if error.is_not_found() => exit::NOT_FOUND,
             Self::Image(error) if is_denied(error) => exit::PRIVILEGE,
-            Self::Differs { .. } | Self::Terminating { .. } => exit::EXISTS,
+            Self::Differs { .. } | Self::Terminating { .. } | Self::There { .. } => exit::EXISTS,
+            Self::NoEvent { .. } | Self::Missing { .. } => exit::NOT_FOUND,
             Self::Reported { code } => *code,
             Self::Image(_)
+            | Self::Path(_)
+            | Self::Kept { .. }
             | Self::ReadManifest { .. }
             | Self::TimedOut { .. }
+            | Self::NoneMatches
             | Self::NeverReached { .. }
             | Self::NotRunning { .. }
             | Self::LostPod { .. }
@@ -192,6 +217,11 @@ impl CliError {
 /// How the command line names a pod.
 pub fn located(namespace: &str, name: &str) -> String {
     if namespace == "default" { name.to_owned() } else { format!("-n {namespace} {name}") }
+}
+
+/// How the command line says which namespace is meant.
+fn within(namespace: &str) -> String {
+    if namespace == "default" { String::new() } else { format!(" -n {namespace}") }
 }
 
 fn runtime_code(error: &RuntimeError) -> u8 {

@@ -3,18 +3,29 @@
 //! It holds no pod and decides nothing about one: it reads arguments and manifests, asks `pod-runtime`, and prints.
 
 mod args;
+mod changing;
 mod clock;
+mod columns;
 mod commands;
 mod configuration;
+mod describe;
 mod error;
 mod event_loop;
 mod exit;
 mod failures;
+mod fields;
+mod following;
+mod format;
+mod item;
+mod jsonpath;
 mod manifest;
 mod object;
 mod output;
 mod progress;
+mod proposal;
+mod report;
 mod resource;
+mod rows;
 mod size;
 mod span;
 mod summary;

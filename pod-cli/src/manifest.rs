@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use pod_runtime::{Faults, Notice, ValidPod};
 use pod_spec::{AdmittedObject, Checked, Object, ObjectMeta};
 
@@ -10,23 +12,113 @@ use crate::args::{BackoffArgs, Globals};
 use crate::error::CliError;
 use crate::output;
 
-/// Reads every object of a manifest, `-` being standard input, and checks them all. The namespace of each is its own, else
-/// the command line's.
-pub fn load(file: &str, globals: &Globals) -> Result<Vec<AdmittedObject>, CliError> {
-    load_with(file, globals, &BackoffArgs::default())
+/// How the names of manifests in a directory end.
+const ENDS: [&str; 3] = ["json", "yaml", "yml"];
+
+/// Files of manifests.
+#[derive(Debug, Default, Args)]
+pub struct Files {
+    /// Manifests, or directories of them; `-` reads standard input
+    #[arg(short, long, value_name = "FILE", value_delimiter = ',')]
+    pub filename: Vec<String>,
+    /// Also what is in the directories of directories
+    #[arg(short = 'R', long, requires = "filename")]
+    pub recursive: bool,
+}
+
+impl Files {
+    /// One file alone.
+    pub fn one(file: &str) -> Self {
+        Self { filename: vec![file.to_owned()], recursive: false }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.filename.is_empty()
+    }
+
+    /// The files themselves, those of directories in the order of their names.
+    fn all(&self) -> Result<Vec<String>, CliError> {
+        let mut files = Vec::new();
+        for file in &self.filename {
+            if file == "-" || !Path::new(file).is_dir() {
+                files.push(file.clone());
+            } else {
+                let context = |source| CliError::ReadManifest { file: file.clone(), source };
+                in_dir(Path::new(file), self.recursive, &mut files).map_err(context)?;
+            }
+        }
+        match files.is_empty() {
+            true => {
+                Err(CliError::Usage("there is no manifest: give files with -f FILE".to_owned()))
+            }
+            false => Ok(files),
+        }
+    }
+}
+
+/// The manifests in a directory, which are told by how their names end.
+fn in_dir(dir: &Path, recursive: bool, files: &mut Vec<String>) -> io::Result<()> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    paths.sort();
+    for path in paths {
+        let is_manifest =
+            path.extension().is_some_and(|end| ENDS.iter().any(|known| end == *known));
+        if path.is_dir() && recursive {
+            in_dir(&path, recursive, files)?;
+        } else if is_manifest && !path.is_dir() {
+            files.push(path.to_string_lossy().into_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Reads every object of the files and checks them all. The namespace of each is its own, else the command line's.
+pub fn load(files: &Files, globals: &Globals) -> Result<Vec<AdmittedObject>, CliError> {
+    load_with(files, globals, &BackoffArgs::default())
 }
 
 /// As [`load`], with the back-off of the command line for pods that name none.
 pub fn load_with(
+    files: &Files,
+    globals: &Globals,
+    backoff: &BackoffArgs,
+) -> Result<Vec<AdmittedObject>, CliError> {
+    let (mut objects, mut wrong) = (Vec::new(), Vec::new());
+    for file in files.all()? {
+        match load_file(&file, globals, backoff) {
+            Ok(more) => objects.extend(more),
+            Err(CliError::Manifest { rendered }) => wrong.push(rendered),
+            Err(error) => return Err(error),
+        }
+    }
+    if wrong.is_empty() {
+        Ok(objects)
+    } else {
+        Err(CliError::Manifest { rendered: wrong.join("\n") })
+    }
+}
+
+fn load_file(
     file: &str,
     globals: &Globals,
     backoff: &BackoffArgs,
 ) -> Result<Vec<AdmittedObject>, CliError> {
     let (text, shown) = read(file)?;
-    let wrong = |faults: Faults| CliError::Manifest { rendered: faults.render(&text, &shown) };
-    let objects = Object::read(&text).map_err(|faults| {
+    admit(&text, &shown, globals, backoff)
+}
+
+/// Reads and checks every object of a text, which goes by this name.
+pub fn admit(
+    text: &str,
+    shown: &str,
+    globals: &Globals,
+    backoff: &BackoffArgs,
+) -> Result<Vec<AdmittedObject>, CliError> {
+    let wrong = |faults: Faults| CliError::Manifest { rendered: faults.render(text, shown) };
+    let objects = Object::read(text).map_err(|faults| {
         // With what is not supported beside what is wrong.
-        let all = Object::check(&text).unwrap_or_default();
+        let all = Object::check(text).unwrap_or_default();
         wrong(joined(all.iter().filter_map(Checked::faults)).unwrap_or(faults))
     })?;
     let (mut admitted, mut refused) = (Vec::new(), Vec::new());

@@ -1,77 +1,123 @@
-//! Objects as the command line names them: `pods NAME…`, `pod/NAME`, `NAME`, `cm NAME`.
+//! Objects as the command line names them: `pods NAME…`, `pod/NAME`, `NAME`, `cm NAME`, `pods,secrets`.
 
 use crate::error::CliError;
 
 /// What can be named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Pod,
     ConfigMap,
     Secret,
+    Event,
+}
+
+/// The words that mean a kind.
+#[derive(Debug)]
+pub struct Names {
+    /// As manifests have it.
+    pub kind: &'static str,
+    pub singular: &'static str,
+    pub plural: &'static str,
+    pub short: Option<&'static str>,
 }
 
 impl Kind {
-    /// The kind that a word stands for.
-    fn of(word: &str) -> Option<Self> {
-        match word {
-            "pods" | "pod" | "po" => Some(Self::Pod),
-            "configmaps" | "configmap" | "cm" => Some(Self::ConfigMap),
-            "secrets" | "secret" => Some(Self::Secret),
-            _ => None,
-        }
+    pub const ALL: [Self; 4] = [Self::ConfigMap, Self::Event, Self::Pod, Self::Secret];
+    /// What `all` means: what runs.
+    const RUNNING: [Self; 1] = [Self::Pod];
+
+    pub const fn names(self) -> Names {
+        let (kind, singular, plural, short) = match self {
+            Self::Pod => ("Pod", "pod", "pods", Some("po")),
+            Self::ConfigMap => ("ConfigMap", "configmap", "configmaps", Some("cm")),
+            Self::Secret => ("Secret", "secret", "secrets", None),
+            Self::Event => ("Event", "event", "events", Some("ev")),
+        };
+        Names { kind, singular, plural, short }
     }
 
     /// The word before the name of one.
     pub const fn word(self) -> &'static str {
-        match self {
-            Self::Pod => "pod",
-            Self::ConfigMap => "configmap",
-            Self::Secret => "secret",
-        }
+        self.names().singular
+    }
+
+    /// The kind that a word stands for.
+    fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| {
+            let names = kind.names();
+            [Some(names.singular), Some(names.plural), names.short].contains(&Some(word))
+        })
     }
 }
 
-/// What stands in the place of names.
+/// What stands in the place of types and names.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Targets {
-    /// What they are, when it was said.
-    pub kind: Option<Kind>,
-    /// The names, each once, in the order given. May be empty.
-    pub names: Vec<String>,
+pub struct Asked {
+    /// The types, when no objects are named.
+    pub kinds: Vec<Kind>,
+    /// The objects, each once, in the order given.
+    pub names: Vec<Named>,
 }
 
-/// Reads `pods`, `pods NAME…`, `pod/NAME…` or `NAME…`, and the same of other kinds.
-pub fn targets(words: &[String]) -> Result<Targets, CliError> {
+/// The name of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    pub kind: Kind,
+    pub name: String,
+}
+
+/// Reads `pods`, `pods,secrets`, `all`, `pods NAME…`, `pod/NAME…` and, where a kind is meant without a word, `NAME…`.
+pub fn asked(words: &[String], default: Option<Kind>) -> Result<Asked, CliError> {
     let slashed = words.iter().any(|word| word.contains('/'));
-    let first = words.first().filter(|_| !slashed).and_then(|word| Kind::of(word));
-    let mut typed = true;
-    let (mut kinds, mut names) = (Vec::from_iter(first), Vec::new());
-    for word in &words[usize::from(first.is_some())..] {
-        let (own, name) = split(word)?;
-        let said = own.or(first);
-        typed &= said.is_some();
-        // A name alone is that of a pod.
-        kinds.push(said.unwrap_or(Kind::Pod));
-        if !names.contains(&name) {
-            names.push(name);
+    let first = words.first().filter(|_| !slashed).and_then(|word| kinds(word));
+    let rest = &words[usize::from(first.is_some())..];
+    let mut names: Vec<Named> = Vec::new();
+    for word in rest {
+        for named in named(word, first.as_deref(), default)? {
+            if !names.contains(&named) {
+                names.push(named);
+            }
         }
     }
-    if kinds.iter().any(|kind| Some(kind) != kinds.first()) {
-        return Err(CliError::Usage("name objects of one kind at a time".to_owned()));
-    }
-    Ok(Targets { kind: kinds.first().copied().filter(|_| typed), names })
+    let kinds = first.filter(|_| names.is_empty());
+    Ok(Asked { kinds: kinds.unwrap_or_default(), names })
 }
 
-/// As [`targets`], of pods alone.
-pub fn pods(words: &[String]) -> Result<Vec<String>, CliError> {
-    let Targets { kind, names } = targets(words)?;
-    match kind {
-        None | Some(Kind::Pod) => Ok(names),
-        Some(other) => Err(CliError::Usage(format!(
-            "a {} is nothing to wait for, only pods are",
-            other.word()
-        ))),
+/// The kinds of `pods`, `pods,secrets` or `all`; `None` when a word is none of them.
+fn kinds(word: &str) -> Option<Vec<Kind>> {
+    let mut all = Vec::new();
+    for word in word.split(',') {
+        match Kind::of(word) {
+            Some(kind) => all.push(kind),
+            None if word == "all" => all.extend(Kind::RUNNING),
+            None => return None,
+        }
     }
+    Some(all)
+}
+
+/// The objects that one word names, one for each kind.
+fn named(
+    word: &str,
+    kinds: Option<&[Kind]>,
+    default: Option<Kind>,
+) -> Result<Vec<Named>, CliError> {
+    let (own, name) = split(word)?;
+    let kinds = match (own, kinds, default) {
+        (Some(own), ..) => vec![own],
+        (None, Some(kinds), _) => kinds.to_vec(),
+        (None, None, Some(default)) => vec![default],
+        (None, None, None) => return Err(unknown(&name)),
+    };
+    Ok(kinds.into_iter().map(|kind| Named { kind, name: name.clone() }).collect())
+}
+
+fn unknown(word: &str) -> CliError {
+    let types: Vec<&str> = Kind::ALL.map(|kind| kind.names().plural).to_vec();
+    CliError::Usage(format!(
+        "there is no resource type `{word}`, only {}: write `pods {word}` or `pod/{word}` for a pod of that name",
+        types.join(", ")
+    ))
 }
 
 /// Reads `NAME` or `pod/NAME`.
@@ -88,14 +134,7 @@ pub fn name(word: &str) -> Result<String, CliError> {
 /// Reads `NAME` or `KIND/NAME`.
 fn split(word: &str) -> Result<(Option<Kind>, String), CliError> {
     let (kind, name) = match word.split_once('/') {
-        Some((kind, name)) => {
-            let unknown = || {
-                CliError::Usage(format!(
-                    "there is no resource type `{kind}`, only pod, configmap and secret: pod/NAME"
-                ))
-            };
-            (Some(Kind::of(kind).ok_or_else(unknown)?), name)
-        }
+        Some((kind, name)) => (Some(Kind::of(kind).ok_or_else(|| unknown(kind))?), name),
         None => (None, word),
     };
     if is_subdomain(name) {
@@ -133,45 +172,50 @@ fn is_label(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    type Read = Option<(Option<Kind>, Vec<String>)>;
-
-    fn read(words: &[&str]) -> Read {
+    fn read(words: &[&str], default: Option<Kind>) -> Option<Asked> {
         let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
-        targets(&words).ok().map(|t| (t.kind, t.names))
+        asked(&words, default).ok()
     }
 
-    fn want(kind: impl Into<Option<Kind>>, names: &[&str]) -> Read {
-        Some((kind.into(), names.iter().map(|n| (*n).to_owned()).collect()))
+    fn types(kinds: &[Kind]) -> Option<Asked> {
+        Some(Asked { kinds: kinds.to_vec(), names: Vec::new() })
+    }
+
+    fn objects(names: &[(Kind, &str)]) -> Option<Asked> {
+        let named = |(kind, name): &(Kind, &str)| Named { kind: *kind, name: (*name).to_owned() };
+        Some(Asked { kinds: Vec::new(), names: names.iter().map(named).collect() })
     }
 
     #[test]
     fn every_form_is_read() {
-        assert_eq!(read(&["pods"]), want(Kind::Pod, &[]));
-        assert_eq!(read(&["po", "a", "b", "a"]), want(Kind::Pod, &["a", "b"]));
-        assert_eq!(read(&["pod/a", "pods/b.c"]), want(Kind::Pod, &["a", "b.c"]));
-        assert_eq!(read(&["a"]), want(None, &["a"]));
-        assert_eq!(read(&["pod/a", "b"]), want(None, &["a", "b"]));
-        assert_eq!(read(&["pod", "pod"]), want(Kind::Pod, &["pod"]));
-        assert_eq!(read(&["cm", "a"]), want(Kind::ConfigMap, &["a"]));
-        assert_eq!(read(&["configmap/a", "configmaps/b"]), want(Kind::ConfigMap, &["a", "b"]));
-        assert_eq!(read(&["secrets"]), want(Kind::Secret, &[]));
+        use Kind::{ConfigMap, Event, Pod, Secret};
+        assert_eq!(read(&["pods"], None), types(&[Pod]));
+        assert_eq!(read(&["po,cm,ev"], None), types(&[Pod, ConfigMap, Event]));
+        assert_eq!(read(&["all,secrets"], None), types(&[Pod, Secret]));
+        assert_eq!(read(&["po", "a", "b", "a"], None), objects(&[(Pod, "a"), (Pod, "b")]));
+        assert_eq!(read(&["pod/a", "cm/b.c"], None), objects(&[(Pod, "a"), (ConfigMap, "b.c")]));
+        assert_eq!(read(&["po,cm", "a"], None), objects(&[(Pod, "a"), (ConfigMap, "a")]));
+        assert_eq!(read(&["a"], Some(Pod)), objects(&[(Pod, "a")]));
+        assert_eq!(read(&["cm/a", "b"], Some(Pod)), objects(&[(ConfigMap, "a"), (Pod, "b")]));
+        assert_eq!(read(&["pod", "pod"], None), objects(&[(Pod, "pod")]));
     }
 
     #[test]
-    fn what_names_no_pod_is_refused() {
+    fn what_names_nothing_is_refused() {
         for words in [
-            &["svc/a"][..],
-            &["pod/a", "cm/a"],
-            &["cm/a", "b"],
+            &["a"][..],
+            &["svc/a"],
+            &["pod/a", "b"],
+            &["pods,x"],
             &["pod/"],
             &["pod/a/b"],
             &[".."],
-            &["A"],
+            &["pods", "A"],
             &["pods", "a_b"],
             &["-a"],
             &["a..b"],
         ] {
-            assert_eq!(read(words), None, "{words:?}");
+            assert_eq!(read(words, None), None, "{words:?}");
         }
         assert!(namespace("team-a").is_ok());
         for text in ["", "a.b", "../x", "-", "A"] {

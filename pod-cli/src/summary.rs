@@ -1,10 +1,9 @@
 //! One line about a pod, by kubectl's rules: READY, STATUS, RESTARTS, AGE.
 
-use pod_runtime::{PodStatus, ValidPod};
 use pod_spec::status::{
     ConditionStatus, ContainerState, ContainerStateTerminated, ContainerStatus,
 };
-use pod_spec::{ObjectMeta, Time};
+use pod_spec::{Pod, PodStatus, Time};
 
 use crate::span;
 
@@ -22,11 +21,13 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The columns of a pod, `deleted` being whether its deletion is under way.
-    pub fn new(pod: &ValidPod, status: &PodStatus, deleted: bool, now: Time) -> Self {
-        let is_sidecar = |c: &ContainerStatus| pod.spec().is_sidecar(&c.name);
-        let total = pod.spec().sidecars().count() + pod.spec().containers.len();
-        let init_total = pod.spec().init_containers.len();
+    /// The columns of a pod with its status.
+    pub fn new(pod: &Pod, now: Time) -> Self {
+        let unknown = PodStatus::default();
+        let status = pod.status.as_ref().unwrap_or(&unknown);
+        let is_sidecar = |c: &ContainerStatus| pod.spec.is_sidecar(&c.name);
+        let total = pod.spec.sidecars().count() + pod.spec.containers.len();
+        let init_total = pod.spec.init_containers.len();
 
         let mut word = status.reason.clone().unwrap_or_else(|| status.phase.as_str().to_owned());
         let mut restarts = Restarts::default();
@@ -64,24 +65,20 @@ impl Summary {
                 word = if is_true(status, "Ready") { "Running" } else { "NotReady" }.to_owned();
             }
         }
-        if deleted && !status.phase.is_terminal() {
+        if pod.metadata.deletion_timestamp.is_some() && !status.phase.is_terminal() {
             word = "Terminating".to_owned();
         }
         Self {
             ready: format!("{ready}/{total}"),
             status: word,
             restarts: restarts.words(now),
-            age: age(pod.metadata(), now),
+            age: age(pod.metadata.creation_timestamp, now),
         }
     }
 }
 
-/// How long an object has been there.
-pub fn age(metadata: &ObjectMeta, now: Time) -> String {
-    match metadata.creation_timestamp {
-        Some(created) => span::age(now.since(created)),
-        None => "<unknown>".to_owned(),
-    }
+fn age(created: Option<Time>, now: Time) -> String {
+    created.map_or_else(|| "<unknown>".to_owned(), |created| span::age(now.since(created)))
 }
 
 /// How often containers were started again, and when the last of those runs ended.
@@ -147,14 +144,13 @@ fn is_true(status: &PodStatus, kind: &str) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use pod_runtime::Pod;
     use serde_json::{Value, json};
 
     use super::*;
 
     const NOW: Time = Time::from_nanos(1_800_000_000_000_000_000);
 
-    fn pod() -> ValidPod {
+    fn pod() -> Pod {
         let manifest = json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
             "spec": {
@@ -168,8 +164,9 @@ mod tests {
                 ],
             },
         });
-        let pod = Pod::from_json(&manifest.to_string()).unwrap().validate().unwrap();
-        pod.with_identity("u1", Time::from_nanos(NOW.as_nanos() - 125_000_000_000), None).unwrap()
+        let mut pod = Pod::from_json(&manifest.to_string()).unwrap();
+        pod.metadata.creation_timestamp = Some(Time::from_nanos(NOW.as_nanos() - 125_000_000_000));
+        pod
     }
 
     fn summary(init: [Value; 2], main: [Value; 2], more: Value) -> Summary {
@@ -199,8 +196,10 @@ mod tests {
         for (key, value) in more.as_object().unwrap().iter().filter(|(key, _)| *key != "deleted") {
             status[key] = value.clone();
         }
-        let status: PodStatus = serde_json::from_value(status).unwrap();
-        Summary::new(&pod(), &status, is_deleted, NOW)
+        let mut pod = pod();
+        pod.status = Some(serde_json::from_value(status).unwrap());
+        pod.metadata.deletion_timestamp = is_deleted.then_some(NOW);
+        Summary::new(&pod, NOW)
     }
 
     fn waiting(reason: &str) -> Value {

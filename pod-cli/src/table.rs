@@ -1,31 +1,46 @@
-//! Tables as kubectl prints them: columns as wide as their widest cell, three spaces between them.
+//! Tables as `kubectl` prints them: columns as wide as their widest cell, three spaces between them.
 //!
 //! It is this small on purpose: the crates for tables draw borders and measure terminals, and scripts that read kubectl's
 //! tables want neither.
 
 const GAP: usize = 3;
 
+/// A table that may grow: rows that come later keep to the columns of those before, where they fit.
+#[derive(Debug, Default)]
+pub struct Table {
+    widths: Vec<usize>,
+}
+
+impl Table {
+    /// Whether nothing has been added yet.
+    pub fn is_empty(&self) -> bool {
+        self.widths.is_empty()
+    }
+
+    /// Further rows as text.
+    pub fn add(&mut self, rows: &[Vec<String>]) -> String {
+        for row in rows {
+            self.widths.resize(self.widths.len().max(row.len()), 0);
+            for (width, cell) in self.widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        rows.iter().map(|row| self.line(row)).collect()
+    }
+
+    fn line(&self, row: &[String]) -> String {
+        let cells = row.iter().zip(&self.widths);
+        let line: String =
+            cells.map(|(cell, w)| format!("{cell:<width$}", width = w + GAP)).collect();
+        line.trim_end().to_owned() + "\n"
+    }
+}
+
 /// The rows as text. An empty heading leaves the headings out.
 pub fn render(heading: &[&str], rows: &[Vec<String>]) -> String {
-    let heading = heading.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
-    let all: Vec<&Vec<String>> =
-        [&heading].into_iter().filter(|h| !h.is_empty()).chain(rows).collect();
-    let columns = all.iter().map(|row| row.len()).max().unwrap_or(0);
-    let width = |column: usize| {
-        all.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max()
-    };
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-    let mut out = String::new();
-    for row in all {
-        let line: String = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, w)| format!("{cell:<width$}", width = w + GAP))
-            .collect();
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    out
+    let heading: Vec<String> = heading.iter().map(|cell| (*cell).to_owned()).collect();
+    let headings = [heading].into_iter().filter(|h| !h.is_empty());
+    Table::default().add(&headings.chain(rows.iter().cloned()).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -45,5 +60,14 @@ mod tests {
         );
         assert_eq!(render(&[], &rows[..1]), "web   1/1\n");
         assert_eq!(render(&[], &[]), "");
+    }
+
+    #[test]
+    fn later_rows_keep_to_the_columns() {
+        let mut table = Table::default();
+        assert_eq!(table.add(&[row(&["NAME", "READY"])]), "NAME   READY\n");
+        assert_eq!(table.add(&[row(&["a", "0/1"])]), "a      0/1\n");
+        assert_eq!(table.add(&[row(&["longer", "0/1"])]), "longer   0/1\n");
+        assert_eq!(table.add(&[row(&["a", "1/1"])]), "a        1/1\n");
     }
 }

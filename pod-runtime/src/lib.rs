@@ -64,6 +64,7 @@ mod runtime;
 mod store;
 mod termination;
 mod volume_files;
+mod watch;
 
 pub use attach::Attachment;
 pub use blocked::{Blocked, Obstacle};
@@ -87,6 +88,7 @@ pub use repair::Repair;
 pub use requirements::{Requirement, Verdict};
 pub use runtime::Runtime;
 pub use store::RecordedEvent;
+pub use watch::Watch;
 
 /// Becomes a helper of a pod when this process was executed to be one, and then never returns; else returns at once.
 ///

@@ -285,4 +285,4 @@ pub use time::{ParseTimeError, Time};
 pub use types::*;
 pub use valid::ValidPod;
 pub use word::Word;
-pub use write::WriteError;
+pub use write::{WriteError, to_yaml};

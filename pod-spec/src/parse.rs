@@ -88,7 +88,7 @@ macro_rules! kinds {
                 /// # Errors
                 /// None is known: every object has a form in YAML.
                 pub fn to_yaml(&self) -> Result<String, WriteError> {
-                    write::yaml(self)
+                    write::to_yaml(self)
                 }
 
                 /// The object as indented JSON, the keys in the order of the alphabet.

@@ -19,8 +19,11 @@ impl From<serde_json::Error> for WriteError {
     }
 }
 
-/// The object as YAML, the keys in the order of the alphabet.
-pub(crate) fn yaml(object: &impl Serialize) -> Result<String, WriteError> {
+/// An object as YAML, the keys in the order of the alphabet, with the quotes that Kubernetes needs to read it back.
+///
+/// # Errors
+/// When it has no form in JSON.
+pub fn to_yaml(object: &impl Serialize) -> Result<String, WriteError> {
     // Over JSON, whose maps are sorted.
     let json = serde_json::to_value(object)?;
     let yaml = serde_yaml::to_string(&json).map_err(|e| WriteError(e.to_string()))?;

@@ -1,22 +1,31 @@
-//! `pod apply` and `pod create`: run pods in the background, and keep what they are configured with.
+//! `pod apply`, `pod create` and `pod replace`: run pods in the background, and keep what they are configured with.
 
 use clap::Args;
 use pod_runtime::{Obstacle, PodHandle, Runtime, RuntimeError, ValidPod};
 use pod_spec::AdmittedObject;
 
-use crate::args::{BackoffArgs, Globals, NetworkArgs};
+use crate::args::{BackoffArgs, DryRun, Globals, NetworkArgs};
 use crate::configuration::{Making, keep_config_map, keep_secret};
 use crate::error::CliError;
 use crate::failures::Failures;
+use crate::format::Data;
+use crate::item::Item;
+use crate::manifest::Files;
 use crate::progress::Progress;
-
+use crate::proposal::Proposal;
+use crate::report::Report;
+use crate::resource::Kind;
 use crate::{event_loop, manifest, output};
 
 #[derive(Debug, Args)]
 pub struct Apply {
-    /// The manifest; `-` reads standard input
-    #[arg(short, long, value_name = "FILE")]
-    pub filename: String,
+    #[command(flatten)]
+    pub files: Files,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+    /// Print the objects: json, yaml or name
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<Data>,
     #[command(flatten)]
     pub network: NetworkArgs,
     #[command(flatten)]
@@ -24,52 +33,178 @@ pub struct Apply {
 }
 
 pub fn run(globals: &Globals, args: &Apply, making: Making) -> Result<u8, CliError> {
-    let mut objects = manifest::load_with(&args.filename, globals, &args.backoff)?;
+    let objects = manifest::load_with(&args.files, globals, &args.backoff)?;
+    let runtime = globals.runtime_with(&args.network)?;
+    let report = Report::new(args.output.as_ref(), &args.dry_run);
+    if args.dry_run.is_on() {
+        propose(&runtime, &objects, making, report)
+    } else {
+        make(&runtime, objects, making, report)
+    }
+}
+
+/// Says what would be done.
+fn propose(
+    runtime: &Runtime,
+    objects: &[AdmittedObject],
+    making: Making,
+    mut report: Report<'_>,
+) -> Result<u8, CliError> {
+    let mut failures = Failures::default();
+    for object in objects {
+        let Some(item) = Item::of(object)? else { continue };
+        let proposal = Proposal::of(runtime, item)?;
+        match proposal.word(making) {
+            Ok(word) => report.say(&proposal.merged, word)?,
+            Err(error) => failures.add(error),
+        }
+    }
+    report.end(runtime, failures)
+}
+
+/// Makes the objects, or changes those that are there.
+pub fn make(
+    runtime: &Runtime,
+    mut objects: Vec<AdmittedObject>,
+    making: Making,
+    mut report: Report<'_>,
+) -> Result<u8, CliError> {
     objects.iter().for_each(|object| manifest::notice(object.notices()));
     // What pods are configured with is there before any of them is.
     objects.sort_by_key(|object| matches!(object, AdmittedObject::Pod(_)));
-    let runtime = globals.runtime_with(&args.network)?;
     let mut failures = Failures::default();
     let mut pods = Vec::new();
     for object in objects {
+        let item = Item::of(&object)?;
         let made = match object {
-            AdmittedObject::ConfigMap(map, _) => keep_config_map(&runtime, map, making),
-            AdmittedObject::Secret(secret, _) => keep_secret(&runtime, secret, making),
-            AdmittedObject::Pod(pod) => {
-                begin(&runtime, pod.pod, making).map(|new| pods.extend(new))
-            }
-            _ => Ok(()),
+            AdmittedObject::ConfigMap(map, _) => keep_config_map(runtime, map, making).map(Some),
+            AdmittedObject::Secret(secret, _) => keep_secret(runtime, secret, making).map(Some),
+            AdmittedObject::Pod(pod) => begin(runtime, &pod.pod, making).map(|begun| match begun {
+                Begun::New(pod, word) => {
+                    pods.push((pod, word));
+                    None
+                }
+                Begun::There(word) => Some(word),
+            }),
+            _ => Ok(None),
         };
-        made.unwrap_or_else(|error| failures.add(error));
+        match (made, item) {
+            (Ok(Some(word)), Some(item)) => report.say(&item, word)?,
+            (Ok(_), _) => {}
+            (Err(error), _) => failures.add(error),
+        }
     }
     // They come up at the same time.
-    for pod in pods {
-        end(&runtime, &pod).unwrap_or_else(|error| failures.add(error));
+    for (pod, word) in pods {
+        end(runtime, &pod, word, &mut report).unwrap_or_else(|error| failures.add(error));
     }
-    failures.end()
+    report.end(runtime, failures)
 }
 
-/// Begins to run a pod; `None` when it is there already, the same as it.
-fn begin(runtime: &Runtime, pod: ValidPod, making: Making) -> Result<Option<PodHandle>, CliError> {
+/// What became of a pod that was asked for.
+enum Begun {
+    /// It has been made, and this is what to say of it when it has come up.
+    New(Box<PodHandle>, &'static str),
+    /// One of its name is there.
+    There(&'static str),
+}
+
+/// Begins to run a pod, or changes the one that is there.
+fn begin(runtime: &Runtime, pod: &ValidPod, making: Making) -> Result<Begun, CliError> {
+    if let Making::Replace { .. } = making {
+        let existing = runtime.pod(pod.namespace(), pod.name())?;
+        return change(runtime, existing, pod, making);
+    }
     // Nothing else is to be done meanwhile, and the event loop would do it in a thread of its own.
     match runtime.run_blocking(pod.clone()) {
-        Ok(handle) => Ok(Some(handle)),
+        Ok(handle) => Ok(Begun::New(Box::new(handle), "created")),
         Err(error @ RuntimeError::Exists { .. }) if making == Making::Apply => {
             // It may be gone by now, or still be in the making: then what `run` said stands.
-            let mut existing = runtime.pod(pod.namespace(), pod.name()).map_err(|_| error)?;
-            let what = event_loop::block_on(configure(&mut existing, &pod))?;
-            output::line(&format!("pod/{} {what}", pod.name()))?;
-            Ok(None)
+            let existing = runtime.pod(pod.namespace(), pod.name()).map_err(|_| error)?;
+            change(runtime, existing, pod, making)
         }
         Err(error) => Err(error.into()),
     }
 }
 
+/// Changes a pod that is there to the one that is wanted: in place where that can be, else by a new one.
+fn change(
+    runtime: &Runtime,
+    mut existing: PodHandle,
+    wanted: &ValidPod,
+    making: Making,
+) -> Result<Begun, CliError> {
+    let (namespace, name) = (existing.namespace().to_owned(), existing.name().to_owned());
+    if is_deleted(&existing)? {
+        return Err(CliError::Terminating { namespace, name });
+    }
+    let said = |word| if making == Making::Apply { word } else { "replaced" };
+    if is_same(existing.pod(), wanted) {
+        return Ok(Begun::There(said("unchanged")));
+    }
+    match event_loop::block_on(async { Ok(existing.update(wanted).await) })? {
+        Ok(()) => Ok(Begun::There(said("configured"))),
+        Err(RuntimeError::Manifest(source)) if making == (Making::Replace { force: false }) => {
+            Err(CliError::Differs { namespace, name, source: Box::new(source) })
+        }
+        // A pod that is over is not run again for the sake of its labels.
+        Err(error @ RuntimeError::Over { .. }) if existing.pod().spec() == wanted.spec() => {
+            Err(error.into())
+        }
+        Err(error @ (RuntimeError::Manifest(_) | RuntimeError::Over { .. })) => {
+            output::message(&format!(
+                "note: pod/{name} is replaced by a new one: {}",
+                reason(&error)
+            ));
+            let handle = replace(runtime, &existing, wanted)?;
+            Ok(Begun::New(Box::new(handle), "replaced"))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Why a pod cannot be changed in place.
+fn reason(error: &RuntimeError) -> String {
+    match error {
+        RuntimeError::Over { .. } => "the one that is there is over".to_owned(),
+        error => error.to_string(),
+    }
+}
+
+/// Whether somebody who applies one pod would see no difference to the other.
+fn is_same(old: &ValidPod, new: &ValidPod) -> bool {
+    old.spec() == new.spec()
+        && old.metadata().labels == new.metadata().labels
+        && old.metadata().annotations == new.metadata().annotations
+}
+
+/// Stops a pod within its grace period, and makes a new one in its place.
+fn replace(
+    runtime: &Runtime,
+    existing: &PodHandle,
+    wanted: &ValidPod,
+) -> Result<PodHandle, CliError> {
+    event_loop::block_on(async {
+        existing.delete(None).await?;
+        Ok(existing.wait_gone().await?)
+    })?;
+    Ok(runtime.run_blocking(wanted.clone())?)
+}
+
 /// Says that a pod has been made, when it has come up.
-fn end(runtime: &Runtime, handle: &PodHandle) -> Result<(), CliError> {
+fn end(
+    runtime: &Runtime,
+    handle: &PodHandle,
+    word: &'static str,
+    report: &mut Report<'_>,
+) -> Result<(), CliError> {
     let progress = Progress::of(&runtime.images(), manifest::images(handle.pod()));
-    event_loop::block_on(progress.beside(came_up(handle)))?;
-    output::line(&format!("pod/{} created", handle.name()))
+    let came_up = event_loop::block_on(progress.beside(came_up(handle)));
+    if !matches!(came_up, Ok(()) | Err(CliError::KeptUnready { .. })) {
+        return came_up;
+    }
+    report.say(&Item { kind: Kind::Pod, object: handle.object()? }, word)?;
+    came_up
 }
 
 /// Waits for the pod to run. One that cannot, for what its manifest says, is taken away again.
@@ -83,7 +218,6 @@ async fn came_up(handle: &PodHandle) -> Result<(), CliError> {
     let (namespace, name) = (handle.namespace().to_owned(), handle.name().to_owned());
     match error {
         RuntimeError::NotReached { .. } => {
-            output::line(&format!("pod/{name} created"))?;
             Err(CliError::KeptUnready { namespace, name, source: Box::new(error) })
         }
         error => Err(error.into()),
@@ -93,28 +227,6 @@ async fn came_up(handle: &PodHandle) -> Result<(), CliError> {
 /// Whether the pod could not start for what its manifest says, so that it never will.
 fn is_hopeless(error: &RuntimeError) -> bool {
     matches!(error, RuntimeError::NotReached { obstacle: Some(Obstacle::Manifest), .. })
-}
-
-/// Changes a pod that is there to the one that is wanted. Returns what has become of it, in kubectl's word.
-async fn configure(existing: &mut PodHandle, wanted: &ValidPod) -> Result<&'static str, CliError> {
-    let (namespace, name) = (existing.namespace().to_owned(), existing.name().to_owned());
-    if is_deleted(existing)? {
-        return Err(CliError::Terminating { namespace, name });
-    }
-    let (old, new) = (existing.pod(), wanted);
-    let same = old.spec() == new.spec()
-        && old.metadata().labels == new.metadata().labels
-        && old.metadata().annotations == new.metadata().annotations;
-    if same {
-        return Ok("unchanged");
-    }
-    match existing.update(wanted).await {
-        Ok(()) => Ok("configured"),
-        Err(RuntimeError::Manifest(faults)) => {
-            Err(CliError::Differs { namespace, name, source: Box::new(faults) })
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Whether the deletion of a pod is under way.

@@ -2,30 +2,23 @@
 
 use clap::Args;
 use pod_runtime::{PodHandle, Runtime};
-use pod_spec::{AdmittedObject, ObjectMeta, Selector};
 
-use crate::args::Globals;
+use crate::args::{DryRun, Globals, Meant, Selection, Target};
 use crate::error::CliError;
 use crate::failures::Failures;
+use crate::item::{self, Item};
 use crate::resource::Kind;
-use crate::{event_loop, manifest, output, resource};
+use crate::{event_loop, output};
 
 #[derive(Debug, Args)]
 pub struct Delete {
-    /// `NAME…`, `pods NAME…` or `pod/NAME…`; the same with `configmaps` (`cm`) and `secrets`
-    #[arg(required_unless_present = "filename", value_name = "NAME")]
-    pub targets: Vec<String>,
-    /// All that this manifest names; `-` reads standard input
-    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["targets", "selector", "all"])]
-    pub filename: Option<String>,
-    /// Those whose labels are so: `app=web,tier!=cache`
-    #[arg(short = 'l', long, value_name = "SELECTOR")]
-    pub selector: Option<Selector>,
+    #[command(flatten)]
+    pub selection: Selection,
     /// All of the namespace
-    #[arg(long, conflicts_with = "selector")]
+    #[arg(long, conflicts_with_all = ["selector", "field_selector"])]
     pub all: bool,
     /// Seconds between SIGTERM and SIGKILL [default: the pod's own]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(-1..), allow_hyphen_values = true)]
     pub grace_period: Option<i64>,
     /// The same as --grace-period=1
     #[arg(long, conflicts_with_all = ["grace_period", "force"])]
@@ -40,119 +33,109 @@ pub struct Delete {
     /// What is not there counts as deleted
     #[arg(long)]
     pub ignore_not_found: bool,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+    /// `name` prints the type and name only
+    #[arg(short, long, value_name = "FORMAT", value_parser = ["name"])]
+    pub output: Option<String>,
 }
 
-/// What is to go.
-struct Target {
-    kind: Kind,
-    namespace: String,
-    name: String,
-}
-
-impl Target {
-    fn new(kind: Kind, metadata: &ObjectMeta) -> Self {
-        let namespace = metadata.namespace.clone().unwrap_or_default();
-        Self { kind, namespace, name: metadata.name.clone() }
+impl Delete {
+    fn grace(&self) -> Option<i64> {
+        match self.grace_period {
+            None | Some(-1) if self.now => Some(1),
+            None | Some(-1) if self.force => Some(0),
+            given => given.filter(|seconds| *seconds >= 0),
+        }
     }
 
-    /// `None` for an object of a kind that nothing is kept of.
-    fn of(object: &AdmittedObject) -> Option<Self> {
-        match object {
-            AdmittedObject::Pod(pod) => Some(Self::new(Kind::Pod, pod.pod.metadata())),
-            AdmittedObject::ConfigMap(map, _) => Some(Self::new(Kind::ConfigMap, &map.metadata)),
-            AdmittedObject::Secret(secret, _) => Some(Self::new(Kind::Secret, &secret.metadata)),
-            _ => None,
+    fn says(&self, Target { kind, name, .. }: &Target) -> Result<(), CliError> {
+        let kind = kind.word();
+        if self.output.is_some() {
+            return output::line(&format!("{kind}/{name}"));
         }
+        let how = if self.force && self.grace() == Some(0) { "force deleted" } else { "deleted" };
+        output::line(&format!("{kind} \"{name}\" {how}{}", self.dry_run.note()))
     }
 }
 
 pub fn run(globals: &Globals, args: &Delete) -> Result<u8, CliError> {
-    let targets = match &args.filename {
-        Some(file) => manifest::load(file, globals)?.iter().filter_map(Target::of).collect(),
-        None => named(globals, args)?,
-    };
     let runtime = globals.runtime()?;
-    event_loop::block_on(delete(&runtime, &targets, args))
-}
-
-/// Those that the command line names, or whose labels it does.
-fn named(globals: &Globals, args: &Delete) -> Result<Vec<Target>, CliError> {
-    let resource::Targets { kind, names } = resource::targets(&args.targets)?;
-    let kind = kind.unwrap_or(Kind::Pod);
-    let selector = args.selector.clone().or(args.all.then(Selector::default));
-    if let Some(selector) = selector {
-        if !names.is_empty() {
-            let message = "names and labels say both what is to go: leave one of them out";
-            return Err(CliError::Usage(message.to_owned()));
-        }
-        return selected(globals, kind, &selector);
-    }
-    if names.is_empty() {
-        let what = kind.word();
-        let message = format!("which {what}s? Name them: `pod delete {what} NAME…`");
-        return Err(CliError::Usage(message));
-    }
-    let namespace = globals.namespace();
-    let target = |name| Target { kind, namespace: namespace.to_owned(), name };
-    Ok(names.into_iter().map(target).collect())
-}
-
-/// All of a kind in the namespace whose labels are so.
-fn selected(globals: &Globals, kind: Kind, selector: &Selector) -> Result<Vec<Target>, CliError> {
-    let (runtime, namespace) = (globals.runtime()?, Some(globals.namespace()));
-    let all: Vec<ObjectMeta> = match kind {
-        Kind::Pod => runtime.list(namespace)?.iter().map(|p| p.pod().metadata().clone()).collect(),
-        Kind::ConfigMap => {
-            runtime.config_maps().list(namespace)?.into_iter().map(|map| map.metadata).collect()
-        }
-        Kind::Secret => {
-            runtime.secrets().list(namespace)?.into_iter().map(|secret| secret.metadata).collect()
-        }
+    // What a selector has found may go by itself meanwhile.
+    let (targets, mut failures) = match args.selection.meant(globals, Some(Kind::Pod))? {
+        Meant::Named(targets) => (targets, Failures::new(args.ignore_not_found)),
+        Meant::Kinds(kinds) => (selected(globals, args, &runtime, &kinds)?, Failures::new(true)),
     };
-    let meant = all.iter().filter(|metadata| selector.matches(&metadata.labels));
-    let targets: Vec<Target> = meant.map(|metadata| Target::new(kind, metadata)).collect();
-    if targets.is_empty() {
-        output::message("No resources found");
+    if let Some(target) = targets.iter().find(|target| target.kind == Kind::Event) {
+        let name = &target.name;
+        return Err(CliError::Usage(format!(
+            "event `{name}` goes with its pod, and cannot be deleted"
+        )));
     }
-    Ok(targets)
-}
-
-/// Deletes them all at the same time.
-async fn delete(runtime: &Runtime, targets: &[Target], args: &Delete) -> Result<u8, CliError> {
-    let mut failures = Failures::default();
-    let mut failed = |error: CliError| {
-        if !(args.ignore_not_found && error.is_not_found()) {
-            failures.add(error);
-        }
-    };
-    let mut going = Vec::new();
-    for target in targets {
-        match begin(runtime, target, args).await {
-            Ok(Some(pod)) => going.push(pod),
-            Ok(None) => say(target.kind, &target.name)?,
-            Err(error) => failed(error),
-        }
-    }
-    for pod in going {
-        let gone = if args.wait { pod.wait_gone().await } else { Ok(()) };
-        match gone {
-            Ok(()) => say(Kind::Pod, pod.name())?,
-            Err(error) => failed(error.into()),
-        }
-    }
+    event_loop::block_on(delete(&runtime, &targets, args, &mut failures))?;
     failures.end()
 }
 
-fn say(kind: Kind, name: &str) -> Result<(), CliError> {
-    output::line(&format!("{} \"{name}\" deleted", kind.word()))
+/// All of some kinds that the selectors let through.
+fn selected(
+    globals: &Globals,
+    args: &Delete,
+    runtime: &Runtime,
+    kinds: &[Kind],
+) -> Result<Vec<Target>, CliError> {
+    let selection = &args.selection;
+    if !args.all && selection.selector.is_none() && selection.field_selector.is_none() {
+        let what = kinds.first().map_or("pod", |kind| kind.word());
+        let message = format!("which {what}s? Name them: `pod delete {what} NAME…`");
+        return Err(CliError::Usage(message));
+    }
+    let items = selection.listed(runtime, globals, kinds)?;
+    if items.is_empty() {
+        output::message("No resources found");
+    }
+    let target = |item: &Item| Target {
+        kind: item.kind,
+        namespace: item.namespace().to_owned(),
+        name: item.name().to_owned(),
+    };
+    Ok(items.iter().map(target).collect())
+}
+
+/// Deletes them all at the same time.
+async fn delete(
+    runtime: &Runtime,
+    targets: &[Target],
+    args: &Delete,
+    failures: &mut Failures,
+) -> Result<(), CliError> {
+    let mut going = Vec::new();
+    for target in targets {
+        match begin(runtime, target, args).await {
+            Ok(Some(pod)) => going.push((pod, target)),
+            Ok(None) => args.says(target)?,
+            Err(error) => failures.add(error),
+        }
+    }
+    for (pod, target) in going {
+        let gone = if args.wait { pod.wait_gone().await } else { Ok(()) };
+        match gone {
+            Ok(()) => args.says(target)?,
+            Err(error) => failures.add(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Begins to delete; only a pod takes its time.
 async fn begin(
     runtime: &Runtime,
-    Target { kind, namespace, name }: &Target,
+    target: &Target,
     args: &Delete,
 ) -> Result<Option<PodHandle>, CliError> {
+    let Target { kind, namespace, name } = target;
+    if args.dry_run.is_on() {
+        return item::one(runtime, *kind, namespace, name).map(|_| None);
+    }
     match kind {
         Kind::Pod => {}
         Kind::ConfigMap => {
@@ -163,20 +146,13 @@ async fn begin(
             runtime.secrets().delete(namespace, name)?;
             return Ok(None);
         }
+        Kind::Event => return Ok(None),
     }
     let pod = runtime.pod(namespace, name)?;
-    if args.force && grace(args) == Some(0) {
+    if args.force && args.grace() == Some(0) {
         pod.kill().await?;
     } else {
-        pod.delete(grace(args)).await?;
+        pod.delete(args.grace()).await?;
     }
     Ok(Some(pod))
-}
-
-fn grace(args: &Delete) -> Option<i64> {
-    match args.grace_period {
-        None if args.now => Some(1),
-        None if args.force => Some(0),
-        given => given,
-    }
 }

@@ -1,20 +1,25 @@
 //! `pod events`: shows what happened to pods.
 
 use clap::{Args, ValueEnum};
-use pod_runtime::{EventKind, PodHandle, RecordedEvent, Runtime, RuntimeError};
 use pod_spec::Time;
+use serde_json::Value;
 
 use crate::args::Globals;
 use crate::error::CliError;
-use crate::{clock, exit, output, resource, span, table};
+use crate::following::{Change, follow};
+use crate::format::Data;
+use crate::item::{self, Item};
+use crate::resource::{self, Kind, Named};
+use crate::table::Table;
+use crate::{clock, event_loop, exit, output, rows};
 
 #[derive(Debug, Args)]
 pub struct Events {
-    /// Only those of this pod: `pod/NAME`
+    /// Only those of this object: `pod/NAME`
     #[arg(long = "for", value_name = "pod/NAME")]
-    pub pod: Option<String>,
-    /// Events of pods of all namespaces
-    #[arg(short = 'A', long, conflicts_with = "pod")]
+    pub object: Option<String>,
+    /// Events of all namespaces
+    #[arg(short = 'A', long, conflicts_with = "object")]
     pub all_namespaces: bool,
     /// Only those of these types
     #[arg(long, value_name = "TYPE", value_delimiter = ',', ignore_case = true)]
@@ -22,6 +27,12 @@ pub struct Events {
     /// Leave the headings out
     #[arg(long)]
     pub no_headers: bool,
+    /// Go on and show what happens
+    #[arg(short, long)]
+    pub watch: bool,
+    /// Print them as objects: json, yaml or name
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<Data>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,75 +48,100 @@ pub enum EventType {
 pub fn run(globals: &Globals, args: &Events) -> Result<u8, CliError> {
     let runtime = globals.runtime()?;
     let namespace = (!args.all_namespaces).then(|| globals.namespace());
-    let mut found = Vec::new();
-    for pod in pods(&runtime, globals, args)? {
-        let events = match pod.events() {
-            // It went while we looked.
-            Err(RuntimeError::NotFound { .. }) if args.pod.is_none() => continue,
-            events => events?,
-        };
-        let wanted = events.into_iter().filter(|e| is_wanted(e, &args.types));
-        found.extend(wanted.map(|event| (pod.clone(), event)));
+    let about = args.object.as_ref().map(|word| about(word)).transpose()?;
+    if let (Some(Named { kind, name }), false) = (&about, args.watch) {
+        item::one(&runtime, *kind, globals.namespace(), name)?;
     }
-    if found.is_empty() {
+    let list = || {
+        let mut events = item::all(&runtime, Kind::Event, namespace)?;
+        events.retain(|event| {
+            is_wanted(&event.object, &args.types) && is_about(&event.object, about.as_ref())
+        });
+        Ok(events)
+    };
+    let mut table = Table::default();
+    if args.watch {
+        let show = |changes: &[(Change, Item)]| {
+            let come = changes.iter().filter(|(change, _)| *change != Change::Deleted);
+            let events: Vec<Item> = come.map(|(_, event)| event.clone()).collect();
+            if events.is_empty() { Ok(()) } else { print(args, &events, &mut table) }
+        };
+        event_loop::block_on(follow(&runtime, list, show))?;
+        return Ok(exit::OK);
+    }
+    let events = list()?;
+    if events.is_empty() && args.output.is_none() {
         output::message(&match namespace {
             Some(namespace) => format!("No events found in {namespace} namespace."),
             None => "No events found.".to_owned(),
         });
         return Ok(exit::OK);
     }
-    found.sort_by_key(|(_, event)| event.last);
-    output::data(rows(args, &found))?;
+    print(args, &events, &mut table)?;
     Ok(exit::OK)
 }
 
-fn pods(runtime: &Runtime, globals: &Globals, args: &Events) -> Result<Vec<PodHandle>, CliError> {
-    match &args.pod {
-        Some(pod) => Ok(vec![runtime.pod(globals.namespace(), &resource::name(pod)?)?]),
-        None if args.all_namespaces => Ok(runtime.list(None)?),
-        None => Ok(runtime.list(Some(globals.namespace()))?),
-    }
+/// The object that `--for` names.
+fn about(word: &str) -> Result<Named, CliError> {
+    let mut names = resource::asked(&[word.to_owned()], Some(Kind::Pod))?.names;
+    names
+        .pop()
+        .ok_or_else(|| CliError::Usage("--for: name one object, such as pod/NAME".to_owned()))
 }
 
-fn is_wanted(event: &RecordedEvent, types: &[EventType]) -> bool {
-    let kind = match event.event.kind {
-        EventKind::Normal => EventType::Normal,
-        EventKind::Warning => EventType::Warning,
+fn is_about(event: &Value, about: Option<&Named>) -> bool {
+    let involved = &event["involvedObject"];
+    about.is_none_or(|Named { kind, name }| {
+        involved["kind"] == kind.names().kind && involved["name"] == name.as_str()
+    })
+}
+
+fn is_wanted(event: &Value, types: &[EventType]) -> bool {
+    let word = |kind: &EventType| match kind {
+        EventType::Normal => "Normal",
+        EventType::Warning => "Warning",
     };
-    types.is_empty() || types.contains(&kind)
+    types.is_empty() || types.iter().any(|kind| event["type"] == word(kind))
 }
 
-fn rows(args: &Events, found: &[(PodHandle, RecordedEvent)]) -> String {
-    let mut heading = vec!["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"];
-    if args.all_namespaces {
-        heading.insert(0, "NAMESPACE");
+fn print(args: &Events, events: &[Item], table: &mut Table) -> Result<(), CliError> {
+    if let Some(data) = &args.output {
+        return output::data(data.render(events, false)?);
     }
-    if args.no_headers {
-        heading.clear();
+    let mut lines = Vec::new();
+    if table.is_empty() && !args.no_headers {
+        let namespace = args.all_namespaces.then_some("NAMESPACE");
+        let own = rows::heading(Kind::Event, false);
+        lines.push(namespace.into_iter().chain(own).map(str::to_owned).collect());
     }
     let now = clock::now();
-    let row = |(pod, event): &(PodHandle, RecordedEvent)| {
-        let what = &event.event;
-        let mut row = vec![
-            last_seen(event, now),
-            format!("{:?}", what.kind),
-            what.reason.clone(),
-            format!("Pod/{}", pod.name()),
-            what.message.trim().to_owned(),
-        ];
-        if args.all_namespaces {
-            row.insert(0, pod.namespace().to_owned());
-        }
-        row
-    };
-    table::render(&heading, &found.iter().map(row).collect::<Vec<_>>())
+    for event in events {
+        let namespace = args.all_namespaces.then(|| event.namespace().to_owned());
+        lines.push(namespace.into_iter().chain(row(&event.object, now)).collect());
+    }
+    output::data(table.add(&lines))
 }
 
-fn last_seen(event: &RecordedEvent, now: Time) -> String {
-    let ago = |then| span::age(now.since(then));
-    match event.count {
-        0 | 1 => ago(event.first),
-        count => format!("{} (x{count} over {})", ago(event.last), ago(event.first)),
+fn row(event: &Value, now: Time) -> [String; 5] {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let involved = &event["involvedObject"];
+    [
+        last_seen(event, now),
+        text(&event["type"]),
+        text(&event["reason"]),
+        format!("{}/{}", text(&involved["kind"]), text(&involved["name"])),
+        text(&event["message"]),
+    ]
+}
+
+/// When it last happened, and how often.
+pub fn last_seen(event: &Value, now: Time) -> String {
+    let ago = |field: &str| rows::age(&event[field], now);
+    match event["count"].as_u64() {
+        None | Some(0 | 1) => ago("firstTimestamp"),
+        Some(count) => {
+            format!("{} (x{count} over {})", ago("lastTimestamp"), ago("firstTimestamp"))
+        }
     }
 }
 
@@ -113,22 +149,18 @@ fn last_seen(event: &RecordedEvent, now: Time) -> String {
 mod tests {
     use std::time::Duration;
 
-    use pod_runtime::PodEvent;
+    use serde_json::json;
 
     use super::*;
 
     #[test]
     fn an_event_that_came_again_says_how_often() {
         let at = |seconds| Time::default() + Duration::from_secs(seconds);
-        let event = PodEvent {
-            kind: EventKind::Warning,
-            reason: "BackOff".to_owned(),
-            container: None,
-            message: String::new(),
+        let event = |last: u64, count: u32| {
+            let time = |seconds| at(seconds).to_seconds_string();
+            json!({"firstTimestamp": time(0), "lastTimestamp": time(last), "count": count})
         };
-        let mut event = RecordedEvent { first: at(0), last: at(0), count: 1, event };
-        assert_eq!(last_seen(&event, at(5)), "5s");
-        (event.last, event.count) = (at(60), 3);
-        assert_eq!(last_seen(&event, at(130)), "70s (x3 over 2m10s)");
+        assert_eq!(last_seen(&event(0, 1), at(5)), "5s");
+        assert_eq!(last_seen(&event(60, 3), at(130)), "70s (x3 over 2m10s)");
     }
 }

@@ -1,31 +1,29 @@
-//! `pod get`: shows pods, ConfigMaps and Secrets.
+//! `pod get`: shows objects.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
 
-use clap::{Args, ValueEnum};
-use pod_runtime::{Configuration, Objects, PodStatus, Runtime, RuntimeError, ValidPod};
-use pod_spec::{ConfigMap, Secret, Selector, Time};
+use clap::Args;
+use pod_runtime::Runtime;
+use pod_spec::Time;
 use serde_json::Value;
 
-use crate::args::Globals;
+use crate::args::{Globals, Meant, Selection};
+use crate::columns::Columns;
 use crate::error::CliError;
 use crate::failures::Failures;
-use crate::resource::{self, Kind, Targets};
-use crate::summary::{Summary, age};
-use crate::{clock, exit, object, output, table};
+use crate::following::{Change, follow};
+use crate::format::{Data, Format};
+use crate::item::Item;
+use crate::jsonpath::{Path, compare};
+use crate::resource::Kind;
+use crate::table::Table;
+use crate::{clock, event_loop, output, rows};
 
 #[derive(Debug, Args)]
 pub struct Get {
-    /// `pods`, `pods NAME…` or `pod/NAME…`; the same with `configmaps` (`cm`) and `secrets`
-    #[arg(required = true, value_name = "pods [NAME]…")]
-    pub targets: Vec<String>,
-    /// Those of all namespaces
-    #[arg(short = 'A', long)]
-    pub all_namespaces: bool,
-    /// Those whose labels are so: `app=web,tier!=cache`
-    #[arg(short = 'l', long, value_name = "SELECTOR")]
-    pub selector: Option<Selector>,
-    /// How to print them
+    #[command(flatten)]
+    pub selection: Selection,
+    /// How to print them: wide, json, yaml, name, jsonpath=TEMPLATE, custom-columns=HEADING:PATH,…
     #[arg(short, long, value_name = "FORMAT")]
     pub output: Option<Format>,
     /// Leave the headings out
@@ -34,291 +32,212 @@ pub struct Get {
     /// With their labels in a column
     #[arg(long)]
     pub show_labels: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A table with more columns
-    Wide,
-    /// The whole objects
-    Yaml,
-    /// The whole objects
-    Json,
-    /// `pod/NAME` and the like only
-    Name,
-}
-
-/// An object that can be shown.
-trait Shown {
-    const KIND: Kind;
-
-    fn name(&self) -> &str;
-
-    fn namespace(&self) -> &str;
-
-    fn labels(&self) -> &BTreeMap<String, String>;
-
-    fn json(&self) -> Result<Value, CliError>;
-
-    fn yaml(&self) -> Result<String, CliError>;
-
-    /// The headings of the table.
-    fn heading(wide: bool) -> Vec<&'static str>;
-
-    /// What stands under them.
-    fn row(&self, wide: bool, now: Time) -> Result<Vec<String>, CliError>;
-}
-
-/// A pod as it was when it was looked at.
-struct Found {
-    pod: ValidPod,
-    object: Value,
+    /// These labels in columns of their own
+    #[arg(short = 'L', long, value_name = "KEY", value_delimiter = ',')]
+    pub label_columns: Vec<String>,
+    /// In the order of what stands there: `.metadata.name`
+    #[arg(long, value_name = "PATH", value_parser = Path::relaxed)]
+    pub sort_by: Option<Path>,
+    /// What is not there is not shown, and no error
+    #[arg(long)]
+    pub ignore_not_found: bool,
+    /// Go on and show each change
+    #[arg(short, long)]
+    pub watch: bool,
+    /// Show changes only
+    #[arg(long)]
+    pub watch_only: bool,
+    /// With what each change is in a column
+    #[arg(long)]
+    pub output_watch_events: bool,
 }
 
 pub fn run(globals: &Globals, args: &Get) -> Result<u8, CliError> {
-    let Targets { kind, names } = resource::targets(&args.targets)?;
-    let Some(kind) = kind else {
-        let word = args.targets.first().map_or("", String::as_str);
-        return Err(CliError::Usage(format!(
-            "there is no resource type `{word}`: write `pod get pods {word}`"
-        )));
-    };
-    if args.all_namespaces && !names.is_empty() {
-        let message = "nothing is looked for by name in all namespaces: leave -A or the name out";
-        return Err(CliError::Usage(message.to_owned()));
-    }
-    if args.selector.is_some() && !names.is_empty() {
-        let message = "names and labels say both what is meant: leave one of them out";
-        return Err(CliError::Usage(message.to_owned()));
-    }
     let runtime = globals.runtime()?;
-    let namespace = (!args.all_namespaces).then(|| globals.namespace());
-    match kind {
-        Kind::Pod => {
-            let one = |namespace: &str, name: &str| {
-                let handle = runtime.pod(namespace, name)?;
-                Ok(Found { pod: handle.pod().clone(), object: handle.object()? })
-            };
-            get(args, namespace, &names, || pods(&runtime, namespace), one)
+    let meant = args.selection.meant(globals, None)?;
+    let mut failures = Failures::new(args.ignore_not_found);
+    let find = |failures: &mut Failures| {
+        let mut items = args.selection.find(&runtime, globals, &meant, failures)?;
+        if let Some(path) = &args.sort_by {
+            sort(&mut items, path)?;
         }
-        Kind::ConfigMap => get_objects(args, namespace, &names, &runtime.config_maps()),
-        Kind::Secret => get_objects(args, namespace, &names, &runtime.secrets()),
-    }
-}
-
-fn get_objects<T: Configuration + Shown>(
-    args: &Get,
-    namespace: Option<&str>,
-    names: &[String],
-    objects: &Objects<T>,
-) -> Result<u8, CliError> {
-    let one = |namespace: &str, name: &str| Ok(objects.get(namespace, name)?);
-    get(args, namespace, names, || Ok(objects.list(namespace)?), one)
-}
-
-/// Shows all objects, or those of these names and what came of the others.
-fn get<T: Shown>(
-    args: &Get,
-    namespace: Option<&str>,
-    names: &[String],
-    all: impl FnOnce() -> Result<Vec<T>, CliError>,
-    one: impl Fn(&str, &str) -> Result<T, CliError>,
-) -> Result<u8, CliError> {
-    let Some(within) = namespace.filter(|_| !names.is_empty()) else {
-        let mut found = all()?;
-        found.retain(|object| args.selector.as_ref().is_none_or(|s| s.matches(object.labels())));
-        show(args, &found, namespace, false)?;
-        return Ok(exit::OK);
+        Ok(items)
     };
-    let (mut found, mut failures) = (Vec::new(), Failures::default());
-    for name in names {
-        match one(within, name) {
-            Ok(object) => found.push(object),
-            Err(error) => failures.add(error),
-        }
+    let alone = matches!(&meant, Meant::Named(targets) if targets.len() == 1);
+    let mut printer = Printer::new(args, &meant);
+    if args.watch || args.watch_only {
+        return watch(&runtime, args, find, printer).and_then(|()| failures.end());
     }
-    if !found.is_empty() {
-        show(args, &found, namespace, names.len() == 1)?;
+    let items = find(&mut failures)?;
+    match (&args.output, items.is_empty()) {
+        (Some(Format::Data(data)), _) if !(alone && items.is_empty()) => {
+            output::data(data.render(&items, alone)?)?;
+        }
+        (_, true) if matches!(meant, Meant::Kinds(_)) && !args.ignore_not_found => {
+            output::message(&match args.selection.namespace(globals) {
+                Some(namespace) => format!("No resources found in {namespace} namespace."),
+                None => "No resources found".to_owned(),
+            });
+        }
+        _ => output::data(printer.tables(&items)?)?,
     }
     failures.end()
 }
 
-fn pods(runtime: &Runtime, namespace: Option<&str>) -> Result<Vec<Found>, CliError> {
-    let mut found = Vec::new();
-    for handle in runtime.list(namespace)? {
-        match handle.object() {
-            Ok(object) => found.push(Found { pod: handle.pod().clone(), object }),
-            // It went while we looked.
-            Err(RuntimeError::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(found)
-}
-
-fn show<T: Shown>(
+/// Shows the objects, and then what becomes of them.
+fn watch(
+    runtime: &Runtime,
     args: &Get,
-    found: &[T],
-    namespace: Option<&str>,
-    single: bool,
+    mut find: impl FnMut(&mut Failures) -> Result<Vec<Item>, CliError>,
+    mut printer: Printer<'_>,
 ) -> Result<(), CliError> {
-    match (args.output, found) {
-        (Some(Format::Json), [one]) if single => output::data(object::json(&one.json()?)),
-        (Some(Format::Yaml), [one]) if single => output::data(one.yaml()?),
-        (Some(Format::Json), _) => {
-            let items: Vec<Value> = found.iter().map(T::json).collect::<Result<_, _>>()?;
-            output::data(object::json(&object::list(&items)))
-        }
-        (Some(Format::Yaml), _) => {
-            let items: Vec<String> = found.iter().map(T::yaml).collect::<Result<_, _>>()?;
-            output::data(object::yaml_list(&items))
-        }
-        (Some(Format::Name), _) => {
-            let name = |object: &T| format!("{}/{}\n", T::KIND.word(), object.name());
-            output::data(found.iter().map(name).collect::<String>())
-        }
-        (None | Some(Format::Wide), []) => {
-            output::message(&match namespace {
-                Some(namespace) => format!("No resources found in {namespace} namespace."),
-                None => "No resources found".to_owned(),
-            });
-            Ok(())
-        }
-        (None | Some(Format::Wide), _) => output::data(rows(args, found)?),
-    }
+    let mut failures = Failures::new(args.ignore_not_found);
+    let mut first = true;
+    let list = || {
+        let items = find(&mut failures)?;
+        // What is gone is no failure any more.
+        failures.ignore_not_found();
+        Ok(items)
+    };
+    let show = |changes: &[(Change, Item)]| {
+        let skipped = std::mem::take(&mut first) && args.watch_only;
+        if skipped { Ok(()) } else { changes.iter().try_for_each(|change| printer.print(change)) }
+    };
+    event_loop::block_on(follow(runtime, list, show))
 }
 
-fn rows<T: Shown>(args: &Get, found: &[T]) -> Result<String, CliError> {
-    let wide = args.output == Some(Format::Wide);
-    let now = clock::now();
-    let mut heading = T::heading(wide);
-    if args.all_namespaces {
-        heading.insert(0, "NAMESPACE");
+/// By the first value at the place; what has none comes first.
+fn sort(items: &mut [Item], path: &Path) -> Result<(), CliError> {
+    for item in items.iter() {
+        path.values(&item.object)?;
     }
-    if args.show_labels {
-        heading.push("LABELS");
-    }
-    if args.no_headers {
-        heading.clear();
-    }
-    let mut rows = Vec::new();
-    for object in found {
-        let mut row = object.row(wide, now)?;
-        if args.all_namespaces {
-            row.insert(0, object.namespace().to_owned());
-        }
-        if args.show_labels {
-            row.push(labels(object.labels()));
-        }
-        rows.push(row);
-    }
-    Ok(table::render(&heading, &rows))
+    let first = |item: &Item| -> Option<Value> {
+        path.values(&item.object)
+            .ok()
+            .and_then(|values| values.first().map(|value| (*value).clone()))
+    };
+    items.sort_by(|a, b| match (first(a), first(b)) {
+        (Some(a), Some(b)) => compare(&a, &b).unwrap_or(Ordering::Equal),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    });
+    Ok(())
 }
 
-/// Labels in one cell.
-fn labels(labels: &BTreeMap<String, String>) -> String {
-    let words: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    if words.is_empty() { "<none>".to_owned() } else { words.join(",") }
+/// Prints objects as the arguments say.
+struct Printer<'a> {
+    args: &'a Get,
+    /// Whether names are shown with their types.
+    typed: bool,
+    now: Time,
+    /// The table that grows, and what it is of.
+    table: Table,
+    of: Option<Kind>,
 }
 
-impl Shown for Found {
-    const KIND: Kind = Kind::Pod;
-
-    fn name(&self) -> &str {
-        self.pod.name()
+impl<'a> Printer<'a> {
+    fn new(args: &'a Get, meant: &Meant) -> Self {
+        let all = |word: &String| word.split(',').any(|word| word == "all");
+        let typed = match meant {
+            Meant::Kinds(kinds) => {
+                kinds.len() > 1 || args.selection.targets.first().is_some_and(all)
+            }
+            Meant::Named(targets) => targets.iter().any(|target| target.kind != targets[0].kind),
+        };
+        Self { args, typed, now: clock::now(), table: Table::default(), of: None }
     }
 
-    fn namespace(&self) -> &str {
-        self.pod.namespace()
-    }
-
-    fn labels(&self) -> &BTreeMap<String, String> {
-        &self.pod.metadata().labels
-    }
-
-    fn json(&self) -> Result<Value, CliError> {
-        Ok(self.object.clone())
-    }
-
-    fn yaml(&self) -> Result<String, CliError> {
-        object::yaml(&self.object)
-    }
-
-    fn heading(wide: bool) -> Vec<&'static str> {
-        let mut heading = vec!["NAME", "READY", "STATUS", "RESTARTS", "AGE"];
-        if wide {
-            heading.extend(["IP", "NODE"]);
+    /// A table for each kind, with a blank line between them.
+    fn tables(&mut self, items: &[Item]) -> Result<String, CliError> {
+        let mut out = String::new();
+        let one_table = self.columns().is_some();
+        for group in items.chunk_by(|a, b| one_table || a.kind == b.kind) {
+            if !out.is_empty() {
+                out.push('\n');
+            }
+            self.of = None;
+            self.table = Table::default();
+            let mut lines = Vec::new();
+            for item in group {
+                lines.extend(self.lines(item)?);
+            }
+            out += &self.table.add(&lines);
         }
-        heading
+        Ok(out)
     }
 
-    fn row(&self, wide: bool, now: Time) -> Result<Vec<String>, CliError> {
-        let Self { pod, object } = self;
-        let status: PodStatus = serde_json::from_value(object["status"].clone())
-            .map_err(CliError::io("read the pod's status"))?;
-        let deleted = object["metadata"].get("deletionTimestamp").is_some();
-        let summary = Summary::new(pod, &status, deleted, now);
-        let mut row = vec![
-            pod.name().to_owned(),
-            summary.ready,
-            summary.status,
-            summary.restarts,
-            summary.age,
-        ];
-        if wide {
-            let text = |value: &Value| value.as_str().unwrap_or("<none>").to_owned();
-            row.extend([text(&object["status"]["podIP"]), text(&object["spec"]["nodeName"])]);
+    fn columns(&self) -> Option<&'a Columns> {
+        match &self.args.output {
+            Some(Format::Columns(columns)) => Some(columns),
+            _ => None,
+        }
+    }
+
+    /// Prints one change.
+    fn print(&mut self, (change, item): &(Change, Item)) -> Result<(), CliError> {
+        self.now = clock::now();
+        if let Some(Format::Data(data)) = &self.args.output {
+            let text = data.render(std::slice::from_ref(item), true)?;
+            let between = if *data == Data::Yaml { "---\n" } else { "" };
+            return output::data(format!("{between}{text}"));
+        }
+        let mut lines = self.lines(item)?;
+        if self.args.output_watch_events {
+            let words = ["EVENT", change.word()];
+            let words = words.into_iter().skip(2 - lines.len().min(2));
+            lines.iter_mut().zip(words).for_each(|(line, word)| line.insert(0, word.to_owned()));
+        }
+        output::data(self.table.add(&lines))
+    }
+
+    /// The row of an object, after the headings when it is the first of its kind.
+    fn lines(&mut self, item: &Item) -> Result<Vec<Vec<String>>, CliError> {
+        let mut lines = Vec::new();
+        if self.of != Some(item.kind) && !(self.columns().is_some() && self.of.is_some()) {
+            if !self.args.no_headers {
+                lines.push(self.heading(item.kind));
+            }
+            self.of = Some(item.kind);
+        }
+        lines.push(self.row(item)?);
+        Ok(lines)
+    }
+
+    fn wide(&self) -> bool {
+        self.args.output == Some(Format::Wide)
+    }
+
+    fn heading(&self, kind: Kind) -> Vec<String> {
+        if let Some(columns) = self.columns() {
+            return columns.headings();
+        }
+        let own = rows::heading(kind, self.wide());
+        let namespace = self.args.selection.all_namespaces.then_some("NAMESPACE");
+        let labels = self
+            .args
+            .label_columns
+            .iter()
+            .map(|key| key.rsplit('/').next().unwrap_or_default().to_uppercase());
+        let all = self.args.show_labels.then(|| "LABELS".to_owned());
+        namespace.into_iter().chain(own).map(str::to_owned).chain(labels).chain(all).collect()
+    }
+
+    fn row(&self, item: &Item) -> Result<Vec<String>, CliError> {
+        if let Some(columns) = self.columns() {
+            return columns.row(item);
+        }
+        let name = if self.typed { item.path() } else { item.name().to_owned() };
+        let mut row = rows::row(item, name, self.wide(), self.now)?;
+        if self.args.selection.all_namespaces {
+            row.insert(0, item.namespace().to_owned());
+        }
+        let labels = item.words("labels");
+        let cell = |key| labels.get(key).map_or("<none>", String::as_str).to_owned();
+        row.extend(self.args.label_columns.iter().map(cell));
+        if self.args.show_labels {
+            let words: Vec<String> =
+                labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            row.push(if words.is_empty() { "<none>".to_owned() } else { words.join(",") });
         }
         Ok(row)
     }
-}
-
-/// What is kept for pods, with its columns between name and age.
-macro_rules! shown {
-    ($($name:ident $heading:expr, $cells:expr;)*) => {
-        $(
-            impl Shown for $name {
-                const KIND: Kind = Kind::$name;
-
-                fn name(&self) -> &str {
-                    &self.metadata.name
-                }
-
-                fn namespace(&self) -> &str {
-                    self.metadata.namespace.as_deref().unwrap_or_default()
-                }
-
-                fn labels(&self) -> &BTreeMap<String, String> {
-                    &self.metadata.labels
-                }
-
-                fn json(&self) -> Result<Value, CliError> {
-                    serde_json::to_value(self).map_err(object::unwritable)
-                }
-
-                fn yaml(&self) -> Result<String, CliError> {
-                    self.to_yaml().map_err(object::unwritable)
-                }
-
-                fn heading(_wide: bool) -> Vec<&'static str> {
-                    $heading.to_vec()
-                }
-
-                fn row(&self, _wide: bool, now: Time) -> Result<Vec<String>, CliError> {
-                    let cells: fn(&Self) -> Vec<String> = $cells;
-                    let mut row = vec![self.metadata.name.clone()];
-                    row.extend(cells(self));
-                    row.push(age(&self.metadata, now));
-                    Ok(row)
-                }
-            }
-        )*
-    };
-}
-
-shown! {
-    ConfigMap ["NAME", "DATA", "AGE"],
-        |map| vec![(map.data.len() + map.binary_data.len()).to_string()];
-    Secret ["NAME", "TYPE", "DATA", "AGE"],
-        |secret| vec![secret.kind.clone().unwrap_or_default(), secret.data.len().to_string()];
 }

@@ -1,25 +1,34 @@
 //! The subcommands, one file each.
 
+pub mod api_resources;
 pub mod apply;
 pub mod attach;
 pub mod check;
+pub mod completion;
 pub mod cp;
 pub mod debug;
 pub mod delete;
+pub mod describe;
+pub mod diff;
 pub mod events;
 pub mod exec;
 pub mod explain;
 pub mod get;
 pub mod image;
+pub mod label;
 pub mod logs;
 pub mod patch;
 pub mod port_forward;
+pub mod replace;
+pub mod run;
+pub mod set;
 pub mod system;
 pub mod up;
-mod version;
+pub mod version;
 pub mod wait;
 
 use crate::args::{Cli, Command};
+use crate::commands::label::Words;
 use crate::configuration::Making;
 use crate::error::CliError;
 
@@ -29,7 +38,14 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Up(args) => up::run(&globals, &args),
         Command::Apply(args) => apply::run(&globals, &args, Making::Apply),
         Command::Create(args) => apply::run(&globals, &args, Making::Create),
+        Command::Replace(args) => replace::run(&globals, &args),
+        Command::Diff(args) => diff::run(&globals, &args),
+        Command::Run(args) => run::run(&globals, &args),
+        Command::Label(args) => label::run(&globals, args, Words::Labels),
+        Command::Annotate(args) => label::run(&globals, args, Words::Annotations),
+        Command::Set(args) => set::run(&globals, args),
         Command::Get(args) => get::run(&globals, &args),
+        Command::Describe(args) => describe::run(&globals, &args),
         Command::Events(args) => events::run(&globals, &args),
         Command::Logs(args) => logs::run(&globals, &args),
         Command::Exec(args) => exec::run(&globals, args),
@@ -44,6 +60,8 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Explain(args) => explain::run(&args),
         Command::Image(args) => image::run(&globals, &args),
         Command::System(args) => system::run(&globals, &args),
-        Command::Version => version::run(),
+        Command::ApiResources(args) => api_resources::run(&args),
+        Command::Completion(args) => completion::run(&args),
+        Command::Version(args) => version::run(&args),
     }
 }

@@ -7,6 +7,7 @@ use pod_spec::status::PodCondition;
 
 use crate::args::Globals;
 use crate::error::CliError;
+use crate::resource::{Kind, Named};
 use crate::{event_loop, exit, output, resource};
 
 #[derive(Debug, Args)]
@@ -37,8 +38,8 @@ pub enum PatchKind {
 
 pub fn run(globals: &Globals, args: &Patch) -> Result<u8, CliError> {
     let (Subresource::Status, PatchKind::Strategic) = (args.subresource, args.kind);
-    let names = resource::targets(&args.target)?.names;
-    let [name] = names.as_slice() else {
+    let names = resource::asked(&args.target, Some(Kind::Pod))?.names;
+    let [Named { kind: Kind::Pod, name }] = names.as_slice() else {
         let message = "which pod? Name one: `pod patch pod/NAME --subresource=status -p JSON`";
         return Err(CliError::Usage(message.to_owned()));
     };

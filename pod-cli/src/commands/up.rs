@@ -14,9 +14,11 @@ use tokio::task::JoinSet;
 use crate::args::{BackoffArgs, Globals, NetworkArgs};
 use crate::configuration::{Making, keep_config_map, keep_secret};
 use crate::error::CliError;
+use crate::item::Item;
+use crate::manifest::Files;
 use crate::progress::Progress;
 use crate::up::{Narrator, Prefixes, Printer, Signals, Stop, Voice, exit_code};
-use crate::{event_loop, manifest};
+use crate::{event_loop, manifest, output};
 
 #[derive(Debug, Args)]
 pub struct Up {
@@ -38,16 +40,18 @@ const INTERRUPTED: u8 = 130;
 const MAX_LINE: usize = 256 << 10;
 
 pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
-    let objects = manifest::load_with(&args.filename, globals, &args.backoff)?;
+    let objects = manifest::load_with(&Files::one(&args.filename), globals, &args.backoff)?;
     objects.iter().for_each(|object| manifest::notice(object.notices()));
     let (pod, others) = one_pod(objects)?;
     let runtime = globals.runtime_with(&args.network)?;
     for object in others {
-        match object {
+        let Some(item) = Item::of(&object)? else { continue };
+        let word = match object {
             AdmittedObject::ConfigMap(map, _) => keep_config_map(&runtime, map, Making::Apply)?,
             AdmittedObject::Secret(secret, _) => keep_secret(&runtime, secret, Making::Apply)?,
-            _ => {}
-        }
+            _ => continue,
+        };
+        output::line(&format!("{} {word}", item.path()))?;
     }
     event_loop::block_on(up(&runtime, pod, args.keep))
 }

@@ -4,6 +4,7 @@
 
 mod background;
 mod bad_input;
+mod changing;
 mod check;
 mod copies;
 mod debugging;
@@ -15,4 +16,5 @@ mod logs;
 mod machine;
 mod objects;
 mod port_forward;
+mod reading;
 mod terminal;

@@ -1,0 +1,241 @@
+//! `pod run`: makes a pod of one container, from the command line.
+
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use crate::args::{BackoffArgs, DryRun, Globals, NetworkArgs};
+use crate::commands::apply;
+use crate::configuration::Making;
+use crate::error::CliError;
+use crate::failures::Failures;
+use crate::format::Data;
+use crate::item::Item;
+use crate::manifest;
+use crate::report::Report;
+use crate::resource::Kind;
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The name of the pod, and of its container
+    pub name: String,
+    /// The image
+    #[arg(long)]
+    pub image: String,
+    /// When the container has ended
+    #[arg(long, value_name = "POLICY", default_value = "Always")]
+    pub restart: Restart,
+    /// Variables of its environment: NAME=VALUE
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub env: Vec<(String, String)>,
+    /// Labels of the pod [default: run=NAME]
+    #[arg(short = 'l', long, value_name = "KEY=VALUE", value_delimiter = ',', value_parser = label)]
+    pub labels: Vec<(String, String)>,
+    /// Annotations of the pod
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    pub annotations: Vec<(String, String)>,
+    /// A port that it listens at
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// What comes after `--` is the command, not its arguments
+    #[arg(long)]
+    pub command: bool,
+    /// When the image is pulled: Always, IfNotPresent or Never
+    #[arg(long, value_name = "POLICY")]
+    pub image_pull_policy: Option<String>,
+    /// With all rights
+    #[arg(long)]
+    pub privileged: bool,
+    /// Fields that are put over those of the pod, as JSON
+    #[arg(long, value_name = "JSON", value_parser = overrides)]
+    pub overrides: Option<Value>,
+    #[command(flatten)]
+    pub dry_run: DryRun,
+    /// Print the pod: json, yaml or name
+    #[arg(short, long, value_name = "FORMAT")]
+    pub output: Option<Data>,
+    /// Arguments of the container
+    #[arg(last = true, value_name = "ARG")]
+    pub args: Vec<String>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    pub backoff: BackoffArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Restart {
+    #[value(name = "Always")]
+    Always,
+    #[value(name = "OnFailure")]
+    OnFailure,
+    #[value(name = "Never")]
+    Never,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("invalid env: {text}")),
+    }
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("`{text}` is not KEY=VALUE")),
+    }
+}
+
+fn overrides(text: &str) -> Result<Value, String> {
+    match serde_json::from_str(text) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err("this is no object".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+pub fn run(globals: &Globals, args: &Run) -> Result<u8, CliError> {
+    let object = manifest(args, globals.namespace.as_deref());
+    // What is only shown is checked as well.
+    let objects = manifest::admit(&object.to_string(), "the pod", globals, &args.backoff)?;
+    let runtime = globals.runtime_with(&args.network)?;
+    let mut report = Report::new(args.output.as_ref(), &args.dry_run);
+    if args.dry_run.is_on() {
+        report.say(&Item { kind: Kind::Pod, object }, "created")?;
+        return report.end(&runtime, Failures::default());
+    }
+    apply::make(&runtime, objects, Making::Create, report)
+}
+
+/// The pod, as kubectl generates it.
+fn manifest(args: &Run, namespace: Option<&str>) -> Value {
+    let words = |words: &[(String, String)]| -> Map<String, Value> {
+        words.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect()
+    };
+    let mut metadata =
+        json!({"creationTimestamp": null, "name": args.name, "labels": words(&args.labels)});
+    if args.labels.is_empty() {
+        metadata["labels"] = json!({"run": args.name});
+    }
+    if !args.annotations.is_empty() {
+        metadata["annotations"] = words(&args.annotations).into();
+    }
+    if let Some(namespace) = namespace {
+        metadata["namespace"] = namespace.into();
+    }
+    let restart = match args.restart {
+        Restart::Always => "Always",
+        Restart::OnFailure => "OnFailure",
+        Restart::Never => "Never",
+    };
+    let mut pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": {"containers": [container(args)], "dnsPolicy": "ClusterFirst", "restartPolicy": restart},
+        "status": {},
+    });
+    if let Some(overrides) = &args.overrides {
+        merge(&mut pod, overrides);
+    }
+    pod
+}
+
+fn container(args: &Run) -> Value {
+    let mut container = json!({"name": args.name, "image": args.image, "resources": {}});
+    if !args.args.is_empty() {
+        container[if args.command { "command" } else { "args" }] = json!(args.args);
+    }
+    if !args.env.is_empty() {
+        let variable = |(name, value): &(String, String)| match value.as_str() {
+            "" => json!({"name": name}),
+            value => json!({"name": name, "value": value}),
+        };
+        container["env"] = args.env.iter().map(variable).collect();
+    }
+    if let Some(port) = args.port {
+        container["ports"] = json!([{"containerPort": port}]);
+    }
+    if let Some(policy) = &args.image_pull_policy {
+        container["imagePullPolicy"] = policy.as_str().into();
+    }
+    if args.privileged {
+        container["securityContext"] = json!({"privileged": true});
+    }
+    container
+}
+
+/// Puts fields over those that are there (RFC 7386).
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(fields) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (key, value) in fields {
+        match target.as_object_mut() {
+            Some(target) if value.is_null() => {
+                target.remove(key);
+            }
+            _ => merge(&mut target[key], value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use pod_spec::to_yaml;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    fn generated(words: &[&str]) -> String {
+        let cli = Cli::try_parse_from([&["pod", "run", "web", "--image=nginx"], words].concat())
+            .expect("a line");
+        let Command::Run(args) = cli.command else { panic!("run is read") };
+        to_yaml(&manifest(&args, cli.globals.namespace.as_deref())).expect("YAML")
+    }
+
+    /// What `kubectl run … --dry-run=client -o yaml` of 1.32 prints.
+    #[test]
+    fn the_pod_is_kubectls() {
+        for (words, want) in [
+            (&[][..], include_str!("../../tests/golden/run.yaml")),
+            (
+                &[
+                    "--env=A=b",
+                    "--env=C=",
+                    "--labels=app=web,tier=x",
+                    "--port=80",
+                    "--command",
+                    "--",
+                    "sh",
+                    "-c",
+                    "ls",
+                ],
+                include_str!("../../tests/golden/run-command.yaml"),
+            ),
+            (
+                &["--restart=Never", "--", "arg1", "arg2"],
+                include_str!("../../tests/golden/run-args.yaml"),
+            ),
+            (
+                &["--restart=OnFailure", "--image-pull-policy=Always", "--annotations=a=b"],
+                include_str!("../../tests/golden/run-annotations.yaml"),
+            ),
+            (
+                &["-n", "team", "--privileged"],
+                include_str!("../../tests/golden/run-privileged.yaml"),
+            ),
+            (
+                &[r#"--overrides={"spec":{"hostNetwork":true}}"#],
+                include_str!("../../tests/golden/run-overrides.yaml"),
+            ),
+        ] {
+            assert_eq!(generated(words), want, "{words:?}");
+        }
+    }
+}
