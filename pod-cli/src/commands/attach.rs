@@ -1,6 +1,7 @@
 //! `pod attach`: leads the standard descriptors of a container's first process here.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use clap::Args;
 use pod_runtime::{
@@ -9,13 +10,14 @@ use pod_runtime::{
 };
 use pod_spec::status::ContainerState;
 use pod_spec::{Container, RestartPolicy};
+use tokio::time::{Instant, timeout_at};
 
 use crate::args::Globals;
 use crate::commands::exec::exit_code;
 use crate::commands::logs::default_container;
 use crate::error::{CliError, located};
 use crate::terminal::{self, DetachKeys, End, Session};
-use crate::{event_loop, exit, output, resource};
+use crate::{event_loop, exit, output, resource, span};
 
 /// The keys that leave an attached container running, unless others are given: those of docker.
 pub const DETACH_KEYS: &str = "ctrl-p,ctrl-q";
@@ -32,7 +34,7 @@ pub struct Attach {
 }
 
 /// How a container is attached to.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct AttachArgs {
     /// Pass standard input on to the container
     #[arg(short = 'i', long)]
@@ -59,14 +61,28 @@ pub fn run(globals: &Globals, args: Attach) -> Result<u8, CliError> {
 }
 
 /// Attaches to a container as soon as it runs, showing also what it has written before; for one that has ended already,
-/// that is all. Returns the exit code.
+/// that is all. Returns the exit code. It has to run within so long, when that is said.
 pub async fn attach_to_new(
     pod: &PodHandle,
     container: &str,
     how: AttachArgs,
+    within: Option<Duration>,
 ) -> Result<u8, CliError> {
     let mut changes = pod.changes();
-    while let Some(status) = changes.next().await? {
+    let late = |within| CliError::TimedOut {
+        path: format!("pod/{}", pod.name()),
+        condition: format!("container {container} to run"),
+        after: span::age(within),
+    };
+    let until = within.map(|within| (within, Instant::now() + within));
+    loop {
+        let next = match until {
+            Some((within, at)) => timeout_at(at, changes.next()).await.map_err(|_| late(within))?,
+            None => changes.next().await,
+        };
+        let Some(status) = next? else {
+            return Err(CliError::LostPod { name: pod.name().to_owned() });
+        };
         let Some(state) = state_of(&status, container) else { continue };
         if let Some(ended) = &state.terminated {
             show_log(pod, container).await?;
@@ -86,7 +102,6 @@ pub async fn attach_to_new(
         }
         refuse_obstacles(pod, container, &status, state)?;
     }
-    Err(CliError::LostPod { name: pod.name().to_owned() })
 }
 
 /// Refuses to wait for a container that will not start by itself.

@@ -105,7 +105,8 @@ pub fn run(globals: &Globals, args: Debug) -> Result<u8, CliError> {
             return Ok(exit::OK);
         }
         let Debug { stdin, tty, quiet, detach_keys, .. } = args;
-        attach_to_new(&made, &container, AttachArgs { stdin, tty, quiet, detach_keys }).await
+        let how = AttachArgs { stdin, tty, quiet, detach_keys };
+        attach_to_new(&made, &container, how, None).await
     })
 }
 

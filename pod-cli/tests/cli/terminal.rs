@@ -238,3 +238,39 @@ fn b215_two_sit_at_the_terminal_of_a_container() {
     assert_eq!(one.end(), 3);
     assert_eq!(host.pod("delete web --force").code, 0);
 }
+
+#[test]
+fn b215_a_pod_is_made_to_be_sat_at() {
+    let host = Host::new();
+    let line = [
+        "run",
+        "--image=pod.local/host",
+        "-it",
+        "--restart=Never",
+        "--rm",
+        "client",
+        "--command",
+        "--",
+        "sh",
+    ];
+    let mut seat = Seat::new(&host, &line);
+    seat.expect("# ");
+    seat.keys("echo $((6 * 7))\r");
+    seat.expect("42");
+    seat.keys("exit 4\r");
+    seat.expect("pod \"client\" deleted");
+    assert_eq!(seat.end(), 4);
+    assert_eq!(host.pod("get pod client").code, 4, "it is gone");
+
+    // Nothing is lost of what is over soon, nor of what is piped in.
+    let soon =
+        "run --image=pod.local/host --attach -q --restart=Never --rm soon --command -- echo out";
+    let ran = host.pod(soon);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "out\n", ""));
+    let piped = "run --image=pod.local/host -i -q --restart=Never --rm piped --command -- cat";
+    let ran = host.pod_with_input(piped, b"in\n");
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "in\n", ""));
+    for wrong in ["run web --image=pod.local/host --rm", "run web --image=pod.local/host -t"] {
+        assert_eq!(host.pod(wrong).code, 2, "{wrong}");
+    }
+}
