@@ -13,7 +13,7 @@ use pod_runtime::{Runtime, SYSTEM};
 use crate::error::CliError;
 use crate::{commands, exit, resource};
 pub use backoff::BackoffArgs;
-pub use dry_run::DryRun;
+pub use dry_run::{DryRun, DryRunKind};
 pub use network::NetworkArgs;
 pub use selection::{Meant, Selection, Target};
 
@@ -66,7 +66,12 @@ pub enum Command {
     /// Prints what the containers write, each line with its container's name, until the pod ends. Ends with code 0, or with
     /// that of the first container that failed. Ctrl-C or SIGTERM stops the pod within its grace period, a second one at
     /// once; a container that such a stop ended by SIGTERM has not failed.
+    ///
+    /// For tests: --exit-code-from ends with one container's code and stops the others, --timeout limits how long it takes,
+    /// and --summary writes how each container ended to a file.
     Up(commands::up::Up),
+    /// Stop pods and remove them, with all that their manifests name
+    Down(commands::down::Down),
     /// Run pods in the background and keep ConfigMaps and Secrets; returns when the pods run
     ///
     /// A manifest may hold any number of objects; nothing is made when one of them is wrong. A pod that is there is changed,

@@ -10,6 +10,7 @@ pub mod debug;
 pub mod delete;
 pub mod describe;
 pub mod diff;
+pub mod down;
 pub mod events;
 pub mod exec;
 pub mod explain;
@@ -52,6 +53,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Attach(args) => attach::run(&globals, args),
         Command::Cp(args) => cp::run(&globals, &args),
         Command::Debug(args) => debug::run(&globals, args),
+        Command::Down(args) => down::run(&globals, args),
         Command::PortForward(args) => port_forward::run(&globals, &args),
         Command::Delete(args) => delete::run(&globals, &args),
         Command::Wait(args) => wait::run(&globals, &args),
