@@ -202,7 +202,7 @@ fn containers_are_checked() {
         ),
         (
             "lifecycle: {preStop: {tcpSocket: {port: 1}}}",
-            "not supported yet: Kubernetes has never run it",
+            "not supported yet: Kubernetes has never run it: such a hook fails",
         ),
         ("securityContext: {runAsUser: -1}", "-1 is no id: ids are 0 to 2147483647"),
         (
