@@ -13,7 +13,7 @@ use pod_runtime::{Runtime, SYSTEM};
 use crate::error::CliError;
 use crate::{commands, exit, resource};
 pub use backoff::BackoffArgs;
-pub use dry_run::DryRun;
+pub use dry_run::{DryRun, DryRunKind};
 pub use network::NetworkArgs;
 pub use selection::{Meant, Selection, Target};
 
@@ -66,7 +66,12 @@ pub enum Command {
     /// Prints what the containers write, each line with its container's name, until the pod ends. Ends with code 0, or with
     /// that of the first container that failed. Ctrl-C or SIGTERM stops the pod within its grace period, a second one at
     /// once; a container that such a stop ended by SIGTERM has not failed.
+    ///
+    /// For tests: --exit-code-from ends with one container's code and stops the others, --timeout limits how long it takes,
+    /// and --summary writes how each container ended to a file.
     Up(commands::up::Up),
+    /// Stop pods and remove them, with all that their manifests name
+    Down(commands::down::Down),
     /// Run pods in the background and keep ConfigMaps and Secrets; returns when the pods run
     ///
     /// A manifest may hold any number of objects; nothing is made when one of them is wrong. A pod that is there is changed,
@@ -100,8 +105,27 @@ pub enum Command {
     ///
     /// Standard input is passed on with -i, and also without it when it is not a terminal: inside a shell loop that reads a
     /// file, give `</dev/null`. Ends with the program's exit code; 127 when it is not there, 126 when it cannot be executed.
-    /// Ctrl-C ends this command (code 130), not the program.
+    ///
+    /// With -it the program has a terminal and all keys are its own, Ctrl-C too. Without, Ctrl-C ends this command (code
+    /// 130), not the program.
     Exec(commands::exec::Exec),
+    /// Attach to the first process of a container
+    ///
+    /// Shows what it writes from now on. With -i its standard input is this command's, when the manifest has `stdin: true`;
+    /// with -t and `tty: true` it has this terminal. Ends with the process's exit code, or, when the input ends and the
+    /// container's does not (`stdinOnce`), with 0.
+    Attach(commands::attach::Attach),
+    /// Copy files into a container or out of one
+    ///
+    /// One of the two places is in a container: `POD:PATH`, `NAMESPACE/POD:PATH`; a path that is not absolute begins at the
+    /// container's working directory. `-` is a tar archive at standard input or output. Directories are copied with all
+    /// that they hold, links as links. The image needs no tar and no shell.
+    Cp(commands::cp::Cp),
+    /// Look into a pod with another image
+    ///
+    /// Adds an ephemeral container to the pod, beside containers that may have no shell; with --target it sees the processes
+    /// of one of them. It stays in the pod until that is gone. With --copy-to the pod stays as it is, and a copy is changed.
+    Debug(commands::debug::Debug),
     /// Lead ports of this machine to ports of a pod
     ///
     /// Reaches anything that listens in the pod, also at its localhost only, whatever its image holds. Goes on until Ctrl-C,

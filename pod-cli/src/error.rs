@@ -242,7 +242,7 @@ impl CliError {
 }
 
 /// How the command line names a pod.
-fn located(namespace: &str, name: &str) -> String {
+pub fn located(namespace: &str, name: &str) -> String {
     if namespace == "default" { name.to_owned() } else { format!("-n {namespace} {name}") }
 }
 

@@ -31,6 +31,7 @@ mod span;
 mod summary;
 mod switches;
 mod table;
+mod terminal;
 mod up;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use pod_lifecycle::{Observed, ObservedSandbox, PodMachine};
-use pod_sandbox::{Consumption, ContainerState, RequestError, SandboxError};
+use pod_sandbox::{Consumption, ContainerState};
 use pod_spec::status::PodCondition;
 use pod_spec::{EphemeralContainer, PodPhase, PodStatus, ValidPod};
 
@@ -16,7 +16,6 @@ use crate::dirs::{Dirs, StateDir};
 use crate::drivers::Drivers;
 use crate::engine::observe;
 use crate::error::RuntimeError;
-use crate::exec::Exec;
 use crate::logs::{LogOptions, LogStream};
 use crate::machine::this_machine;
 use crate::plan::{PodPlan, containers, instance, sandbox_id};
@@ -84,7 +83,7 @@ impl PodHandle {
     }
 
     /// What the engine last saved; an error when the pod is gone or another one has its name.
-    fn saved(&self) -> Result<Option<Saved>, RuntimeError> {
+    pub(crate) fn saved(&self) -> Result<Option<Saved>, RuntimeError> {
         let state = self.state();
         let context = || RuntimeError::io(format!("read the state of pod `{}`", self.name()));
         let saved = state.read_saved().map_err(context())?;
@@ -101,7 +100,7 @@ impl PodHandle {
         Ok(uid.is_some_and(|uid| uid == self.uid()))
     }
 
-    fn sandboxes(&self) -> Result<&pod_sandbox::Runtime, RuntimeError> {
+    pub(crate) fn sandboxes(&self) -> Result<&pod_sandbox::Runtime, RuntimeError> {
         if let Some(sandboxes) = self.sandboxes.get() {
             return Ok(sandboxes);
         }
@@ -294,7 +293,7 @@ impl PodHandle {
         LogStream::open(self.clone(), container, options)
     }
 
-    fn known(&self, container: &str) -> Result<(), RuntimeError> {
+    pub(crate) fn known(&self, container: &str) -> Result<(), RuntimeError> {
         let known = self.containers();
         if known.contains(&container) {
             return Ok(());
@@ -304,86 +303,6 @@ impl PodHandle {
             container: container.to_owned(),
             known: known.into_iter().map(str::to_owned).collect(),
         })
-    }
-
-    /// Executes a program in a running container, with the user, rights and environment of its first process. Its
-    /// standard input is empty; see [`exec_with_stdin`](Self::exec_with_stdin).
-    ///
-    /// # Errors
-    /// When the container does not run, or the program cannot be executed.
-    pub async fn exec<S: Into<String>>(
-        &self,
-        container: &str,
-        args: impl IntoIterator<Item = S>,
-    ) -> Result<Exec, RuntimeError> {
-        self.execute(container, args.into_iter().map(Into::into).collect(), false).await
-    }
-
-    /// As [`exec`](Self::exec), with a pipe to the program's standard input.
-    ///
-    /// # Errors
-    /// When the container does not run, or the program cannot be executed.
-    pub async fn exec_with_stdin<S: Into<String>>(
-        &self,
-        container: &str,
-        args: impl IntoIterator<Item = S>,
-    ) -> Result<Exec, RuntimeError> {
-        self.execute(container, args.into_iter().map(Into::into).collect(), true).await
-    }
-
-    async fn execute(
-        &self,
-        container: &str,
-        args: Vec<String>,
-        stdin: bool,
-    ) -> Result<Exec, RuntimeError> {
-        self.known(container)?;
-        let (pod, container) = (self.clone(), container.to_owned());
-        let executing =
-            tokio::task::spawn_blocking(move || pod.execute_now(&container, args, stdin)).await;
-        let executing =
-            executing.map_err(|e| RuntimeError::io("execute")(std::io::Error::other(e)))?;
-        executing.map(Exec::new)
-    }
-
-    fn execute_now(
-        &self,
-        container: &str,
-        args: Vec<String>,
-        stdin: bool,
-    ) -> Result<pod_sandbox::Executing, RuntimeError> {
-        let not_running = |state: &str| RuntimeError::NotRunning {
-            pod: self.name().to_owned(),
-            container: container.to_owned(),
-            state: state.to_owned(),
-        };
-        let id = sandbox_id(&self.pod)?;
-        let sandbox = match self.sandboxes()?.sandbox(&id) {
-            Ok(sandbox) => sandbox,
-            Err(SandboxError::NotRunning { .. }) => {
-                self.saved()?;
-                return Err(not_running("the pod is over"));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let status = sandbox.status()?;
-        let instances = status
-            .containers
-            .iter()
-            .filter(|c| instance(&c.id).is_some_and(|(name, _)| name == container));
-        let newest = instances.max_by_key(|c| instance(&c.id).map(|(_, attempt)| attempt));
-        match newest {
-            Some(c) if matches!(c.state, ContainerState::Running { .. }) => {
-                match sandbox.exec(&c.id, args, stdin) {
-                    Err(SandboxError::Request(RequestError::WrongState { state, .. })) => {
-                        Err(not_running(&state))
-                    }
-                    result => Ok(result?),
-                }
-            }
-            Some(c) => Err(not_running(c.state.name())),
-            None => Err(not_running("it has not been started")),
-        }
     }
 
     /// Changes the pod in place, as far as [`ValidPod::check_update`] lets one be changed, and the handle with it. Returns

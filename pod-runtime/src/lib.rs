@@ -29,6 +29,7 @@
 //! to reach them, or from archives ([`Runtime::images`]); the name `pod.local/host` is this machine's own root file system.
 //! A pod has an address on a bridge, or what a CNI configuration of the machine makes ([`Runtime::with_network`]).
 
+mod attach;
 mod blocked;
 mod changes;
 mod claims;
@@ -42,6 +43,7 @@ mod engine;
 mod environment;
 mod error;
 mod exec;
+mod files;
 mod forward;
 mod handle;
 mod localhost;
@@ -58,6 +60,7 @@ mod puller;
 mod readable;
 mod removal;
 mod repair;
+mod requirements;
 mod resources;
 mod runtime;
 mod store;
@@ -65,6 +68,7 @@ mod termination;
 mod volume_files;
 mod watch;
 
+pub use attach::Attachment;
 pub use blocked::{Blocked, Obstacle};
 pub use changes::Changes;
 pub use claims::{Claims, Deleted};
@@ -72,7 +76,8 @@ pub use dirs::SYSTEM;
 pub use drivers::Drivers;
 pub use engine::ENGINE;
 pub use error::{ConfigError, RuntimeError, chain};
-pub use exec::{Exec, Output};
+pub use exec::{Exec, Output, Streams};
+pub use files::{ContainerFiles, Skipped};
 pub use forward::Forwarded;
 pub use handle::PodHandle;
 pub use log::to_stderr as log_to_stderr;
@@ -80,12 +85,15 @@ pub use logs::{LogLine, LogOptions, LogStream, OutputStream};
 pub use objects::{Applied, Configuration, ObjectChanges, ObjectError, Objects};
 pub use pod_lifecycle::{EventKind, PodEvent};
 pub use pod_network::{Bridge, Cni, IpNet, Network, NetworkError, Repair as NetworkRepair};
-pub use pod_sandbox::{Consumption, Exit, ExitCall, RequestError, SandboxError};
+pub use pod_sandbox::{
+    Consumption, Exit, ExitCall, RequestError, SandboxError, Terminal, TerminalSize,
+};
 pub use pod_spec::{
     Admitted, EphemeralContainer, Faults, Notice, Pod, PodPhase, PodStatus, ValidPod,
 };
 pub use pod_volumes::{Driver, DriverError, MountSource, Source, VolumeContext};
 pub use repair::Repair;
+pub use requirements::{Requirement, Verdict};
 pub use runtime::Runtime;
 pub use store::RecordedEvent;
 pub use watch::Watch;

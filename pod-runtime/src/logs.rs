@@ -52,7 +52,7 @@ pub struct LogLine {
 
 impl LogLine {
     /// Reads a line of the CRI log format; `None` when it is none.
-    fn parse(line: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(line: &[u8]) -> Option<Self> {
         let mut parts = line.splitn(4, |b| *b == b' ');
         let time = String::from_utf8(parts.next()?.to_vec()).ok()?;
         let stream = match parts.next()? {

@@ -302,6 +302,8 @@ impl PodPlan {
         config.writable = self.image_volumes(image, &config.mounts);
         config.stop_signal = process::stop_signal(container, image)?;
         config.stdin = container.stdin == Some(true);
+        config.stdin_once = container.stdin_once == Some(true);
+        config.tty = container.tty == Some(true);
         config.resources = resources::of_container(self.spec(), container);
         config.privileged = privileged;
         config.log = Some(self.dirs.log(&container.name, attempt));

@@ -50,10 +50,31 @@ impl Runtime {
         Ok(repair)
     }
 
+    /// What [`repair`](Self::repair) would remove of pods that were never finished or are no more, apart from the network's.
+    /// Nothing is changed.
+    ///
+    /// # Errors
+    /// When the pods cannot be read.
+    pub fn leftovers(&self) -> Result<Repair, RuntimeError> {
+        let made = self.sandboxes()?.list()?;
+        let (unfinished, pods) = self.finished_or_not()?;
+        let without_pod = made.iter().filter(|id| !pods.iter().any(|p| p.uid() == id.as_str()));
+        let name = |pod: &PodHandle| format!("{}/{}", pod.namespace(), pod.name());
+        Ok(Repair {
+            unfinished: unfinished.iter().map(name).collect(),
+            sandboxes: without_pod.map(ToString::to_string).collect(),
+            ..Repair::default()
+        })
+    }
+
+    /// The pods that nobody finishes, and the others.
+    fn finished_or_not(&self) -> Result<(Vec<PodHandle>, Vec<PodHandle>), RuntimeError> {
+        Ok(self.list(None)?.into_iter().partition(PodHandle::is_unfinished))
+    }
+
     /// Removes the pods that nobody finishes, and returns the others.
     fn bury_unfinished(&self, repair: &mut Repair) -> Result<Vec<PodHandle>, RuntimeError> {
-        let (unfinished, pods): (Vec<_>, Vec<_>) =
-            self.list(None)?.into_iter().partition(PodHandle::is_unfinished);
+        let (unfinished, pods) = self.finished_or_not()?;
         for pod in unfinished {
             match self.bury(pod.pod()) {
                 Ok(()) => repair.unfinished.push(format!("{}/{}", pod.namespace(), pod.name())),

@@ -175,6 +175,13 @@ pub struct ContainerConfig {
     /// Whether its standard input is a pipe that stays open as long as it runs. Else it is empty.
     #[serde(default)]
     pub stdin: bool,
+    /// Whether that pipe ends with the first client that [attaches](crate::Sandbox::attach) to it. Of no meaning with a
+    /// terminal, which does not end.
+    #[serde(default)]
+    pub stdin_once: bool,
+    /// Whether its standard descriptors are a terminal, which controls its first process and is its `/dev/console`.
+    #[serde(default)]
+    pub tty: bool,
     /// The number of the signal that asks it to end. Default: SIGTERM.
     #[serde(default = "sigterm")]
     pub stop_signal: i32,
@@ -201,6 +208,8 @@ impl ContainerConfig {
             process,
             pid_of: None,
             stdin: false,
+            stdin_once: false,
+            tty: false,
             stop_signal: sigterm(),
             resources: Resources::default(),
             privileged: false,

@@ -169,6 +169,12 @@ pub enum RequestError {
         /// The exit code a shell would give: 127 not found, 126 not executable, else 128.
         code: i32,
     },
+    /// An attached client did not read what the container wrote, and was let go.
+    #[error("what container `{id}` writes was not read in time: attach again")]
+    Detached {
+        /// Its id.
+        id: String,
+    },
     /// A newer companion has taken over.
     #[error("generation {generation} has been replaced by {current}")]
     Fenced {

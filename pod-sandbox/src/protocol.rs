@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{ContainerConfig, ContainerId};
 use crate::error::RequestError;
 use crate::status::{Exit, SandboxStatus};
+use crate::terminal::TerminalSize;
 
 /// Largest message in bytes; a container's whole environment fits.
 const MAX_MESSAGE: usize = (1 << 24) - 1;
@@ -60,6 +61,17 @@ pub(crate) enum Request {
         id: ContainerId,
         args: Vec<String>,
         stdin: bool,
+        /// In place of pipes.
+        terminal: Option<TerminalSize>,
+    },
+    /// Answered with [`Reply::Attached`], then with [`Reply::Exited`].
+    Attach {
+        id: ContainerId,
+        stdin: bool,
+    },
+    /// Answered with [`Reply::Root`].
+    Root {
+        id: ContainerId,
     },
     /// Tears everything down; answered with [`Reply::Removed`], after which the keeper ends.
     Shutdown,
@@ -70,9 +82,22 @@ pub(crate) enum Request {
 pub(crate) enum Reply {
     Done,
     Status(SandboxStatus),
-    /// With the descriptors stdin (when asked for), stdout, stderr.
+    /// With the descriptors stdin (when asked for), stdout, stderr; or with a terminal's outer side alone.
     Executing {
         pid: i32,
+    },
+    /// With the descriptors of the terminal, stdin, stdout and, where there is no terminal, stderr.
+    Attached {
+        terminal: bool,
+        stdin: bool,
+        /// Bytes that the log had when the output began.
+        logged: u64,
+    },
+    /// With the root directory of a running container.
+    Root {
+        cwd: PathBuf,
+        uid: u32,
+        gid: u32,
     },
     Exited(Exit),
     Removed {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::vec;
 
 use crate::config::{ContainerConfig, ContainerId, SandboxId};
@@ -12,6 +12,7 @@ use crate::dirs::SandboxDir;
 use crate::error::{RequestError, SandboxError};
 use crate::protocol::{Channel, MAX_FDS, Reply, Request};
 use crate::status::{ContainerState, Exit, SandboxState, SandboxStatus};
+use crate::terminal::{Terminal, TerminalSize};
 
 /// A sandbox whose keeper lives. Dropping the handle changes nothing.
 ///
@@ -173,13 +174,79 @@ impl Sandbox {
         stdin: bool,
     ) -> Result<Executing, SandboxError> {
         let args = args.into_iter().map(Into::into).collect();
-        let mut call = self.begin(&Request::Execute { id: id.clone(), args, stdin })?;
-        let (reply, fds) = call.receive()?;
-        let Reply::Executing { pid } = reply else { return Err(self.unexpected()) };
+        let (pid, fds, call) = self.execute(id, args, stdin, None)?;
         let mut fds = fds.into_iter();
         let stdin = if stdin { fds.next() } else { None };
         match (fds.next(), fds.next()) {
             (Some(stdout), Some(stderr)) => Ok(Executing { pid, stdin, stdout, stderr, call }),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// As [`exec`](Self::exec), with a terminal of this size for its standard descriptors, which controls it. Gives its
+    /// process id, the terminal and its end to wait for. The terminal has ended when reading from it fails.
+    ///
+    /// # Errors
+    /// When the container does not run or the program cannot be executed ([`RequestError::Exec`]).
+    pub fn exec_in_terminal<S: Into<String>>(
+        &self,
+        id: &ContainerId,
+        args: impl IntoIterator<Item = S>,
+        size: TerminalSize,
+    ) -> Result<(i32, Terminal, ExitCall), SandboxError> {
+        let args = args.into_iter().map(Into::into).collect();
+        let (pid, fds, call) = self.execute(id, args, true, Some(size))?;
+        let outer = fds.into_iter().next().ok_or_else(|| self.unexpected())?;
+        Ok((pid, Terminal::new(outer), ExitCall(call)))
+    }
+
+    fn execute(
+        &self,
+        id: &ContainerId,
+        args: Vec<String>,
+        stdin: bool,
+        terminal: Option<TerminalSize>,
+    ) -> Result<(i32, Vec<OwnedFd>, Call), SandboxError> {
+        let mut call = self.begin(&Request::Execute { id: id.clone(), args, stdin, terminal })?;
+        match call.receive()? {
+            (Reply::Executing { pid }, fds) => Ok((pid, fds, call)),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// Attaches to a running container: gives a copy of what it writes from now on and, when asked for and where the
+    /// container [has one](ContainerConfig::stdin), its standard input. Any number of clients may be attached.
+    ///
+    /// # Errors
+    /// When the container does not run.
+    pub fn attach(&self, id: &ContainerId, stdin: bool) -> Result<Attached, SandboxError> {
+        let mut call = self.begin(&Request::Attach { id: id.clone(), stdin })?;
+        let (reply, fds) = call.receive()?;
+        let Reply::Attached { terminal, stdin, logged } = reply else {
+            return Err(self.unexpected());
+        };
+        let mut fds = fds.into_iter();
+        let terminal = if terminal { fds.next().map(Terminal::new) } else { None };
+        let stdin = match &terminal {
+            Some(terminal) if stdin => {
+                Some(terminal.try_clone().map_err(SandboxError::io("attach"))?)
+            }
+            None if stdin => fds.next(),
+            _ => None,
+        };
+        let stdout = fds.next().ok_or_else(|| self.unexpected())?;
+        Ok(Attached { stdin, stdout, stderr: fds.next(), terminal, logged, ended: ExitCall(call) })
+    }
+
+    /// The root directory of a running container, to look paths up in as the container's first process does. Whatever is
+    /// opened there must be looked up within it (`openat2(2)`, `RESOLVE_IN_ROOT`): the container may put links anywhere.
+    ///
+    /// # Errors
+    /// When the container does not run.
+    pub fn root(&self, id: &ContainerId) -> Result<ContainerRoot, SandboxError> {
+        let (reply, fds) = self.begin(&Request::Root { id: id.clone() })?.receive()?;
+        match (reply, fds.into_iter().next()) {
+            (Reply::Root { cwd, uid, gid }, Some(dir)) => Ok(ContainerRoot { dir, cwd, uid, gid }),
             _ => Err(self.unexpected()),
         }
     }
@@ -387,6 +454,38 @@ impl Executing {
     pub fn into_exit(self) -> ExitCall {
         ExitCall(self.call)
     }
+}
+
+/// A client's hold on a container's standard descriptors. Dropping it leaves the container as it is, except that an input
+/// which [ends with its first client](ContainerConfig::stdin_once) does.
+#[derive(Debug)]
+pub struct Attached {
+    /// Writes to its standard input, when that was asked for and there is one. The others that are attached write to the
+    /// same; with a terminal it does not block.
+    pub stdin: Option<OwnedFd>,
+    /// Reads what it writes to its standard output, or to its terminal. Begins with an unfinished line.
+    pub stdout: OwnedFd,
+    /// Reads what it writes to its standard error, when it has no terminal.
+    pub stderr: Option<OwnedFd>,
+    /// Its terminal, when it has one, to be resized.
+    pub terminal: Option<Terminal>,
+    /// How long the container's log was when this began, in bytes.
+    pub logged: u64,
+    /// Its end, to wait for. [`RequestError::Detached`] when its output was not read, and nothing more comes.
+    pub ended: ExitCall,
+}
+
+/// Where the files of a running container are.
+#[derive(Debug)]
+pub struct ContainerRoot {
+    /// Its root directory, with all that is mounted in it.
+    pub dir: OwnedFd,
+    /// The working directory that its first process was started in.
+    pub cwd: PathBuf,
+    /// The user that it was started as.
+    pub uid: u32,
+    /// The group that it was started as.
+    pub gid: u32,
 }
 
 /// The exit code of an executed program, to be waited for.

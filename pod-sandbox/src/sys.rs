@@ -446,3 +446,46 @@ pub(crate) fn own_received(fd: std::os::fd::RawFd) -> OwnedFd {
     // SAFETY: recvmsg made the descriptor for this process and hands it out once.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
+
+/// Lets the inner side of a terminal be opened.
+pub(crate) fn unlock_terminal(outer: BorrowedFd<'_>) -> io::Result<()> {
+    let locked: libc::c_int = 0;
+    // SAFETY: the kernel reads one int. nix has it only for terminals that it has opened itself.
+    let r = unsafe { libc::ioctl(outer.as_raw_fd(), libc::TIOCSPTLCK as _, &raw const locked) };
+    if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Opens the inner side of a terminal by its outer one, whatever lies at its path.
+pub(crate) fn inner_terminal(outer: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: no memory is passed; the result is a new descriptor or -1. nix has no such call.
+    let fd = unsafe { libc::ioctl(outer.as_raw_fd(), libc::TIOCGPTPEER as _, flags) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a new descriptor, which nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Makes a terminal the controlling one of the session that this process leads.
+pub(crate) fn control_terminal(inner: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: no memory is passed. nix has no such call.
+    let r = unsafe { libc::ioctl(inner.as_raw_fd(), libc::TIOCSCTTY as _, 0) };
+    if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// The rows and columns of a terminal.
+pub(crate) fn window_size(terminal: BorrowedFd<'_>) -> io::Result<(u16, u16)> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the kernel fills in the structure. nix has no such call.
+    let r = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ as _, &raw mut size) };
+    if r < 0 { Err(io::Error::last_os_error()) } else { Ok((size.ws_row, size.ws_col)) }
+}
+
+/// Sets the rows and columns of a terminal.
+pub(crate) fn set_window_size(terminal: BorrowedFd<'_>, rows: u16, columns: u16) -> io::Result<()> {
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the kernel reads the structure. nix has no such call.
+    let r = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ as _, &raw const size) };
+    if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

@@ -96,7 +96,7 @@ spec:
   containers:
   - name: web
     comand: [nginx]
-    tty: true
+    lifecycle: {preStop: {tcpSocket: {port: 1}}}
     ports:
     - containerPort: \"80\"
     - containerPort: 70000
@@ -121,7 +121,7 @@ spec:
         "line 7: spec.restartPolicy: `Sometimes` is not one of `Always`, `OnFailure`, `Never`",
         "line 9: spec.containers[0].image: required, but not given",
         "line 10: spec.containers[0].comand: unknown field `comand`, did you mean `command`?",
-        "line 11: spec.containers[0].tty: `true` is not supported yet: terminals are not there yet",
+        "line 11: spec.containers[0].lifecycle.preStop.tcpSocket: not supported yet: Kubernetes has never run it: such a hook fails",
         "line 13: spec.containers[0].ports[0].containerPort: found the text `80`, but a whole number is needed, \
          write it without quotes: 80",
         "line 14: spec.containers[0].ports[1].containerPort: 70000 is no port: ports are 1 to 65535",
@@ -201,8 +201,8 @@ fn containers_are_checked() {
             "`ifNotPresent` is not one of `Always`, `IfNotPresent`, `Never`, did you mean `IfNotPresent`?",
         ),
         (
-            "stdinOnce: true",
-            "`true` is not supported yet: nothing can be attached to a container yet",
+            "lifecycle: {preStop: {tcpSocket: {port: 1}}}",
+            "not supported yet: Kubernetes has never run it: such a hook fails",
         ),
         ("securityContext: {runAsUser: -1}", "-1 is no id: ids are 0 to 2147483647"),
         (

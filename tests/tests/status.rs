@@ -171,7 +171,10 @@ async fn b214_containers_are_added_to_a_running_pod() {
         (r#"{"name": "looks", "image": "x"}"#, "spec.ephemeralContainers[2].name"),
         (r#"{"name": "p", "image": "x", "ports": [{"containerPort": 1}]}"#, "cannot have it"),
         (r#"{"name": "t", "image": "x", "targetContainerName": "none"}"#, "targetContainerName"),
-        (r#"{"name": "t", "image": "x", "tty": true}"#, "terminals are not there yet"),
+        (
+            r#"{"name": "t", "image": "x", "volumeDevices": [{"name": "d", "devicePath": "/d"}]}"#,
+            "block volumes",
+        ),
     ] {
         match soon(pod.add_ephemeral_container(ephemeral(wrong))).await {
             Err(RuntimeError::Refused { message, .. }) => {

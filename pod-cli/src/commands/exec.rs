@@ -1,18 +1,14 @@
 //! `pod exec`: executes a program in a container.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::thread;
+use std::io::{self, IsTerminal};
 
 use clap::Args;
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use pod_runtime::ExitCall;
+use pod_runtime::TerminalSize;
 
 use crate::args::Globals;
 use crate::commands::logs::default_container;
 use crate::error::CliError;
+use crate::terminal::{self, DetachKeys, End, Session};
 use crate::{event_loop, exit, resource};
 
 #[derive(Debug, Args)]
@@ -25,6 +21,15 @@ pub struct Exec {
     /// Pass standard input on, also from a terminal
     #[arg(short = 'i', long)]
     pub stdin: bool,
+    /// Give the program this terminal, with -i
+    #[arg(short = 't', long)]
+    pub tty: bool,
+    /// Say nothing but what the program says
+    #[arg(short = 'q', long)]
+    pub quiet: bool,
+    /// Keys that leave the program running and end this command, such as ctrl-p,ctrl-q [default: none]
+    #[arg(long, value_name = "KEYS")]
+    pub detach_keys: Option<DetachKeys>,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<String>,
@@ -33,78 +38,27 @@ pub struct Exec {
 pub fn run(globals: &Globals, args: Exec) -> Result<u8, CliError> {
     let pod = globals.runtime()?.pod(globals.namespace(), &resource::name(&args.pod)?)?;
     let container = args.container.unwrap_or_else(|| default_container(&pod));
+    let raw = terminal::wanted(args.tty, args.stdin, args.quiet);
     let with_stdin = args.stdin || !io::stdin().is_terminal();
-    let exec = event_loop::block_on(async {
-        Ok(if with_stdin {
-            pod.exec_with_stdin(&container, args.command).await?
+    let end = event_loop::block_on(async {
+        let streams = if raw {
+            let size = TerminalSize::of(io::stdin()).map_err(CliError::io("use the terminal"))?;
+            pod.exec_in_terminal(&container, args.command, size).await?
+        } else if with_stdin {
+            pod.exec_with_stdin(&container, args.command).await?.into_streams()
         } else {
-            pod.exec(&container, args.command).await?
-        })
-    })?;
-    let (stdin, stdout, stderr, ended) = exec.into_parts();
-    if let Some(stdin) = stdin {
-        // Nobody waits for this thread: the program may end without reading, and our own input may never end.
-        thread::spawn(move || io::copy(&mut io::stdin().lock(), &mut File::from(stdin)));
-    }
-    copy_output(stdout, stderr, &ended).map_err(CliError::io("pass the program's output on"))?;
-    let exit = ended.wait().map_err(pod_runtime::RuntimeError::from)?;
-    Ok(u8::try_from(exit.code).unwrap_or(exit::FAILED))
-}
-
-/// One of the program's outputs.
-struct Pipe {
-    source: File,
-    is_stderr: bool,
-}
-
-/// Passes the program's output on until it has ended and all that it wrote is through. What it left running may hold
-/// the pipes open for good, and is not waited for.
-fn copy_output(stdout: OwnedFd, stderr: OwnedFd, ended: &ExitCall) -> io::Result<()> {
-    let mut pipes = vec![
-        Pipe { source: stdout.into(), is_stderr: false },
-        Pipe { source: stderr.into(), is_stderr: true },
-    ];
-    let mut over = false;
-    loop {
-        let sources = pipes.iter().map(|pipe| pipe.source.as_fd());
-        let mut fds: Vec<PollFd<'_>> =
-            sources.chain([ended.as_fd()]).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        match poll(&mut fds, if over { PollTimeout::ZERO } else { PollTimeout::NONE }) {
-            Err(Errno::EINTR) => continue,
-            result => result?,
+            pod.exec(&container, args.command).await?.into_streams()
         };
-        let mut ready: Vec<bool> = fds.iter().map(|fd| fd.any() == Some(true)).collect();
-        drop(fds);
-        let ends = ready.pop() == Some(true);
-        if over && !ready.contains(&true) {
-            return Ok(());
-        }
-        over = ends;
-        let mut open = Vec::new();
-        for (mut pipe, ready) in pipes.into_iter().zip(ready) {
-            if !ready || pass_on(&mut pipe)? {
-                open.push(pipe);
-            }
-        }
-        pipes = open;
-    }
+        Session { streams, raw, detach: args.detach_keys, ends_with_input: false }.run().await
+    })?;
+    Ok(exit_code(&end))
 }
 
-/// Passes one chunk on; `false` at the end, or when nobody reads ours any more: the program is told so by a broken pipe.
-fn pass_on(pipe: &mut Pipe) -> io::Result<bool> {
-    let mut chunk = [0; 16 << 10];
-    let n = match pipe.source.read(&mut chunk) {
-        Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(true),
-        result => result?,
-    };
-    let write = |out: &mut dyn Write| out.write_all(&chunk[..n]).and_then(|()| out.flush());
-    let written = if pipe.is_stderr {
-        write(&mut io::stderr().lock())
-    } else {
-        write(&mut io::stdout().lock())
-    };
-    match written {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        result => result.map(|()| n > 0),
+/// The exit code of a command whose session has ended so.
+pub fn exit_code(end: &End) -> u8 {
+    match end {
+        End::Exited(exit) => u8::try_from(exit.code).unwrap_or(exit::FAILED),
+        End::Detached | End::InputEnded => exit::OK,
+        End::Signalled(number) => u8::try_from(128 + number).unwrap_or(exit::FAILED),
     }
 }

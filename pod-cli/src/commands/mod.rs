@@ -2,11 +2,15 @@
 
 pub mod api_resources;
 pub mod apply;
+pub mod attach;
 pub mod check;
 pub mod completion;
+pub mod cp;
+pub mod debug;
 pub mod delete;
 pub mod describe;
 pub mod diff;
+pub mod down;
 pub mod events;
 pub mod exec;
 pub mod explain;
@@ -50,6 +54,10 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::Top(args) => top::run(&globals, &args),
         Command::Logs(args) => logs::run(&globals, &args),
         Command::Exec(args) => exec::run(&globals, args),
+        Command::Attach(args) => attach::run(&globals, args),
+        Command::Cp(args) => cp::run(&globals, &args),
+        Command::Debug(args) => debug::run(&globals, args),
+        Command::Down(args) => down::run(&globals, args),
         Command::PortForward(args) => port_forward::run(&globals, &args),
         Command::Delete(args) => delete::run(&globals, &args),
         Command::Wait(args) => wait::run(&globals, &args),

@@ -1,5 +1,8 @@
 //! `pod run`: makes a pod of one container, from the command line.
 
+mod attached;
+
+use attached::AttachedRun;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
@@ -48,6 +51,8 @@ pub struct Run {
     /// Fields that are put over those of the pod, as JSON
     #[arg(long, value_name = "JSON", value_parser = overrides)]
     pub overrides: Option<Value>,
+    #[command(flatten)]
+    pub attached: AttachedRun,
     #[command(flatten)]
     pub dry_run: DryRun,
     /// Print the pod: json, yaml or name
@@ -101,10 +106,14 @@ pub fn run(globals: &Globals, args: &Run) -> Result<u8, CliError> {
     asked["status"].take();
     let objects = manifest::admit(&asked.to_string(), "the pod", globals, &args.backoff)?;
     let runtime = globals.runtime_with(&args.network)?;
+    args.attached.check()?;
     let mut report = Report::new(args.output.as_ref(), &args.dry_run);
     if args.dry_run.is_on() {
         report.say(&Item { kind: Kind::Pod, object }, "created")?;
         return report.end(&runtime, Failures::default());
+    }
+    if args.attached.attaches() {
+        return attached::run(&runtime, objects, &args.attached);
     }
     apply::make(&runtime, objects, Making::Create, report)
 }
@@ -161,6 +170,7 @@ fn container(args: &Run) -> Value {
     if let Some(policy) = &args.image_pull_policy {
         container["imagePullPolicy"] = policy.as_str().into();
     }
+    args.attached.set_fields(&mut container);
     if args.privileged {
         container["securityContext"] = json!({"privileged": true});
     }

@@ -1,6 +1,8 @@
 //! `pod up`: runs a pod in the foreground.
 
+use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use clap::Args;
 use pod_images::{PullPolicy, Reference};
@@ -17,8 +19,8 @@ use crate::error::CliError;
 use crate::item::Item;
 use crate::manifest::Files;
 use crate::progress::Progress;
-use crate::up::{Narrator, Prefixes, Printer, Signals, Stop, Voice, exit_code};
-use crate::{event_loop, manifest, output};
+use crate::up::{Narrator, Prefixes, Printer, Report, Signals, Stop, Voice, exit_code};
+use crate::{event_loop, exit, manifest, output, span};
 
 #[derive(Debug, Args)]
 pub struct Up {
@@ -29,9 +31,25 @@ pub struct Up {
     #[arg(long)]
     pub keep: bool,
     #[command(flatten)]
+    pub ending: Ending,
+    #[command(flatten)]
     pub network: NetworkArgs,
     #[command(flatten)]
     pub backoff: BackoffArgs,
+}
+
+/// When the pod is stopped without being asked, and what is told of its end.
+#[derive(Debug, Args)]
+pub struct Ending {
+    /// End with the code of this container, and stop the others when it has ended
+    #[arg(long, value_name = "CONTAINER")]
+    pub exit_code_from: Option<String>,
+    /// Stop the pod, and fail, when it has not ended in time
+    #[arg(long, value_name = "SPAN", value_parser = span::parse)]
+    pub timeout: Option<Duration>,
+    /// Write how the containers ended to a file, for programs: json=FILE or junit=FILE
+    #[arg(long, value_name = "FORM=FILE")]
+    pub summary: Vec<Report>,
 }
 
 /// The exit code of a command that a signal ended before there was a pod.
@@ -43,6 +61,9 @@ pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
     let objects = manifest::load_with(&Files::one(&args.filename), globals, &args.backoff)?;
     objects.iter().for_each(|object| manifest::notice(object.notices()));
     let (pod, others) = one_pod(objects)?;
+    if let Some(container) = &args.ending.exit_code_from {
+        known(&pod, container)?;
+    }
     let runtime = globals.runtime_with(&args.network)?;
     for object in others {
         let Some(item) = Item::of(&object)? else { continue };
@@ -56,7 +77,18 @@ pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
         };
         output::line(&format!("{} {word}", item.path()))?;
     }
-    event_loop::block_on(up(&runtime, pod, args.keep))
+    event_loop::block_on(up(&runtime, pod, args))
+}
+
+/// Refuses a container that the pod does not have.
+fn known(pod: &ValidPod, container: &str) -> Result<(), CliError> {
+    let all = pod.spec().init_containers.iter().chain(&pod.spec().containers);
+    let known: Vec<String> = all.map(|c| c.name.clone()).collect();
+    if known.iter().any(|name| name == container) {
+        return Ok(());
+    }
+    let (pod, container) = (pod.name().to_owned(), container.to_owned());
+    Err(RuntimeError::NoContainer { pod, container, known }.into())
 }
 
 /// The pod of a manifest, and what stands beside it.
@@ -77,7 +109,7 @@ fn one_pod(objects: Vec<AdmittedObject>) -> Result<(ValidPod, Vec<AdmittedObject
     }
 }
 
-async fn up(runtime: &Runtime, pod: ValidPod, keep: bool) -> Result<u8, CliError> {
+async fn up(runtime: &Runtime, pod: ValidPod, args: &Up) -> Result<u8, CliError> {
     // Before there is anything to stop, so that a signal that comes early is not lost.
     let mut signals = Signals::listen()?;
     tokio::select! {
@@ -85,7 +117,7 @@ async fn up(runtime: &Runtime, pod: ValidPod, keep: bool) -> Result<u8, CliError
         () = fetch(runtime, &pod) => {}
     }
     let handle = runtime.run(pod).await?;
-    let result = async { Session::new(&handle, signals)?.run(keep).await }.await;
+    let result = async { Session::new(&handle, signals, &args.ending)?.run(args.keep).await }.await;
     if result.is_err()
         && let Err(error) = remove(&handle, Some(0)).await
     {
@@ -126,6 +158,7 @@ async fn begin_delete(handle: &PodHandle, grace: Option<i64>) -> Result<(), Runt
 /// A pod and who watches it.
 struct Session<'a> {
     handle: &'a PodHandle,
+    ending: &'a Ending,
     signals: Signals,
     changes: Changes,
     narrator: Narrator,
@@ -143,10 +176,14 @@ enum End {
     Gone,
     /// We have been asked to stop it, or nobody reads us any more.
     Stop,
+    /// The container whose end counts has ended with this code.
+    Counted(u8),
+    /// It took too long.
+    Late(Duration),
 }
 
 impl<'a> Session<'a> {
-    fn new(handle: &'a PodHandle, signals: Signals) -> Result<Self, CliError> {
+    fn new(handle: &'a PodHandle, signals: Signals, ending: &'a Ending) -> Result<Self, CliError> {
         let (printer, voice) = Printer::start();
         let mut logs = JoinSet::new();
         let prefixes = Prefixes::new(&handle.containers());
@@ -156,6 +193,7 @@ impl<'a> Session<'a> {
         }
         Ok(Self {
             handle,
+            ending,
             signals,
             changes: handle.changes(),
             narrator: Narrator::new(handle.pod()),
@@ -169,25 +207,39 @@ impl<'a> Session<'a> {
     async fn run(mut self, keep: bool) -> Result<u8, CliError> {
         let end = self.watch().await?;
         let stop = match end {
-            End::Stop => self.stop().await?,
+            End::Stop | End::Counted(_) | End::Late(_) => self.stop().await?,
             End::Over | End::Gone => Stop::No,
         };
-        let handle = self.handle;
+        let (handle, ending) = (self.handle, self.ending);
         let last = self.finish_output().await?;
         if matches!(end, End::Over) && !keep {
             remove(handle, None).await?;
         }
-        Ok(exit_code(handle.pod(), &last, stop))
+        let counted = ending.exit_code_from.as_ref().and_then(|name| code_of(&last, name));
+        let code = match end {
+            End::Counted(code) => code,
+            End::Late(_) => exit::FAILED,
+            End::Over | End::Gone | End::Stop => {
+                counted.unwrap_or_else(|| exit_code(handle.pod(), &last, stop))
+            }
+        };
+        for report in &ending.summary {
+            report.write(handle.pod(), &last, code).map_err(CliError::io("write the summary"))?;
+        }
+        if let End::Late(after) = end { Err(late(handle, after)) } else { Ok(code) }
     }
 
     /// Tells what happens until the pod is over or shall be.
     async fn watch(&mut self) -> Result<End, CliError> {
         let mut begun = false;
+        let timeout = self.ending.timeout.unwrap_or(Duration::MAX);
+        let mut late = pin!(tokio::time::sleep(timeout));
         loop {
             tokio::select! {
                 biased;
                 () = self.signals.next() => return Ok(End::Stop),
                 () = self.printer.unread() => return Ok(End::Stop),
+                () = &mut late => return Ok(End::Late(timeout)),
                 status = self.changes.next() => {
                     let Some(status) = status? else { return Ok(End::Gone) };
                     if !begun && let Some(error) = cannot_begin(self.handle.name(), &status) {
@@ -199,6 +251,10 @@ impl<'a> Session<'a> {
                         return Ok(End::Over);
                     }
                     self.see(status);
+                    let counts = self.ending.exit_code_from.as_ref();
+                    if let Some(code) = counts.and_then(|name| code_of(&self.last, name)) {
+                        return Ok(End::Counted(code));
+                    }
                 }
             }
         }
@@ -253,6 +309,18 @@ impl<'a> Session<'a> {
         }
         Ok(self.last)
     }
+}
+
+/// The exit code of a container that has ended, and will not be started again as it is.
+fn code_of(status: &PodStatus, container: &str) -> Option<u8> {
+    let mut all = status.init_container_statuses.iter().chain(&status.container_statuses);
+    let ended = all.find(|c| c.name == container)?.state.terminated.as_ref()?;
+    Some(u8::try_from(ended.exit_code).unwrap_or(exit::FAILED))
+}
+
+fn late(pod: &PodHandle, after: Duration) -> CliError {
+    let (path, after) = (format!("pod/{}", pod.name()), span::age(after));
+    CliError::TimedOut { path, condition: "its end".to_owned(), after }
 }
 
 /// Why a pod that has not begun yet will not: one in the foreground does not wait for an image to come.

@@ -148,3 +148,66 @@ fn restarts_are_told() {
     assert_eq!(output.status.code(), Some(4));
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("app | hello\napp | hello\n"));
 }
+
+/// A pod whose test ends with a code, beside a server that does not end.
+fn tested(code: i32) -> String {
+    format!(
+        "apiVersion: v1
+kind: Pod
+metadata: {{name: web}}
+spec:
+  restartPolicy: Never
+  terminationGracePeriodSeconds: 1
+  containers:
+  - {{name: server, image: pod.local/host, command: [sleep, '1000']}}
+  - {{name: test, image: pod.local/host, command: [sh, -c, echo tested; exit {code}]}}
+"
+    )
+}
+
+#[test]
+fn the_code_of_one_container_counts() {
+    let host = Host::new();
+    let (json, junit) = (host.path("report.json"), host.path("report.xml"));
+    let path = |path: &std::path::Path| path.to_str().expect("it is UTF-8").to_owned();
+    let file = host.manifest(&tested(3));
+    let ran = host.pod(&format!(
+        "up -f {file} --exit-code-from=test --summary json={} --summary junit={}",
+        path(&json),
+        path(&junit)
+    ));
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.out.contains("test   | tested"), "{ran:?}");
+    let read = |path| std::fs::read_to_string(path).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&read(json)).expect("JSON");
+    assert_eq!((&report["pod"], &report["exitCode"]), (&"web".into(), &3.into()));
+    assert_eq!(report["containers"][1]["exitCode"], 3);
+    let report = read(junit);
+    assert!(report.contains("<testsuite name=\"web\" tests=\"2\""), "{report}");
+    assert!(report.contains("<failure message=\"exit code 3: Error\"/>"), "{report}");
+    let file = host.manifest(&tested(0));
+    assert_eq!(host.pod(&format!("up -f {file} --exit-code-from=test")).code, 0);
+    assert_eq!(host.pod(&format!("up -f {file} --exit-code-from=none")).code, 4);
+}
+
+#[test]
+fn a_pod_that_takes_too_long_is_stopped() {
+    let host = Host::new();
+    let file = host.manifest(&script("exec sleep 1000", "Never"));
+    let ran = host.pod(&format!("up -f {file} --timeout=1s"));
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.err.contains("timed out after 1s waiting for its end on pod/web"), "{ran:?}");
+}
+
+#[test]
+fn what_has_been_made_is_taken_away() {
+    let host = Host::new();
+    let file = host.manifest(&server());
+    assert_eq!(host.pod(&format!("apply -f {file}")).code, 0);
+    assert_eq!(host.pod(&format!("down -f {file}")).out, "pod \"web\" deleted\n");
+    let again = host.pod(&format!("down -f {file}"));
+    assert_eq!((again.code, again.err.as_str()), (0, ""), "{again:?}");
+    assert_eq!(host.pod(&format!("apply -f {file}")).code, 0);
+    assert_eq!(host.pod("down web --timeout=0").code, 0);
+    assert_eq!(host.pod("down").code, 2);
+}

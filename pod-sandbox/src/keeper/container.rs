@@ -14,10 +14,12 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 
+use super::attach::Tap;
 use super::entry::Entry;
 use super::first::{First, Job, Line, remove_files};
 use super::log::{Log, Stream};
 use super::spec::Shared;
+use super::terminal::{self, Pair};
 use super::tether::Tether;
 use crate::cgroup::{DeviceRules, Hierarchy};
 use crate::config::ContainerConfig;
@@ -81,11 +83,22 @@ pub(super) struct Container {
     pub log: Log,
     pub streams: [Stream; 2],
     /// The other end of its standard input, where that stays open.
-    _input: Option<OwnedFd>,
+    input: Option<OwnedFd>,
+    terminal: Option<Pair>,
     /// The clients that wait for its creation, start or removal.
     pub waiting: Vec<usize>,
     /// Whether it goes as soon as it has ended.
     pub removing: bool,
+}
+
+/// What a client is given that attaches to a container.
+#[derive(Debug)]
+pub(super) struct Attaching {
+    pub taps: [Option<Tap>; 2],
+    /// The terminal, standard input, output and error, as far as there are such.
+    pub ends: Vec<OwnedFd>,
+    pub terminal: bool,
+    pub stdin: bool,
 }
 
 /// A container whose creation has begun.
@@ -147,7 +160,8 @@ impl Container {
                     dir: place.dir,
                     log,
                     streams,
-                    _input: input,
+                    input,
+                    terminal: None,
                     waiting: Vec::new(),
                     removing: false,
                 })
@@ -186,8 +200,9 @@ impl Container {
         hierarchy.allow_devices(cgroup, devices)?;
         let (out, stdout) = output_pipe().map_err(SpawnError::io("make a pipe"))?;
         let (err, stderr) = output_pipe().map_err(SpawnError::io("make a pipe"))?;
-        let (stdin, input) = standard_input(config.stdin).map_err(SpawnError::io("make a pipe"))?;
-        let entry = Entry::new(&config.process, filter);
+        let open = config.stdin && !config.tty;
+        let (stdin, input) = standard_input(open).map_err(SpawnError::io("make a pipe"))?;
+        let entry = Entry::new(&config.process, filter, config.tty);
         let job =
             Job { config, entry, shared, hierarchy, cgroup, dir, tether, stdin, stdout, stderr };
         let (first, line) = First::spawn(job).map_err(SpawnError::io("fork"))?;
@@ -258,11 +273,59 @@ impl Container {
         ContainerStatus { id: self.config.id.clone(), state, log_lines_lost: self.log.lost() }
     }
 
-    /// Moves all that the container has written so far to its log.
-    pub fn drain(&mut self, buffer: &mut [u8]) {
-        for stream in &mut self.streams {
-            stream.pump(&mut self.log, buffer);
+    /// Takes the terminal that its first process has made; what is written there is its output from now on.
+    pub fn set_terminal(&mut self, pair: Pair) -> io::Result<()> {
+        self.streams[0] = Stream::new(pair.outer.try_clone()?, "stdout");
+        self.terminal = Some(pair);
+        Ok(())
+    }
+
+    /// What a client is given that attaches to it.
+    pub fn attach(&mut self, stdin: bool) -> io::Result<Attaching> {
+        let stdin = stdin && self.config.stdin;
+        let (out, stdout) = Tap::new(self.streams[0].partial())?;
+        let mut taps = [Some(out), None];
+        let mut ends = Vec::new();
+        if let Some(terminal) = &self.terminal {
+            ends.extend([terminal.outer.try_clone()?, stdout]);
+        } else {
+            let (err, stderr) = Tap::new(self.streams[1].partial())?;
+            taps[1] = Some(err);
+            ends.extend(self.standard_input(stdin)?.into_iter().chain([stdout, stderr]));
+        }
+        let terminal = self.terminal.is_some();
+        let stdin = stdin && (terminal || ends.len() == 3);
+        Ok(Attaching { taps, ends, terminal, stdin })
+    }
+
+    /// Its standard input to write to, given away for good where it ends with its first client.
+    fn standard_input(&mut self, wanted: bool) -> io::Result<Option<OwnedFd>> {
+        match &self.input {
+            Some(_) if wanted && self.config.stdin_once => Ok(self.input.take()),
+            Some(input) if wanted => input.try_clone().map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The root directory that its first process has.
+    pub fn root(&self) -> io::Result<OwnedFd> {
+        let first = self.first().ok_or(io::ErrorKind::NotFound)?;
+        terminal::root_of(first.pid)
+    }
+
+    /// Moves all that the container has written so far to its log, and shows it to `copy` with the stream's number.
+    pub fn drain(&mut self, buffer: &mut [u8], mut copy: impl FnMut(usize, &[u8])) {
+        for (n, stream) in self.streams.iter_mut().enumerate() {
+            stream.pump(&mut self.log, buffer, |bytes| copy(n, bytes));
             stream.flush(&mut self.log);
+        }
+    }
+
+    /// Nothing of it is to be read or written any more.
+    pub fn close(&mut self) {
+        self.input = None;
+        if self.terminal.take().is_some() {
+            self.streams[0].close();
         }
     }
 

@@ -13,6 +13,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{Gid, Uid, execve, setgroups, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
 
+use super::terminal::TERM;
 use super::tether::Tether;
 use crate::config::{DEFAULT_PATH, Process};
 use crate::seccomp::Filter;
@@ -41,11 +42,14 @@ fn step<E: Into<io::Error>>(what: impl fmt::Display) -> impl FnOnce(E) -> EntryE
 }
 
 impl Entry {
-    pub fn new(process: &Process, filter: Option<Filter>) -> Self {
+    pub fn new(process: &Process, filter: Option<Filter>, tty: bool) -> Self {
         let mut env: Vec<CString> = process.env.iter().map(sys::c_string).collect();
         if !process.env.iter().any(|e| e.starts_with("HOME=")) {
             let home = if process.uid == 0 { "HOME=/root" } else { "HOME=/" };
             env.push(sys::c_string(home));
+        }
+        if tty && !process.env.iter().any(|e| e.starts_with("TERM=")) {
+            env.push(sys::c_string(TERM));
         }
         Self {
             argv: process.args.iter().map(sys::c_string).collect(),
@@ -53,6 +57,11 @@ impl Entry {
             filter,
             process: process.clone(),
         }
+    }
+
+    /// Who it runs as.
+    pub fn uid(&self) -> u32 {
+        self.process.uid
     }
 
     /// Its rank for the out-of-memory killer.

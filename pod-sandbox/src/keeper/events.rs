@@ -1,12 +1,13 @@
 //! What becomes of containers when their processes report or end.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use super::children::{self, Ended, now};
 use super::container::{Container, State};
 use super::entry::EntryError;
 use super::first::{Line, Report};
 use super::serve::{Executed, Keeper};
+use super::terminal::Pair;
 use crate::config::ContainerId;
 use crate::error::{RequestError, chain};
 use crate::protocol::Reply;
@@ -14,15 +15,15 @@ use crate::status::{Exit, SandboxState};
 
 impl Keeper {
     pub(super) fn first_reported(&mut self, id: &ContainerId) {
-        let Some(report) = self.containers.get(id).and_then(Container::line).and_then(Line::report)
-        else {
+        let line = self.containers.get(id).and_then(Container::line);
+        let Some((report, fds)) = line.and_then(Line::report) else {
             return;
         };
         let Some(mut container) = self.containers.remove(id) else { return };
         container.state = match (container.state, report) {
             (State::Creating { first, line, .. }, Report::Created) => {
                 container.state = State::Created { first, line };
-                return self.reached(container);
+                return self.created(container, fds);
             }
             (state @ State::Creating { .. }, report) => {
                 container.state = state;
@@ -49,6 +50,18 @@ impl Keeper {
             (state, _) => state,
         };
         self.containers.insert(id.clone(), container);
+    }
+
+    /// It is created; what came with the news is its terminal.
+    fn created(&mut self, mut container: Container, fds: Vec<OwnedFd>) {
+        if let Ok([outer, inner]) = <[OwnedFd; 2]>::try_from(fds)
+            && let Err(e) = container.set_terminal(Pair { outer, inner })
+        {
+            let id = container.config.id.to_string();
+            let message = format!("cannot take its terminal: {e}");
+            return self.creation_failed(container, RequestError::Create { id, message });
+        }
+        self.reached(container);
     }
 
     /// It is created, or runs.
@@ -113,7 +126,9 @@ impl Keeper {
     /// A container's first process has ended and been waited for.
     fn ended(&mut self, mut container: Container, exit: Exit) {
         let id = container.config.id.clone();
-        container.drain(&mut self.buffer);
+        container.drain(&mut self.buffer, |n, bytes| self.attachments.copy(&id, n, bytes));
+        container.close();
+        self.attachments.end(&id, &exit);
         let message =
             exit.start_error.clone().unwrap_or_else(|| format!("it ended with code {}", exit.code));
         container.state = State::Exited(exit);
@@ -155,13 +170,12 @@ impl Keeper {
 
     pub(super) fn executed_changed(&mut self, n: usize) {
         match self.executed.remove(&n) {
-            Some(Executed::Entering { mut entering, container, client }) => match entering.finish()
-            {
+            Some(Executed::Entering { entering, container, client }) => match entering.finish() {
                 Ok((pid, pidfd)) => {
-                    let pipes = std::mem::take(&mut entering.pipes);
+                    let ends = entering.into_ends();
                     self.executed
                         .insert(n, Executed::Running { pid, pidfd, started_at: now(), client });
-                    self.clients.reply(client, &Reply::Executing { pid: pid.as_raw() }, pipes);
+                    self.clients.reply(client, &Reply::Executing { pid: pid.as_raw() }, ends);
                 }
                 Err(e) => {
                     let id = container.to_string();

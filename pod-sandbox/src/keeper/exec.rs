@@ -9,12 +9,16 @@ use std::path::Path;
 
 use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::{Pid, pipe2, setsid};
 
 use super::entry::{self, Entry, EntryError};
+use super::first::Line;
+use super::terminal::{self, Pair};
 use super::tether::Tether;
 use crate::cgroup::Hierarchy;
 use crate::sys::{self, Fork};
+use crate::terminal::TerminalSize;
 
 /// The namespaces of a container.
 const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
@@ -30,8 +34,67 @@ pub(super) struct Entering {
     /// Becomes readable, or ends, when the outcome is known.
     pub report: OwnedFd,
     pid: OwnedFd,
-    /// The client's ends: stdin when asked for, stdout, stderr.
-    pub pipes: Vec<OwnedFd>,
+    ends: Ends,
+}
+
+/// What the client is given.
+#[derive(Debug)]
+enum Ends {
+    /// Standard input when asked for, output, error.
+    Pipes(Vec<OwnedFd>),
+    /// On which the outer side of a terminal arrives.
+    Terminal(Line),
+}
+
+/// What an executed process has for its standard descriptors.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stdio {
+    Pipes { stdin: bool },
+    Terminal(TerminalSize),
+}
+
+/// The same, on the side of the process.
+enum Inner {
+    Pipes([OwnedFd; 3]),
+    Terminal(TerminalSize, OwnedFd),
+}
+
+impl Inner {
+    fn new(stdio: Stdio) -> io::Result<(Self, Ends)> {
+        let stdin = match stdio {
+            Stdio::Terminal(size) => {
+                let (unix, packets) = (AddressFamily::Unix, SockType::SeqPacket);
+                let (ours, theirs) = socketpair(unix, packets, None, SockFlag::SOCK_CLOEXEC)?;
+                return Ok((Self::Terminal(size, theirs), Ends::Terminal(Line::new(ours))));
+            }
+            Stdio::Pipes { stdin } => stdin,
+        };
+        let (out, out_end) = pipe2(OFlag::O_CLOEXEC)?;
+        let (err, err_end) = pipe2(OFlag::O_CLOEXEC)?;
+        let mut ends = Vec::new();
+        let input = if stdin {
+            let (input, input_end) = pipe2(OFlag::O_CLOEXEC)?;
+            ends.push(input_end);
+            input
+        } else {
+            OwnedFd::from(std::fs::File::open("/dev/null")?)
+        };
+        ends.extend([out, err]);
+        Ok((Self::Pipes([input, out_end, err_end]), Ends::Pipes(ends)))
+    }
+
+    /// Makes it the standard descriptors of this process, which leads a session in the container.
+    fn set(&self, uid: u32) -> io::Result<()> {
+        match self {
+            Self::Pipes([stdin, stdout, stderr]) => Ok(entry::set_stdio(stdin, stdout, stderr)?),
+            Self::Terminal(size, line) => {
+                let pair = Pair::open(uid)?;
+                pair.resize(*size)?;
+                terminal::send(line, b"terminal", &[&pair.outer])?;
+                pair.take_over()
+            }
+        }
+    }
 }
 
 impl Entering {
@@ -42,27 +105,17 @@ impl Entering {
         hierarchy: &Hierarchy,
         cgroup: &Path,
         tether: &Tether,
-        stdin: bool,
+        stdio: Stdio,
     ) -> io::Result<Self> {
         let (report, report_end) = pipe2(OFlag::O_CLOEXEC)?;
         let (pid, pid_end) = pipe2(OFlag::O_CLOEXEC)?;
-        let (out, out_end) = pipe2(OFlag::O_CLOEXEC)?;
-        let (err, err_end) = pipe2(OFlag::O_CLOEXEC)?;
-        let mut pipes = Vec::new();
-        let input = if stdin {
-            let (input, input_end) = pipe2(OFlag::O_CLOEXEC)?;
-            pipes.push(input_end);
-            input
-        } else {
-            OwnedFd::from(std::fs::File::open("/dev/null")?)
-        };
-        pipes.extend([out, err]);
+        let (inner, ends) = Inner::new(stdio)?;
         let target = hierarchy.clone_target(cgroup).map_err(io::Error::other)?;
         let oom_score = entry.oom_score();
         match sys::fork(CloneFlags::empty(), target.as_ref().map(AsFd::as_fd), false)? {
-            Fork::Parent { .. } => Ok(Self { report, pid, pipes }),
+            Fork::Parent { .. } => Ok(Self { report, pid, ends }),
             Fork::Child => {
-                drop(pipes);
+                drop(ends);
                 let join = || -> io::Result<()> {
                     tether.tie()?;
                     hierarchy.join(cgroup).map_err(io::Error::other)?;
@@ -77,9 +130,9 @@ impl Entering {
                     }
                     Ok(Fork::Child) => {
                         let _ = setsid();
-                        let error = match entry::set_stdio(&input, &out_end, &err_end) {
+                        let error = match inner.set(entry.uid()) {
                             Ok(()) => entry.enter(tether),
-                            Err(e) => cannot_join(e.into()),
+                            Err(e) => cannot_open(e),
                         };
                         error.report(&report_end);
                         sys::exit_now(error.code);
@@ -88,6 +141,14 @@ impl Entering {
                 }
                 sys::exit_now(0)
             }
+        }
+    }
+
+    /// What the client is given, once the program runs.
+    pub fn into_ends(self) -> Vec<OwnedFd> {
+        match self.ends {
+            Ends::Pipes(pipes) => pipes,
+            Ends::Terminal(line) => line.report().map(|(_, fds)| fds).unwrap_or_default(),
         }
     }
 
@@ -111,6 +172,11 @@ impl Entering {
             Err(e) => Err(gone(&e)),
         }
     }
+}
+
+fn cannot_open(error: io::Error) -> EntryError {
+    let message = format!("cannot open the standard input and output: {error}");
+    EntryError { message, code: 128 }
 }
 
 fn cannot_join(error: io::Error) -> EntryError {

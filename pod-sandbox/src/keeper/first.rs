@@ -6,9 +6,10 @@
 //! its process, leaks into it, or blocks on: the process can be killed at any time, and the container with it
 //! (`docs/design/first.md`).
 
+use std::cell::OnceCell;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -22,8 +23,12 @@ use libcontainer::syscall::syscall::SyscallType;
 use libcontainer::workload::{
     Executor, ExecutorError, ExecutorSetEnvsError, ExecutorValidationError,
 };
+use nix::cmsg_space;
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv, recvmsg, send,
+    socketpair,
+};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +36,7 @@ use super::entry::{self, Entry, EntryError};
 use super::mounts::{self, MountError, Mounts};
 use super::rootfs;
 use super::spec::{Shared, spec};
+use super::terminal::{self, Pair};
 use super::tether::Tether;
 use super::trace;
 use crate::cgroup::Hierarchy;
@@ -46,7 +52,7 @@ const LONGEST_DETAILS: usize = 4 << 10;
 /// What a first process tells the keeper, one packet each.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Report {
-    /// The container waits to be started.
+    /// The container waits to be started. With both sides of its terminal, where it has one.
     Created,
     /// The container could not be made, or its program not be executed. The process ends.
     Failed(EntryError),
@@ -122,6 +128,9 @@ fn fork(shared: &Shared<'_>, cgroup: Option<BorrowedFd<'_>>) -> io::Result<Fork>
 #[derive(Debug)]
 pub(super) struct Line(OwnedFd);
 
+/// Most descriptors that come with a report.
+const LINE_FDS: usize = 2;
+
 impl AsFd for Line {
     /// Readable when there is a report.
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -130,14 +139,34 @@ impl AsFd for Line {
 }
 
 impl Line {
-    /// The next report; `None` when there is none yet.
-    pub fn report(&self) -> Option<Report> {
-        let mut buffer = vec![0; LONGEST_REPORT];
-        match recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
-            Ok(n) => Some(serde_json::from_slice(&buffer[..n]).unwrap_or(Report::Closed)),
+    pub fn new(ours: OwnedFd) -> Self {
+        Self(ours)
+    }
+
+    /// The next report and what came with it; `None` when there is none yet.
+    pub fn report(&self) -> Option<(Report, Vec<OwnedFd>)> {
+        match self.receive() {
+            Ok((text, fds)) => Some((serde_json::from_slice(&text).unwrap_or(Report::Closed), fds)),
             Err(nix::errno::Errno::EAGAIN) => None,
-            Err(_) => Some(Report::Closed),
+            Err(_) => Some((Report::Closed, Vec::new())),
         }
+    }
+
+    fn receive(&self) -> nix::Result<(Vec<u8>, Vec<OwnedFd>)> {
+        let mut text = vec![0; LONGEST_REPORT];
+        let mut space = cmsg_space!([RawFd; LINE_FDS]);
+        let mut data = [io::IoSliceMut::new(&mut text)];
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+        let message = recvmsg::<()>(self.0.as_raw_fd(), &mut data, Some(&mut space), flags)?;
+        let mut fds = Vec::new();
+        for control in message.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(list) = control {
+                fds.extend(list.into_iter().map(sys::own_received));
+            }
+        }
+        let length = message.bytes;
+        text.truncate(length);
+        Ok((text, fds))
     }
 
     /// Has the container's program executed.
@@ -207,6 +236,7 @@ fn create(job: Job<'_>, line: Rc<OwnedFd>) -> Result<Never, Box<dyn std::error::
         tether: job.tether.clone(),
         line,
         mounts: Rc::new(mounts),
+        terminal: job.config.tty.then(Rc::default),
     };
     let args = ContainerArgs {
         container_type: ContainerType::InitContainer,
@@ -268,6 +298,32 @@ struct Entering {
     tether: Tether,
     line: Rc<OwnedFd>,
     mounts: Rc<Mounts>,
+    /// Made when the root is entered, where there shall be one.
+    terminal: Option<Rc<OnceCell<Pair>>>,
+}
+
+impl Entering {
+    fn pair(&self) -> Option<&Pair> {
+        self.terminal.as_ref()?.get()
+    }
+
+    fn make_terminal(&self) -> Result<(), MountError> {
+        let Some(terminal) = &self.terminal else { return Ok(()) };
+        let pair = Pair::open(self.entry.uid()).map_err(mounts::failed("make a terminal"))?;
+        pair.mount_as_console()?;
+        terminal.get_or_init(|| pair);
+        Ok(())
+    }
+
+    /// Tells that the container is there. Nothing of its own seccomp profile holds yet.
+    fn tell_created(&self) {
+        let Some(Pair { outer, inner }) = self.pair() else {
+            return tell(&self.line, &Report::Created);
+        };
+        let text = serde_json::to_vec(&Report::Created).unwrap_or_default();
+        // A keeper that has gone is told nothing, and this process ends with it.
+        let _ = terminal::send(&self.line, &text, &[outer, inner]);
+    }
 }
 
 impl Executor for Entering {
@@ -276,7 +332,8 @@ impl Executor for Entering {
         // libcontainer has set capabilities, which may have taken the tie back.
         let tied = self.tether.tie().map_err(|e| e.to_string());
         let attached = || self.mounts.attach(&self.hierarchy).map_err(|e| chain(&e));
-        tied.and_then(|()| attached()).map_err(|e| {
+        let terminal = || self.make_terminal().map_err(|e| chain(&e));
+        tied.and_then(|()| attached()).and_then(|()| terminal()).map_err(|e| {
             tracing::error!("{e}");
             ExecutorValidationError::ArgValidationError(e)
         })?;
@@ -294,13 +351,19 @@ impl Executor for Entering {
 
     /// Waits for the start, and becomes the program.
     fn exec(&self, _: &Spec) -> Result<(), ExecutorError> {
-        tell(&self.line, &Report::Created);
+        self.tell_created();
         let mut word = [0; 16];
         if !matches!(recv(self.line.as_raw_fd(), &mut word, MsgFlags::empty()), Ok(n) if n > 0) {
             // The keeper has gone.
             sys::exit_now(1);
         }
-        let error = self.entry.enter(&self.tether);
+        let taken = self.pair().map_or(Ok(()), Pair::take_over);
+        let error = match taken {
+            Ok(()) => self.entry.enter(&self.tether),
+            Err(e) => {
+                EntryError { message: format!("cannot take the terminal over: {e}"), code: 128 }
+            }
+        };
         tell(&self.line, &Report::Failed(error.clone()));
         // Nothing of the runtime's error handling may run in here any more.
         sys::exit_now(error.code)

@@ -46,8 +46,13 @@ impl Stream {
         self.pipe.as_ref()
     }
 
-    /// Moves what the pipe holds to the log.
-    pub fn pump(&mut self, log: &mut Log, buffer: &mut [u8]) {
+    /// The beginning of a line that is not in the log yet.
+    pub fn partial(&self) -> &[u8] {
+        &self.partial
+    }
+
+    /// Moves what the pipe holds to the log, and shows it to `copy`.
+    pub fn pump(&mut self, log: &mut Log, buffer: &mut [u8], mut copy: impl FnMut(&[u8])) {
         let mut total = 0;
         while let Some(pipe) = self.pipe.as_ref().filter(|_| total < READ_AT_ONCE) {
             match read(pipe.as_fd(), buffer) {
@@ -58,12 +63,18 @@ impl Stream {
                 Ok(n) => {
                     total += n;
                     self.take(&buffer[..n], log);
+                    copy(&buffer[..n]);
                 }
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => break,
                 Err(_) => self.pipe = None,
             }
         }
+    }
+
+    /// Reads no more.
+    pub fn close(&mut self) {
+        self.pipe = None;
     }
 
     /// Writes an unfinished line as a finished one, as at the end of the stream.
@@ -140,6 +151,11 @@ impl Log {
         let file = open(path)?;
         let size = file.metadata()?.len();
         Ok(Self { file: Some((path.to_owned(), file)), size, ..Self::default() })
+    }
+
+    /// How long the file is.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// Lines that could not be written so far.
@@ -242,10 +258,10 @@ mod tests {
         let mut buffer = vec![0; 64 << 10];
         for chunk in input {
             writer.write_all(chunk).expect("writes");
-            stream.pump(&mut log, &mut buffer);
+            stream.pump(&mut log, &mut buffer, |_| {});
         }
         drop(writer);
-        stream.pump(&mut log, &mut buffer);
+        stream.pump(&mut log, &mut buffer, |_| {});
         assert!(stream.pipe().is_none());
         let text = fs::read_to_string(path).expect("reads");
         text.lines().map(|l| l.split_once(' ').expect("a time").1.to_owned()).collect()

@@ -3,6 +3,7 @@
 //! It holds the sandbox's pause process, the containers' processes, output and exit codes, in a mount namespace of its
 //! own, and answers requests on a unix socket. It outlives whoever made it, and everything in the sandbox ends with it.
 
+mod attach;
 mod children;
 mod clients;
 mod companion;
@@ -22,6 +23,7 @@ mod serve;
 mod setup;
 mod source;
 mod spec;
+mod terminal;
 mod tether;
 mod trace;
 

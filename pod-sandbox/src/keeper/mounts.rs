@@ -177,7 +177,7 @@ fn open_place(path: &Path, resolve: ResolveFlag) -> nix::Result<OwnedFd> {
 }
 
 /// Attaches a detached mount at `destination`, which is made when it is missing.
-fn place(mount: &OwnedFd, destination: &Path) -> Result<(), MountError> {
+pub(super) fn place(mount: &OwnedFd, destination: &Path) -> Result<(), MountError> {
     let attach = || -> io::Result<()> {
         let target = match open_place(destination, ResolveFlag::empty()) {
             Err(Errno::ENOENT) => {

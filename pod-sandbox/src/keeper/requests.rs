@@ -11,9 +11,9 @@ use nix::fcntl::OFlag;
 use nix::unistd::Pid;
 
 use super::clients::Client;
-use super::container::{Container, Place, State};
+use super::container::{Attaching, Container, Place, State};
 use super::entry::Entry;
-use super::exec::Entering;
+use super::exec::{Entering, Stdio};
 use super::first::First;
 use super::serve::{Executed, Keeper};
 use super::setup;
@@ -80,11 +80,21 @@ impl Keeper {
                 self.clients.answer(n, result.map(|()| Reply::Done));
             }
             Request::Remove { id } => self.remove(n, &id),
-            Request::Execute { id, args, stdin } => {
-                if let Err(error) = self.execute(n, &id, args, stdin) {
+            Request::Execute { id, args, stdin, terminal } => {
+                let stdio = terminal.map_or(Stdio::Pipes { stdin }, Stdio::Terminal);
+                if let Err(error) = self.execute(n, &id, args, stdio) {
                     self.clients.answer(n, Err(error));
                 }
             }
+            Request::Attach { id, stdin } => {
+                if let Err(error) = self.attach(n, &id, stdin) {
+                    self.clients.answer(n, Err(error));
+                }
+            }
+            Request::Root { id } => match self.open_root(&id) {
+                Ok((reply, root)) => self.clients.reply(n, &reply, vec![root]),
+                Err(error) => self.clients.answer(n, Err(error)),
+            },
             Request::Shutdown => self.shut_down(n),
         }
     }
@@ -239,7 +249,7 @@ impl Keeper {
         n: Client,
         id: &ContainerId,
         args: Vec<String>,
-        stdin: bool,
+        stdio: Stdio,
     ) -> Result<(), RequestError> {
         let container = self.containers.get(id).ok_or_else(|| not_found(id))?;
         let State::Running { first, .. } = &container.state else {
@@ -248,10 +258,11 @@ impl Keeper {
         let failed = |message| RequestError::Exec { id: id.to_string(), message, code: 128 };
         let process = Process { args, ..container.config.process.clone() };
         let filter = self.filters.of(&process).map_err(|e| failed(chain(&e)))?;
-        let entry = Entry::new(&process, filter);
+        let terminal = matches!(stdio, Stdio::Terminal(_));
+        let entry = Entry::new(&process, filter, terminal);
         let (hierarchy, tether) = (&self.hierarchy, &self.tether);
         let entering =
-            Entering::spawn(&entry, &first.pidfd, hierarchy, &container.cgroup, tether, stdin)
+            Entering::spawn(&entry, &first.pidfd, hierarchy, &container.cgroup, tether, stdio)
                 .map_err(|e| failed(chain(&e)))?;
         self.executions += 1;
         self.executed.insert(
@@ -259,6 +270,31 @@ impl Keeper {
             Executed::Entering { entering, container: id.clone(), client: n },
         );
         Ok(())
+    }
+
+    fn attach(&mut self, n: Client, id: &ContainerId, stdin: bool) -> Result<(), RequestError> {
+        let container = self.containers.get_mut(id).ok_or_else(|| not_found(id))?;
+        if !matches!(container.state, State::Running { .. }) {
+            return Err(wrong_state(id, &container.state, "attach to"));
+        }
+        let attaching =
+            container.attach(stdin).map_err(|e| keeper_error("attach to the container", &e))?;
+        let Attaching { taps, ends, terminal, stdin } = attaching;
+        let reply = Reply::Attached { terminal, stdin, logged: container.log.size() };
+        self.attachments.add(n, id.clone(), taps);
+        self.clients.reply(n, &reply, ends);
+        Ok(())
+    }
+
+    fn open_root(&self, id: &ContainerId) -> Result<(Reply, OwnedFd), RequestError> {
+        let container = self.containers.get(id).ok_or_else(|| not_found(id))?;
+        if !matches!(container.state, State::Running { .. }) {
+            return Err(wrong_state(id, &container.state, "look into"));
+        }
+        let Process { cwd, uid, gid, .. } = &container.config.process;
+        let reply = Reply::Root { cwd: cwd.clone(), uid: *uid, gid: *gid };
+        let failed = |e: io::Error| keeper_error("open the root of the container", &e);
+        Ok((reply, container.root().map_err(failed)?))
     }
 
     /// Ends everything and removes what was made, going on when a step fails.
@@ -270,7 +306,7 @@ impl Keeper {
             errors.push(chain(&error));
         }
         for container in self.containers.values_mut() {
-            container.drain(&mut self.buffer);
+            container.drain(&mut self.buffer, |_, _| {});
             errors.extend(container.clean(&self.hierarchy));
         }
         for path in self.config.tmpfs.iter().map(|t| t.path.clone()).chain([self.dir.shm()]) {

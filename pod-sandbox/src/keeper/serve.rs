@@ -15,6 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
 
+use super::attach::Attachments;
 use super::children;
 use super::clients::{Client, Clients};
 use super::companion::Companion;
@@ -51,6 +52,7 @@ enum Source {
     Line(ContainerId),
     Output(ContainerId, usize),
     Executed(usize),
+    Attached(Client),
 }
 
 /// What set-up has made, for the keeper to hold.
@@ -86,6 +88,7 @@ pub(super) struct Keeper {
     pub containers: BTreeMap<ContainerId, Container>,
     pub filters: Filters,
     pub executed: BTreeMap<usize, Executed>,
+    pub attachments: Attachments,
     /// How many there were: their names.
     pub executions: usize,
     /// Whether there is news for the journal and for those who watch.
@@ -119,6 +122,7 @@ impl Keeper {
             containers: BTreeMap::new(),
             filters,
             executed: BTreeMap::new(),
+            attachments: Attachments::default(),
             executions: 0,
             changed: true,
             buffer: vec![0; BUFFER],
@@ -142,6 +146,7 @@ impl Keeper {
                 }
             }
             self.expire();
+            self.attachments.settle(&mut self.clients);
             self.reap();
             if self.changed {
                 self.publish();
@@ -188,6 +193,10 @@ impl Keeper {
             };
             add(Source::Executed(*n), fd, read);
         }
+        for (client, pipe, unsent) in self.attachments.pipes() {
+            let write = if unsent { PollFlags::POLLOUT } else { PollFlags::empty() };
+            add(Source::Attached(client), pipe, write);
+        }
         let mut fds: Vec<PollFd<'_>> =
             sources.iter().map(|(_, fd, flags)| PollFd::new(*fd, *flags)).collect();
         match poll(&mut fds, self.timeout()) {
@@ -231,11 +240,13 @@ impl Keeper {
             Source::Output(id, n) => {
                 if let Some(container) = self.containers.get_mut(&id) {
                     let lost = container.log.lost();
-                    container.streams[n].pump(&mut container.log, &mut self.buffer);
+                    let copy = |bytes: &[u8]| self.attachments.copy(&id, n, bytes);
+                    container.streams[n].pump(&mut container.log, &mut self.buffer, copy);
                     self.changed |= container.log.lost() != lost;
                 }
             }
             Source::Executed(n) => self.executed_changed(n),
+            Source::Attached(client) => self.attachments.flush(client),
         }
     }
 

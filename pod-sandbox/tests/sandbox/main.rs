@@ -15,6 +15,7 @@ mod probe;
 mod process;
 mod resources;
 mod rootfs;
+mod terminal;
 mod world;
 
 fn main() -> std::process::ExitCode {
@@ -25,6 +26,7 @@ fn main() -> std::process::ExitCode {
         process::TESTS,
         execute::TESTS,
         rootfs::TESTS,
+        terminal::TESTS,
         mounts::TESTS,
         resources::TESTS,
         lifecycle::TESTS,

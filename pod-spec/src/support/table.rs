@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn the_markdown_has_a_line_for_each_row_that_is_not_within_another() {
         let text = markdown();
-        assert!(text.contains("| `spec.containers[].tty` | refused (except `false`) |"));
+        assert!(text.contains("| `spec.hostPID` | refused (except `false`) |"));
         assert!(text.contains("| `spec.containers[].volumeDevices` | refused |"));
         assert!(!text.contains("volumeDevices[].name"));
     }

@@ -3,7 +3,7 @@
 mod inspect;
 mod load;
 mod ls;
-mod prune;
+pub mod prune;
 mod pull;
 mod rm;
 mod save;
