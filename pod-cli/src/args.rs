@@ -181,7 +181,8 @@ pub struct Exec {
 
 #[derive(Debug, Args)]
 pub struct Delete {
-    /// `NAME…`, `pods NAME…` or `pod/NAME…`; the same with `configmaps` (`cm`) and `secrets`
+    /// `NAME…`, `pods NAME…` or `pod/NAME…`; the same with `configmaps` (`cm`), `secrets` and
+    /// `persistentvolumeclaims` (`pvc`)
     #[arg(required_unless_present = "filename", value_name = "NAME")]
     pub targets: Vec<String>,
     /// All that this manifest names; `-` reads standard input

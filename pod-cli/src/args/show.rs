@@ -43,7 +43,8 @@ pub struct Explain {
 
 #[derive(Debug, Args)]
 pub struct Get {
-    /// `pods`, `pods NAME…` or `pod/NAME…`; the same with `configmaps` (`cm`) and `secrets`
+    /// `pods`, `pods NAME…` or `pod/NAME…`; the same with `configmaps` (`cm`), `secrets` and
+    /// `persistentvolumeclaims` (`pvc`)
     #[arg(required = true, value_name = "pods [NAME]…")]
     pub targets: Vec<String>,
     /// Those of all namespaces
