@@ -321,7 +321,8 @@ impl<T: Configuration> Objects<T> {
         let path = dir.join(name);
         let context = || ObjectError::io("write", &path);
         let text = serde_json::to_vec(&object).map_err(|e| context()(e.into()))?;
-        store::write_by(&dir.join(TEMPORARY), &path, &text).map_err(context())
+        let write = if T::LASTING { store::write_lasting } else { store::write_by };
+        write(&dir.join(TEMPORARY), &path, &text).map_err(context())
     }
 }
 

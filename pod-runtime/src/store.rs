@@ -115,10 +115,22 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// As [`write`], by way of this file beside it.
 pub(crate) fn write_by(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(temporary)?;
-    file.write_all(bytes)?;
+    write_new(temporary, bytes)?;
     fs::rename(temporary, path)
+}
+
+/// As [`write_by`], on the disk when it returns.
+pub(crate) fn write_lasting(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write_new(temporary, bytes)?.sync_all()?;
+    fs::rename(temporary, path)?;
+    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    Ok(file)
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {

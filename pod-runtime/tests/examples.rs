@@ -34,3 +34,12 @@ fn web_runs_a_pod_from_a_program_full_of_threads() {
     }
     std::fs::remove_dir_all(&dir).expect("nothing is left that could not be removed");
 }
+
+#[test]
+fn volumes_are_measured() {
+    assert!(nix::unistd::geteuid().is_root(), "this test needs root: run it with sudo");
+    let out = Command::new(example("volumes")).arg("1").output().expect("runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let table = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert_eq!(table.lines().count(), 4, "{table}");
+}
