@@ -88,8 +88,8 @@ impl PodHandle {
         let context = || RuntimeError::io(format!("read the state of pod `{}`", self.name()));
         let saved = state.read_saved().map_err(context())?;
         // Read after it: a pod that is still there now was there then.
-        let current = state.read_pod().map_err(context())?.ok_or_else(|| self.gone())?;
-        if current.metadata().uid == self.pod.metadata().uid { Ok(saved) } else { Err(self.gone()) }
+        let current = state.read_uid().map_err(context())?;
+        if current.is_some_and(|uid| uid == self.uid()) { Ok(saved) } else { Err(self.gone()) }
     }
 
     /// Whether the pod of this name is still this one.
@@ -126,7 +126,12 @@ impl PodHandle {
     /// # Errors
     /// [`RuntimeError::NotFound`] when the pod is gone.
     pub fn status(&self) -> Result<PodStatus, RuntimeError> {
-        let Some(saved) = self.saved()? else {
+        self.status_after(self.saved()?)
+    }
+
+    /// The status, after what the engine last saved.
+    fn status_after(&self, saved: Option<Saved>) -> Result<PodStatus, RuntimeError> {
+        let Some(saved) = saved else {
             let created = self.pod.metadata().creation_timestamp.unwrap_or_else(now);
             return Ok(PodMachine::new(self.plan().lifecycle(), created).0.status());
         };
@@ -198,9 +203,10 @@ impl PodHandle {
     pub fn object(&self) -> Result<serde_json::Value, RuntimeError> {
         let context = || RuntimeError::io("write the pod as JSON");
         let mut object = serde_json::to_value(&self.pod).map_err(context())?;
-        let status = serde_json::to_value(self.status()?).map_err(context())?;
-        object["status"] = status;
-        if let Some(deleted) = self.saved()?.and_then(|s| s.deleted) {
+        let saved = self.saved()?;
+        let deleted = saved.as_ref().and_then(|saved| saved.deleted);
+        object["status"] = serde_json::to_value(self.status_after(saved)?).map_err(context())?;
+        if let Some(deleted) = deleted {
             let metadata = &mut object["metadata"];
             metadata["deletionTimestamp"] = deleted.timestamp().to_seconds_string().into();
             metadata["deletionGracePeriodSeconds"] = deleted.grace_seconds().into();

@@ -1,6 +1,7 @@
 //! `pod describe`: shows all there is to know of objects, for people.
 
 use clap::Args;
+use pod_runtime::{Runtime, RuntimeError};
 
 use crate::args::{Globals, Meant, Selection};
 use crate::describe::describe;
@@ -31,17 +32,26 @@ pub fn run(globals: &Globals, args: &Describe) -> Result<u8, CliError> {
     let now = clock::now();
     let mut pages = Vec::new();
     for item in &items {
-        let mut events = Vec::new();
-        if args.show_events && matches!(item.kind, Kind::Pod | Kind::Deployment | Kind::Job) {
-            events = item::all(&runtime, Kind::Event, Some(item.namespace()))?;
-            events.retain(|event| is_about(event, item));
-        }
+        let events = match item.kind {
+            Kind::Pod | Kind::Deployment | Kind::Job if args.show_events => events(&runtime, item)?,
+            _ => Vec::new(),
+        };
         pages.push(describe(item, &events, now)?);
     }
     output::data(pages.join("\n\n"))?;
     failures.end()
 }
 
-fn is_about(event: &Item, item: &Item) -> bool {
-    event.object["involvedObject"]["uid"] == item.uid()
+/// What happened to a pod, which may have gone meanwhile.
+fn events(runtime: &Runtime, item: &Item) -> Result<Vec<Item>, CliError> {
+    if item.kind != Kind::Pod {
+        let mut events = item::all(runtime, Kind::Event, Some(item.namespace()))?;
+        events.retain(|event| event.object["involvedObject"]["uid"] == item.uid());
+        return Ok(events);
+    }
+    let pod = runtime.pod(item.namespace(), item.name());
+    match pod.and_then(|pod| Ok(item::events_of(&pod, pod.events()?))) {
+        Err(RuntimeError::NotFound { .. }) => Ok(Vec::new()),
+        events => Ok(events?),
+    }
 }
