@@ -172,8 +172,8 @@ async fn b214_containers_are_added_to_a_running_pod() {
         (r#"{"name": "p", "image": "x", "ports": [{"containerPort": 1}]}"#, "cannot have it"),
         (r#"{"name": "t", "image": "x", "targetContainerName": "none"}"#, "targetContainerName"),
         (
-            r#"{"name": "t", "image": "x", "volumeDevices": [{"name": "d", "devicePath": "/d"}]}"#,
-            "block volumes",
+            r#"{"name": "t", "image": "x", "securityContext": {"seLinuxOptions": {"level": "s0"}}}"#,
+            "SELinux labels are not set yet",
         ),
     ] {
         match soon(pod.add_ephemeral_container(ephemeral(wrong))).await {
