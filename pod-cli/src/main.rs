@@ -43,7 +43,7 @@ use crate::args::Cli;
 fn main() -> ExitCode {
     // The processes of a pod are this program too.
     pod_workloads::init();
-    let cli = Cli::parse_from(switches::plain(&Cli::command(), std::env::args_os()));
+    let cli = Cli::parse_from(switches::plain(Cli::command, std::env::args_os().collect()));
     match commands::run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

@@ -8,11 +8,19 @@ use clap::{ArgAction, Command};
 /// Takes the value off every switch that has one: `--follow=true` becomes `--follow`, and `--follow=false` goes.
 ///
 /// What is not `true` or `false` stays, and clap says what is wrong with it.
-pub fn plain(command: &Command, words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+pub fn plain(command: impl FnOnce() -> Command, words: Vec<OsString>) -> Vec<OsString> {
+    // To know all switches takes as long as all else that the start of this program does.
+    let has_value = |word: &OsString| {
+        word.to_str().is_some_and(|word| word.ends_with("=true") || word.ends_with("=false"))
+    };
+    if !words.iter().any(has_value) {
+        return words;
+    }
     let mut names = BTreeSet::new();
-    collect(command, &mut names);
+    collect(&command(), &mut names);
     let mut over = false;
     words
+        .into_iter()
         .filter_map(|word| {
             over |= word == "--";
             match word.to_str().and_then(|text| text.strip_prefix("--")?.split_once('=')) {
@@ -42,7 +50,7 @@ mod tests {
     use crate::args::Cli;
 
     fn read(line: &str) -> String {
-        let words = plain(&Cli::command(), line.split_whitespace().map(OsString::from));
+        let words = plain(Cli::command, line.split_whitespace().map(OsString::from).collect());
         let words: Vec<String> =
             words.into_iter().map(|w| w.into_string().expect("text")).collect();
         words.join(" ")

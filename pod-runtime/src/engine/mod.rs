@@ -215,6 +215,10 @@ impl Engine {
                     let events = observe::events(&self.plan, self.seen.as_ref(), &status);
                     self.saved.revision = status.revision;
                     self.seen = Some(*status);
+                    if events.is_empty() {
+                        // A reader has to put together what is newer than the state that was saved.
+                        self.save()?;
+                    }
                     for event in events {
                         self.step(event)?;
                     }
@@ -299,6 +303,11 @@ impl Engine {
     /// Keeps an event that the machine has no part in.
     fn note(&mut self, event: PodEvent) -> Result<(), RuntimeError> {
         self.record(now(), event);
+        self.save()
+    }
+
+    /// Saves what is known beside the machine.
+    fn save(&mut self) -> Result<(), RuntimeError> {
         self.written = self.saved.to_text().map_err(RuntimeError::io("write state.json"))?;
         let saved = self.plan.dirs.state.write_saved(&self.written);
         saved.map_err(RuntimeError::io("write state.json"))
