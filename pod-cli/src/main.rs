@@ -4,6 +4,7 @@
 
 mod args;
 mod changing;
+mod chosen;
 mod clock;
 mod columns;
 mod commands;

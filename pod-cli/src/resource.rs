@@ -162,6 +162,14 @@ pub fn deployments(words: &[String]) -> Result<Vec<String>, CliError> {
     Ok(asked.into_iter().map(|named| named.name).collect())
 }
 
+/// Reads `NAME`, `pod/NAME`, or the name of something that makes pods: `deployment/NAME`.
+pub fn of_pods(word: &str) -> Result<Named, CliError> {
+    match split(word)? {
+        (Some(kind @ (Kind::Deployment | Kind::Job)), name) => Ok(Named { kind, name }),
+        _ => Ok(Named { kind: Kind::Pod, name: name(word)? }),
+    }
+}
+
 /// Reads `NAME` or `pod/NAME`.
 pub fn name(word: &str) -> Result<String, CliError> {
     match split(word)? {

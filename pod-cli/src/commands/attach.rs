@@ -17,7 +17,7 @@ use crate::commands::exec::exit_code;
 use crate::commands::logs::default_container;
 use crate::error::{CliError, located};
 use crate::terminal::{self, DetachKeys, End, Session};
-use crate::{event_loop, exit, output, resource, span};
+use crate::{chosen, event_loop, exit, output, span};
 
 /// The keys that leave an attached container running, unless others are given: those of docker.
 pub const DETACH_KEYS: &str = "ctrl-p,ctrl-q";
@@ -51,7 +51,7 @@ pub struct AttachArgs {
 }
 
 pub fn run(globals: &Globals, args: Attach) -> Result<u8, CliError> {
-    let pod = globals.runtime()?.pod(globals.namespace(), &resource::name(&args.pod)?)?;
+    let pod = chosen::pod(&globals.runtime()?, globals.namespace(), &args.pod)?;
     let container = args.container.unwrap_or_else(|| default_container(&pod));
     event_loop::block_on(async {
         let attachment = pod.attach(&container, args.how.stdin).await?;

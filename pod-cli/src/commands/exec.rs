@@ -9,7 +9,7 @@ use crate::args::Globals;
 use crate::commands::logs::default_container;
 use crate::error::CliError;
 use crate::terminal::{self, DetachKeys, End, Session};
-use crate::{event_loop, exit, resource};
+use crate::{chosen, event_loop, exit};
 
 #[derive(Debug, Args)]
 pub struct Exec {
@@ -36,7 +36,7 @@ pub struct Exec {
 }
 
 pub fn run(globals: &Globals, args: Exec) -> Result<u8, CliError> {
-    let pod = globals.runtime()?.pod(globals.namespace(), &resource::name(&args.pod)?)?;
+    let pod = chosen::pod(&globals.runtime()?, globals.namespace(), &args.pod)?;
     let container = args.container.unwrap_or_else(|| default_container(&pod));
     let raw = terminal::wanted(args.tty, args.stdin, args.quiet);
     let with_stdin = args.stdin || !io::stdin().is_terminal();

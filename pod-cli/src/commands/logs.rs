@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::args::Globals;
 use crate::error::CliError;
-use crate::{clock, event_loop, exit, output, resource, span};
+use crate::{chosen, clock, event_loop, exit, output, span};
 
 #[derive(Debug, Clone, Args)]
 pub struct Logs {
@@ -124,7 +124,7 @@ fn options(args: &Logs) -> LogOptions {
 fn sources(globals: &Globals, args: &Logs) -> Result<Vec<Source>, CliError> {
     let runtime = globals.runtime()?;
     let pods = match (&args.pod, &args.selector) {
-        (Some(name), _) => vec![runtime.pod(globals.namespace(), &resource::name(name)?)?],
+        (Some(name), _) => vec![chosen::pod(&runtime, globals.namespace(), name)?],
         (None, Some(selector)) => {
             let mut pods = runtime.list(Some(globals.namespace()))?;
             pods.retain(|pod| selector.matches(&pod.pod().metadata().labels));

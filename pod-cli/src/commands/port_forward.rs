@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::args::Globals;
 use crate::error::{CliError, chain};
 use crate::up::Signals;
-use crate::{event_loop, exit, output, resource};
+use crate::{chosen, event_loop, exit, output};
 
 #[derive(Debug, Args)]
 pub struct PortForward {
@@ -57,7 +57,7 @@ impl ForwardedPort {
 }
 
 pub fn run(globals: &Globals, args: &PortForward) -> Result<u8, CliError> {
-    let pod = globals.runtime()?.pod(globals.namespace(), &resource::name(&args.pod)?)?;
+    let pod = chosen::pod(&globals.runtime()?, globals.namespace(), &args.pod)?;
     let phase = pod.status()?.phase;
     if phase != PodPhase::Running {
         return Err(CliError::NotRunning {

@@ -58,6 +58,9 @@ fn a_deployment_is_applied_scaled_restarted_and_deleted() {
     assert_eq!(names.len(), 3, "{shown:?}");
     assert!(names[0].starts_with("pod/web-") && names[2] == "deployment.apps/web", "{names:?}");
 
+    let ran = host.pod("exec deploy/web -- hostname");
+    assert!(ran.code == 0 && ran.out.starts_with("web-"), "{ran:?}");
+    assert!(ran.err.starts_with("Found 2 pods, using pod/web-"), "{ran:?}");
     let ran = host.pod("scale deployment/web --replicas=1 --current-replicas=5");
     assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
     assert_eq!(host.pod("scale deploy web --replicas=1").out, "deployment.apps/web scaled\n");
@@ -99,6 +102,7 @@ fn a_job_is_waited_for_and_its_pods_say_what_they_did() {
     assert_eq!(rows[0], ["NAME", "STATUS", "COMPLETIONS", "DURATION", "AGE"]);
     assert_eq!(rows[1][..3], ["sum", "Complete", "2/2"], "{shown:?}");
     assert_eq!(host.pod("logs -l job-name=sum").out, "42\n42\n");
+    assert_eq!(host.pod("logs job/sum").out, "42\n");
     let told = host.pod("describe job sum").out;
     for words in ["0 Active (0 Ready) / 2 Succeeded / 0 Failed", "Completed  ", "Job completed"] {
         assert!(told.contains(words), "{words}: {told}");

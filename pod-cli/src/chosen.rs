@@ -1,0 +1,47 @@
+//! The pod that a command enters: one that is named, or one of those that a Deployment or a Job has made.
+
+use pod_runtime::{PodHandle, Runtime};
+use pod_spec::status::ConditionStatus;
+use pod_spec::{Deployment, Job, PodStatus};
+use pod_workloads::{Workload, Workloads};
+
+use crate::error::CliError;
+use crate::output;
+use crate::resource::{self, Kind, Named};
+
+/// The pod that a word of the command line means.
+pub fn pod(runtime: &Runtime, namespace: &str, word: &str) -> Result<PodHandle, CliError> {
+    let named = resource::of_pods(word)?;
+    match named.kind {
+        Kind::Deployment => one_of::<Deployment>(runtime, namespace, &named),
+        Kind::Job => one_of::<Job>(runtime, namespace, &named),
+        _ => Ok(runtime.pod(namespace, &named.name)?),
+    }
+}
+
+/// A pod of a Deployment or Job: one that is ready if there is any.
+fn one_of<T: Workload>(
+    runtime: &Runtime,
+    namespace: &str,
+    Named { kind, name }: &Named,
+) -> Result<PodHandle, CliError> {
+    let workloads = Workloads::<T>::of(runtime);
+    let mut pods = workloads.pods(&workloads.get(namespace, name)?)?;
+    let count = pods.len();
+    pods.sort_by_key(|pod| pod.status().map_or(2, |status| rank(&status)));
+    let path = format!("{}/{name}", kind.word());
+    let Some(pod) = pods.into_iter().next() else {
+        return Err(CliError::Unexpected(format!("{path} has no pods")));
+    };
+    if count > 1 {
+        output::message(&format!("Found {count} pods, using pod/{}", pod.name()));
+    }
+    Ok(pod)
+}
+
+/// Less for what serves better.
+fn rank(status: &PodStatus) -> u8 {
+    let ready =
+        status.conditions.iter().any(|c| c.kind == "Ready" && c.status == ConditionStatus::True);
+    if ready { 0 } else { 1 }
+}
