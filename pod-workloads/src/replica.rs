@@ -61,6 +61,25 @@ impl Replica {
     }
 }
 
+#[cfg(test)]
+impl Replica {
+    /// One that has been made at this moment, and runs.
+    pub(crate) fn made(number: usize, index: Option<u32>, now: Time) -> Self {
+        Self {
+            name: format!("pod-{number}"),
+            uid: number.to_string(),
+            template: None,
+            index,
+            created: now,
+            phase: PodPhase::Running,
+            ready: None,
+            deleted: false,
+            restarts: 0,
+            why: String::new(),
+        }
+    }
+}
+
 /// Whether this object made the pod.
 pub(crate) fn is_of(pod: &PodHandle, owner: &ObjectMeta) -> bool {
     let owners = &pod.pod().metadata().owner_references;

@@ -31,18 +31,8 @@ impl World {
             let mut pod = self.deployment.template().pod("default", "");
             self.deployment.mark(*index, &mut pod);
             self.made += 1;
-            self.pods.push(Replica {
-                name: format!("pod-{}", self.made),
-                uid: self.made.to_string(),
-                template: pod.metadata.labels.get(TEMPLATE_HASH).cloned(),
-                index: None,
-                created: self.now,
-                phase: PodPhase::Running,
-                ready: None,
-                deleted: false,
-                restarts: 0,
-                why: String::new(),
-            });
+            let template = pod.metadata.labels.get(TEMPLATE_HASH).cloned();
+            self.pods.push(Replica { template, ..Replica::made(self.made, None, self.now) });
         }
         plan
     }

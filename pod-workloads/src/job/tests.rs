@@ -27,18 +27,7 @@ impl World {
         self.pods.retain(|pod| !plan.delete.contains(&pod.name));
         for &index in &plan.create {
             self.made += 1;
-            self.pods.push(Replica {
-                name: format!("pod-{}", self.made),
-                uid: self.made.to_string(),
-                template: None,
-                index,
-                created: self.now,
-                phase: PodPhase::Running,
-                ready: None,
-                deleted: false,
-                restarts: 0,
-                why: String::new(),
-            });
+            self.pods.push(Replica::made(self.made, index, self.now));
         }
         plan
     }
