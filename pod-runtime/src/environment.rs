@@ -1,6 +1,7 @@
 //! The environment of a container, by the kubelet's rules.
 
 mod field;
+mod file;
 mod referenced;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use pod_spec::{Container, EnvVar, EnvVarSource, ValidPod};
 
 use crate::error::ConfigError;
 pub(crate) use field::{of_pod, of_resources};
+pub use file::EnvFileError;
+pub(crate) use file::EnvVolumes;
 pub(crate) use referenced::{Referenced, are_referenced};
 
 /// What a pod's fields come to at run time.
@@ -26,7 +29,7 @@ pub(crate) struct Facts<'a> {
     pub disk: PathBuf,
     /// Where the pod can be reached.
     pub addresses: Addresses,
-    /// The objects that the variables come from.
+    /// The objects and volumes that the variables come from.
     pub referenced: &'a Referenced,
 }
 
@@ -124,6 +127,9 @@ fn value_from(
     }
     if let Some(key) = &source.secret_key_ref {
         return facts.referenced.secret_key(key);
+    }
+    if let Some(key) = &source.file_key_ref {
+        return facts.referenced.file_key(key);
     }
     Ok(Some(String::new()))
 }

@@ -7,6 +7,7 @@ use pod_spec::Faults;
 use pod_volumes::VolumeError;
 
 use crate::blocked::Obstacle;
+use crate::environment::EnvFileError;
 use crate::objects::ObjectError;
 
 /// A container that cannot be configured (`CreateContainerConfigError`).
@@ -110,6 +111,26 @@ pub enum ConfigError {
     /// A ConfigMap or Secret cannot be read.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// A volume that variables come from cannot be opened.
+    #[error("cannot open volume `{volume}`")]
+    OpenVolume {
+        /// The volume.
+        volume: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A variable does not come from a file of a volume. The file may be written later.
+    #[error("couldn't get key {key} from file {path} of volume {volume}")]
+    File {
+        /// The volume.
+        volume: String,
+        /// The file in it.
+        path: String,
+        /// The key in the file.
+        key: String,
+        /// Why.
+        source: EnvFileError,
+    },
     /// A variable in a `subPathExpr` that the container does not have.
     #[error("missing value for \"{variable}\"")]
     NoVariable {

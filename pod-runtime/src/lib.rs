@@ -75,6 +75,7 @@ pub use claims::{Claims, Deleted};
 pub use dirs::SYSTEM;
 pub use drivers::Drivers;
 pub use engine::ENGINE;
+pub use environment::EnvFileError;
 pub use error::{ConfigError, RuntimeError, chain};
 pub use exec::{Exec, Output, Streams};
 pub use files::{ContainerFiles, Skipped};

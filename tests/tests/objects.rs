@@ -1,8 +1,8 @@
-//! ConfigMaps and Secrets in the environment of containers.
+//! ConfigMaps, Secrets and files of volumes in the environment of containers.
 
 use pod_runtime::{Obstacle, PodHandle, PodPhase, PodStatus, Runtime, RuntimeError};
 use pod_spec::{ConfigMap, Secret};
-use pod_tests::{Host, log, manifest, soon, until};
+use pod_tests::{Host, exec, log, manifest, soon, until};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
@@ -225,5 +225,106 @@ async fn a_missing_pull_secret_is_told_and_the_image_is_taken_without() {
             "Unable to retrieve some image pull secrets (none, neither); attempting to pull the image may not succeed."
         )
     );
+    soon(pod.stop()).await.expect("is removed");
+}
+
+#[tokio::test]
+async fn b160_variables_come_from_files_of_volumes() {
+    let host = host("files");
+    let key = |name: &str, volume: &str, key: &str, more: &str| {
+        format!(
+            "    - {{name: {name}, valueFrom: {{fileKeyRef: {{volumeName: {volume}, path: conf/app.env, key: {key}{more}}}}}}}\n"
+        )
+    };
+    let (disk, memory) =
+        (key("T_DISK", "disk", "COLOUR", ""), key("T_MEMORY", "memory", "LINES", ""));
+    let none = key("T_NONE", "disk", "NONE", ", optional: true");
+    let nowhere = key("T_NOWHERE", "empty", "NONE", ", optional: true");
+    let spec = format!(
+        "
+  restartPolicy: Never
+  volumes: [{{name: disk, emptyDir: {{}}}}, {{name: memory, emptyDir: {{medium: Memory}}}}, {{name: empty}}]
+  initContainers:
+  - name: writes
+    image: pod.local/host
+    command:
+    - sh
+    - -c
+    - |
+      mkdir /disk/conf /memory/conf
+      printf '# of the pod\\nCOLOUR='\\''dark $RED'\\'' # so far\\n' >/disk/conf/app.env
+      printf 'LINES='\\''one\\n two'\\''\\n' >/memory/conf/app.env
+    volumeMounts: [{{name: disk, mountPath: /disk}}, {{name: memory, mountPath: /memory}}]
+  - name: reads
+    image: pod.local/host
+    command: [sh, -c, 'echo \"$T_MEMORY,$T_TOLD\"']
+    env:
+{disk}{memory}    - {{name: T_TOLD, value: it is $(T_DISK)}}
+  - name: beside
+    image: pod.local/host
+    restartPolicy: Always
+    command: [sh, -c, 'echo \"$T_DISK\"; exec sleep infinity']
+    env:
+{disk}  containers:
+  - name: a
+    image: pod.local/host
+    command: [sh, -c, 'mkfifo /tmp/said; echo \"T_HOOK=$(cat /tmp/said)\"; env']
+    lifecycle:
+      postStart: {{exec: {{command: [sh, -c, 'until [ -p /tmp/said ]; do :; done; echo \"$T_DISK\" >/tmp/said']}}}}
+    env:
+{disk}{none}{nowhere}"
+    );
+    let pod = host.run(&manifest("files", &spec)).await;
+    soon(pod.wait_finished()).await.expect("ends");
+    assert_eq!(log(&pod, "reads").await, "one\n two,it is dark $RED\n");
+    assert_eq!(log(&pod, "beside").await, "dark $RED\n");
+    assert_eq!(written(&pod).await, "T_DISK=dark $RED\nT_HOOK=dark $RED\n");
+}
+
+#[tokio::test]
+async fn b160_a_container_waits_for_the_file_of_its_variable() {
+    let host = host("file-waits");
+    let spec = "
+  restartPolicy: Never
+  terminationGracePeriodSeconds: 0
+  volumes: [{name: files, emptyDir: {}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [env]
+    env: [{name: T_A, valueFrom: {fileKeyRef: {volumeName: files, path: late.env, key: A}}}]
+  - name: writes
+    image: pod.local/host
+    command: [sh, -c, 'mkfifo /files/go; read -r line </files/go; echo \"$line\" >/files/late.env']
+    volumeMounts: [{name: files, mountPath: /files}]
+";
+    let pod = host.run(&manifest("file-waits", spec)).await;
+    let missing = "couldn't get key A from file late.env of volume files: there is no such file";
+    assert_eq!(lacks(&pod).await, missing);
+    let script = "until [ -p /files/go ]; do :; done; echo \"A='late'\" >/files/go";
+    until(&pod, |status| status.container_statuses[1].state.running.is_some()).await;
+    assert_eq!(exec(&pod, "writes", script).await.1, 0);
+    assert_eq!(written(&pod).await, "T_A=late\n");
+}
+
+#[tokio::test]
+async fn b160_a_link_to_a_file_of_the_machine_is_not_followed() {
+    let host = host("file-link");
+    let spec = "
+  volumes: [{name: files, emptyDir: {}}]
+  initContainers:
+  - name: links
+    image: pod.local/host
+    command: [ln, -s, /etc/passwd, /files/env]
+    volumeMounts: [{name: files, mountPath: /files}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command: [env]
+    env: [{name: T_A, valueFrom: {fileKeyRef: {volumeName: files, path: env, key: root, optional: true}}}]
+";
+    let pod = host.run(&manifest("file-link", spec)).await;
+    let refused = "couldn't get key root from file env of volume files: it leads out of the volume";
+    assert_eq!(lacks(&pod).await, refused);
     soon(pod.stop()).await.expect("is removed");
 }

@@ -24,7 +24,7 @@ use crate::blocked::FAILED_MOUNT;
 use crate::clock::now;
 use crate::dirs::Dirs;
 use crate::drivers::Drivers;
-use crate::environment::Referenced;
+use crate::environment::{EnvVolumes, Referenced};
 use crate::error::{ConfigError, RuntimeError, chain};
 use crate::objects::Objects;
 use crate::plan::{PodPlan, PodVolumes, VolumeImages, VolumePaths, container_id, holder, instance};
@@ -480,7 +480,7 @@ impl Shared {
         Ok(image.repo_digest.unwrap_or(image.id))
     }
 
-    /// One instance of a container, with the ConfigMaps and Secrets as they are now.
+    /// One instance of a container, with the ConfigMaps, Secrets and files of variables as they are now.
     fn configuration(
         &self,
         container: &Container,
@@ -488,12 +488,14 @@ impl Shared {
         image: &Image,
         images: &VolumeImages,
     ) -> Result<ContainerConfig, ConfigError> {
-        let objects = (&self.config_maps, &self.secrets);
-        let referenced = Referenced::read(container, self.plan().pod.namespace(), objects)?;
-        let addresses = self.addresses.borrow();
+        let plan = self.plan();
         let paths = self.volumes.borrow();
+        let files = EnvVolumes::open(container, plan.pod.spec(), &paths, &self.sandbox)?;
+        let objects = (&self.config_maps, &self.secrets);
+        let referenced = Referenced::read(container, plan.pod.namespace(), objects, files)?;
+        let addresses = self.addresses.borrow();
         let volumes = PodVolumes { paths: &paths, images };
-        self.plan().instance(container, attempt, image, &volumes, &addresses, &referenced)
+        plan.instance(container, attempt, image, &volumes, &addresses, &referenced)
     }
 
     /// The image of a container, held for the pod from now on.

@@ -1,12 +1,13 @@
-//! The ConfigMaps and Secrets that variables come from.
+//! The ConfigMaps, Secrets and volumes that variables come from.
 
 use std::collections::BTreeMap;
 
 use pod_spec::{
-    ConfigMap, ConfigMapKeySelector, Container, EnvFromSource, PodSpec, Secret, SecretKeySelector,
-    VolumeSource,
+    ConfigMap, ConfigMapKeySelector, Container, EnvFromSource, FileKeySelector, PodSpec, Secret,
+    SecretKeySelector, VolumeSource,
 };
 
+use super::file::EnvVolumes;
 use crate::error::ConfigError;
 use crate::objects::{Configuration, ObjectError, Objects};
 
@@ -16,6 +17,7 @@ pub(crate) struct Referenced {
     namespace: String,
     config_maps: BTreeMap<String, ConfigMap>,
     secrets: BTreeMap<String, Secret>,
+    volumes: EnvVolumes,
 }
 
 /// Whether the pod has variables or volumes from ConfigMaps or Secrets, or uses claims.
@@ -56,16 +58,18 @@ fn secrets(container: &Container) -> impl Iterator<Item = &String> {
 }
 
 impl Referenced {
-    /// Reads what a container of a namespace refers to.
+    /// Reads what a container of a namespace refers to. What it takes from files is read when it is asked for.
     pub fn read(
         container: &Container,
         namespace: &str,
         of: (&Objects<ConfigMap>, &Objects<Secret>),
+        volumes: EnvVolumes,
     ) -> Result<Self, ObjectError> {
         Ok(Self {
             namespace: namespace.to_owned(),
             config_maps: read(of.0, namespace, config_maps(container))?,
             secrets: read(of.1, namespace, secrets(container))?,
+            volumes,
         })
     }
 
@@ -117,6 +121,11 @@ impl Referenced {
                 key: key.key.clone(),
             }),
         }
+    }
+
+    /// The value of a key of a file; `None` when it is missing and may be.
+    pub fn file_key(&self, key: &FileKeySelector) -> Result<Option<String>, ConfigError> {
+        self.volumes.value(key)
     }
 
     fn config_map(

@@ -9,11 +9,13 @@ mod directory;
 mod tree;
 
 use std::ffi::OsStr;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AT_FDCWD, OFlag, ResolveFlag};
+use nix::sys::stat::SFlag;
 use pod_sandbox::{ContainerId, ContainerRoot, Sandbox};
 
 use crate::error::RuntimeError;
@@ -154,6 +156,19 @@ impl ContainerFiles {
     fn fault(&self, action: &str, path: &Path) -> impl FnOnce(io::Error) -> RuntimeError + use<> {
         RuntimeError::io(format!("{action} {} of container `{}`", path.display(), self.container))
     }
+}
+
+/// Opens a file for reading that lies below a directory, on the same file system; links may lead to it within the directory.
+/// `None` when it is no regular file.
+pub(crate) fn open_below(dir: BorrowedFd<'_>, path: &Path) -> io::Result<Option<File>> {
+    let below = ResolveFlag::RESOLVE_BENEATH
+        | ResolveFlag::RESOLVE_NO_XDEV
+        | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let found = look_up(dir, path, OFlag::empty(), below)?;
+    if found.kind()? != SFlag::S_IFREG {
+        return Ok(None);
+    }
+    found.reopen(OpenOptions::new().read(true)).map(Some)
 }
 
 fn ends_with_slash(path: &Path) -> bool {

@@ -304,7 +304,7 @@ pub(crate) const CONTAINER: &[Rule] = &[
     honoured("envFrom", "b154_variables_come_from_config_maps_and_secrets"),
     honoured("env[].valueFrom.configMapKeyRef", "b154_variables_come_from_config_maps_and_secrets"),
     honoured("env[].valueFrom.fieldRef", "variables_are_made_of_the_pods_own_fields"),
-    refused("env[].valueFrom.fileKeyRef", "variables from files are not honoured yet"),
+    honoured("env[].valueFrom.fileKeyRef", "b160_variables_come_from_files_of_volumes"),
     honoured("env[].valueFrom.resourceFieldRef", "b155_variables_are_made_of_resources"),
     honoured("env[].valueFrom.secretKeyRef", "b154_variables_come_from_config_maps_and_secrets"),
     honoured("image", "init_containers_of_other_images_come_first"),

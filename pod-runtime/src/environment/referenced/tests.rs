@@ -15,6 +15,7 @@ fn referenced() -> Referenced {
         namespace: "ns".to_owned(),
         config_maps: [("map".to_owned(), ConfigMap::from_yaml(map).expect("is one"))].into(),
         secrets: secrets.into(),
+        ..Referenced::default()
     }
 }
 
