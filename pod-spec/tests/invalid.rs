@@ -111,7 +111,7 @@ spec:
       mountPath: /a:b
   volumes:
   - name: dat
-    csi: {driver: x}
+    nfs: {server: a, path: /}
   - {name: x, emptyDir: {}, hostPath: {path: /}}
 ";
     let want = [
@@ -134,7 +134,8 @@ spec:
         "line 19: spec.containers[1].name: `web` is taken already",
         "line 20: spec.containers[1].securityContext.seLinuxOptions: not supported yet: SELinux labels are not set yet",
         "line 23: spec.containers[1].volumeMounts[0].mountPath: `/a:b` must not contain `:`",
-        "line 26: spec.volumes[0].csi: not supported yet: there are no CSI drivers",
+        "line 26: spec.volumes[0].nfs: not supported yet: network volumes are not mounted: mount it on this machine and \
+         use hostPath",
         "line 27: spec.volumes[1].hostPath: it is already of the kind `emptyDir`",
     ];
     assert_eq!(lines(text), want);

@@ -108,10 +108,10 @@ mod tests {
         assert!(text.contains("FIELD: containers <[]Container>\n"), "{text}");
         assert!(text.contains("  name\t<string> -required-\n"), "{text}");
         assert!(text.contains("  tty\t<boolean>\n"), "{text}");
-        assert!(
-            text.contains("    [refused, but for `false`: terminals are not there yet]\n"),
-            "{text}"
-        );
+        assert!(text.contains("    [honoured]\n"), "{text}");
+        let text = explained("spec.hostUsers");
+        let want = "SUPPORT: refused, but for `true`: user namespaces are not there yet\n";
+        assert!(text.contains(want), "{text}");
         assert!(explained("").contains("  spec\t<PodSpec>"), "{}", explained(""));
     }
 

@@ -89,9 +89,9 @@ pub(super) fn look(metadata: &ObjectMeta, pod: &PodSpec, at: &Path<'_>, survey: 
             container(one, &at.index(i), survey);
         }
     }
-    let at = spec.field("ephemeralContainers");
+    let ephemeral = spec.field("ephemeralContainers");
     for (i, one) in pod.ephemeral_containers.iter().enumerate() {
-        container(&one.container, &at.index(i), survey);
+        container(&one.container, &ephemeral.index(i), survey);
     }
     // Kubernetes takes it as one second.
     if pod.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
