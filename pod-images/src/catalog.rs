@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::access::Access;
 use crate::images::Images;
 use crate::store::{self, FileError, ImageRecord, NameRecord, Sharing};
 use crate::{Digest, HOST_IMAGE, Platform, Reference};
@@ -113,7 +114,7 @@ impl Images {
         Ok(Inspection { summary, document: manifest, configuration: id, holders })
     }
 
-    /// Gives an image another name, which an image that has it loses.
+    /// Gives an image another name, which an image that has it loses. Who may use it by one of its names may by this.
     ///
     /// # Errors
     ///
@@ -134,7 +135,10 @@ impl Images {
         let _names = store::lock(&layout.names_lock(), Sharing::Exclusive)?;
         let record = self.find(query)?;
         let name = name.canonical();
-        let named = NameRecord { name: name.clone(), manifest: record.manifest, repo_digest: None };
+        let own = self.names()?.into_iter().filter(|name| name.manifest == record.manifest);
+        let access = Access::of_all(own.map(|name| name.access));
+        let named =
+            NameRecord { name: name.clone(), manifest: record.manifest, repo_digest: None, access };
         Ok(store::write_json(&layout.name(&name), &layout.temporaries(), &named)?)
     }
 

@@ -4,9 +4,10 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
+use crate::access::Access;
 use crate::store::{self, FileError, ImageRecord, LayerId, NameRecord, Store};
 use crate::user::{ResolvedUser, UserError, resolve_user};
-use crate::{Digest, HOST_IMAGE, ImageConfig, Reference};
+use crate::{Credentials, Digest, HOST_IMAGE, ImageConfig, Reference};
 
 /// The search path of a host process, as the image sets it.
 const HOST_PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -68,6 +69,14 @@ pub enum ImageError {
         /// The image that was asked for.
         reference: Reference,
     },
+    /// The image was pulled with Secrets, and whoever asks has none of them nor of their logins.
+    #[error(
+        "image \"{reference}\" is present for those alone who have a login that it was pulled with"
+    )]
+    NotAllowed {
+        /// The image that was asked for.
+        reference: Reference,
+    },
     /// A file of the store cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -84,10 +93,10 @@ impl ImageError {
     #[must_use]
     pub fn reason(&self, policy: PullPolicy) -> &'static str {
         match (self, policy) {
-            (Self::NotPresent { .. }, PullPolicy::Never) => "ErrImageNeverPull",
-            (Self::NotPresent { .. }, PullPolicy::Always | PullPolicy::IfNotPresent) => {
-                "ErrImagePull"
+            (Self::NotPresent { .. } | Self::NotAllowed { .. }, PullPolicy::Never) => {
+                "ErrImageNeverPull"
             }
+            (Self::NotPresent { .. } | Self::NotAllowed { .. }, _) => "ErrImagePull",
             (Self::File(_), _) => "ImageInspectError",
         }
     }
@@ -117,14 +126,32 @@ impl Images {
         self
     }
 
-    /// The image that `reference` names. It may be removed at any time, unless it is [leased](Self::lease).
+    /// The image that `reference` names, whoever may use it. It may be removed at any time, unless it is
+    /// [leased](Self::lease).
     ///
     /// # Errors
     ///
     /// [`ImageError::NotPresent`] when there is none of this name, or when a part of it is missing; a pull adds it.
     pub fn resolve(&self, reference: &Reference) -> Result<Image, ImageError> {
+        Ok(self.look_up(reference)?.0)
+    }
+
+    /// The same for somebody with these credentials.
+    pub(crate) fn resolve_for(
+        &self,
+        reference: &Reference,
+        credentials: &[Credentials],
+    ) -> Result<Image, ImageError> {
+        let (image, access) = self.look_up(reference)?;
+        if access.is_for(credentials) {
+            return Ok(image);
+        }
+        Err(ImageError::NotAllowed { reference: reference.clone() })
+    }
+
+    fn look_up(&self, reference: &Reference) -> Result<(Image, Access), ImageError> {
         if reference.is_host() {
-            return Ok(host(reference));
+            return Ok((host(reference), Access::Everybody));
         }
         let absent = || ImageError::NotPresent { reference: reference.clone() };
         let layout = &self.store.layout;
@@ -137,13 +164,14 @@ impl Images {
         if !layers.iter().all(|layer| layer.is_dir()) {
             return Err(absent());
         }
-        Ok(Image {
+        let image = Image {
             reference: reference.clone(),
             id: record.id.to_string(),
             repo_digest: name.repo_digest,
             config: record.config,
             root: RootSource::Layers(layers),
-        })
+        };
+        Ok((image, name.access))
     }
 
     /// What is written down of an image.

@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+mod access;
 mod catalog;
 mod config;
 mod digest;
@@ -54,6 +55,7 @@ mod transfer;
 mod unpack;
 mod user;
 
+pub use access::SecretId;
 pub use catalog::{CatalogError, ImageSummary, Inspection};
 pub use config::ImageConfig;
 pub use digest::{Algorithm, Digest, DigestError};

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 use crate::digest::Digest;
 use crate::manifest::{Layer, MAX_TEXT, ManifestError};
-use crate::registry::{Configuration, Credentials, Endpoint, Places, Registry, Timing};
+use crate::registry::{Configuration, Credentials, Endpoint, OwnedLogin, Places, Registry, Timing};
 use crate::store::{CommitError, FileError, LayerState, Progress, Session};
 use crate::{Image, ImageError, Images, PullPolicy, Reference};
 
@@ -40,7 +40,7 @@ const MAX_UNPACKS: usize = 4;
 #[derive(Clone, Debug)]
 pub struct PullOptions {
     /// Logins that are tried before those of the machine and its user; those of a pod's image
-    /// pull secrets. None by default.
+    /// pull secrets. They give access, too, to what was pulled with them before. None by default.
     pub credentials: Vec<Credentials>,
     /// Where the settings lie; by default, where the environment says.
     pub places: Places,
@@ -63,7 +63,8 @@ impl Images {
     ///
     /// With [`PullPolicy::Always`] the registry is asked each time what the name stands for; what
     /// is there is not fetched again. When it cannot be asked, that is an error, as it is for the
-    /// kubelet.
+    /// kubelet. An image that was pulled with a Secret whose login is not one of those in
+    /// `options` is taken for absent.
     ///
     /// # Errors
     ///
@@ -86,17 +87,19 @@ impl Images {
             true => Configuration::load(&options.places)?.names(reference)?,
             false => vec![reference.clone()],
         };
+        let mut absent = ImageError::NotPresent { reference: reference.clone() };
         for name in names {
-            match self.resolve(&name) {
+            match self.resolve_for(&name, &options.credentials) {
                 Ok(image) => return Ok(Image { reference: reference.clone(), ..image }),
                 Err(ImageError::NotPresent { .. }) => {}
+                Err(ImageError::NotAllowed { .. }) => {
+                    absent = ImageError::NotAllowed { reference: reference.clone() };
+                }
                 Err(other) => return Err(other.into()),
             }
         }
         match policy {
-            PullPolicy::Never => {
-                Err(ImageError::NotPresent { reference: reference.clone() }.into())
-            }
+            PullPolicy::Never => Err(absent.into()),
             PullPolicy::IfNotPresent | PullPolicy::Always => self.pull(reference, options).await,
         }
     }
@@ -171,13 +174,13 @@ async fn run(
     for endpoint in &endpoints {
         let known = images.resolve(endpoint.name()).ok().and_then(|image| top_digest(&image));
         let result = match source::find(endpoint, known.as_ref(), &credentials, options).await {
-            Ok(Found::Known) => Ok(()),
+            Ok(Found::Known { top, login }) => admit(&session, endpoint, &top, login).await,
             Ok(Found::Source(source)) => bring(&session, *source, endpoint, &tracker).await,
             Err(error) => Err(error),
         };
         match result {
             Ok(()) => {
-                let image = images.resolve(endpoint.name())?;
+                let image = images.resolve_for(endpoint.name(), &options.credentials)?;
                 return Ok(Image { reference: reference.clone(), ..image });
             }
             Err(error) if error.is_of_the_source() => failures.push(error),
@@ -195,6 +198,23 @@ fn top_digest(image: &Image) -> Option<Digest> {
     image.repo_digest.as_ref()?.split_once('@')?.1.parse().ok()
 }
 
+/// Lets those use an image that is there for whose login its registry has told of it.
+async fn admit(
+    session: &Arc<Session>,
+    endpoint: &Endpoint,
+    top: &Digest,
+    login: Option<OwnedLogin>,
+) -> Result<(), PullError> {
+    let (name, repo_digest) = (endpoint.name().canonical(), repo_digest(endpoint.name(), top));
+    let session = Arc::clone(session);
+    Ok(blocking(move || session.admit(&name, &repo_digest, login.as_ref())).await??)
+}
+
+/// An image as its registry has it.
+fn repo_digest(name: &Reference, top: &Digest) -> String {
+    format!("{}/{}@{top}", name.registry(), name.repository())
+}
+
 /// Brings an image from its source into the store.
 async fn bring(
     session: &Arc<Session>,
@@ -202,7 +222,7 @@ async fn bring(
     endpoint: &Endpoint,
     tracker: &Arc<Tracker>,
 ) -> Result<(), PullError> {
-    let Source { registry, top, digest, text, manifest } = source;
+    let Source { registry, login, top, digest, text, manifest } = source;
     let unusable = |source| PullError::Unusable { image: endpoint.name().to_string(), source };
     tracker.layers(session, &manifest.layers);
     let id = manifest.config.digest.clone();
@@ -225,10 +245,11 @@ async fn bring(
     })?;
     layers(session, registry, manifest.layers, configuration.diff_ids, tracker).await?;
     let name = endpoint.name();
-    let repo_digest = format!("{}/{}@{top}", name.registry(), name.repository());
+    let repo_digest = repo_digest(name, &top);
     let names = vec![name.canonical()];
     let session = Arc::clone(session);
-    blocking(move || session.commit(&digest, &names, Some(&repo_digest))).await??;
+    let commit = move || session.commit(&digest, &names, Some(&repo_digest), login.as_ref());
+    blocking(commit).await??;
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! The logins of a pod's image pull secrets.
 
-use pod_images::{Credentials, CredentialsError, PullOptions};
+use pod_images::{Credentials, CredentialsError, PullOptions, SecretId};
 use pod_spec::{Secret, SecretText, ValidPod};
+use serde::{Deserialize, Serialize};
 
 use crate::objects::{ObjectError, Objects};
 use crate::runtime::Runtime;
@@ -9,10 +10,17 @@ use crate::runtime::Runtime;
 /// What a pod's image pull secrets say.
 #[derive(Debug, Default)]
 pub(crate) struct PullSecrets {
-    /// Texts with logins, in the order of the pod.
-    pub logins: Vec<SecretText>,
+    /// Those with logins, in the order of the pod.
+    pub logins: Vec<PullSecret>,
     /// The names of those that are not there.
     pub missing: Vec<String>,
+}
+
+/// An image pull secret with logins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PullSecret {
+    id: SecretId,
+    text: SecretText,
 }
 
 impl PullSecrets {
@@ -22,12 +30,21 @@ impl PullSecrets {
         let named = pod.spec().image_pull_secrets.iter().map(|secret| &secret.name);
         for name in named.filter(|name| !name.is_empty()) {
             match secrets.find(pod.namespace(), name)? {
-                Some(secret) => found.logins.extend(login(&secret)),
+                Some(secret) => found.logins.extend(
+                    login(&secret)
+                        .map(|text| PullSecret { id: id(&secret, pod.namespace(), name), text }),
+                ),
                 None => found.missing.push(name.clone()),
             }
         }
         Ok(found)
     }
+}
+
+fn id(secret: &Secret, namespace: &str, name: &str) -> SecretId {
+    // What is kept has one.
+    let uid = secret.metadata.uid.clone().unwrap_or_default();
+    SecretId { namespace: namespace.to_owned(), name: name.to_owned(), uid }
 }
 
 fn login(secret: &Secret) -> Option<SecretText> {
@@ -40,8 +57,10 @@ fn login(secret: &Secret) -> Option<SecretText> {
 }
 
 /// How an image is pulled with these logins, before those of the machine.
-pub(crate) fn options(logins: &[SecretText]) -> Result<PullOptions, CredentialsError> {
-    let credentials = logins.iter().map(|login| Credentials::from_docker_config(&login.0));
+pub(crate) fn options(logins: &[PullSecret]) -> Result<PullOptions, CredentialsError> {
+    let credentials = logins.iter().map(|PullSecret { id, text }| {
+        Ok(Credentials::from_docker_config(&text.0)?.of_secret(id.clone()))
+    });
     Ok(PullOptions {
         credentials: credentials.collect::<Result<_, _>>()?,
         ..PullOptions::default()

@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use pod_images::{Images, PullPolicy, Reference};
-use pod_spec::SecretText;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use crate::error::chain;
-use crate::pull_secrets;
+use crate::pull_secrets::{self, PullSecret};
 
 /// `argv[0]` of the process.
 pub const PULLER: &str = "pod-pull";
@@ -29,8 +28,7 @@ const MAX_ANSWER: u64 = 64 << 10;
 struct Order {
     images: PathBuf,
     reference: String,
-    /// The texts of image pull secrets.
-    logins: Vec<SecretText>,
+    logins: Vec<PullSecret>,
 }
 
 /// Why an image could not be pulled.
@@ -53,7 +51,7 @@ impl PullFailure {
 pub(crate) async fn pull(
     images: &Path,
     reference: &Reference,
-    logins: &[SecretText],
+    logins: &[PullSecret],
 ) -> Result<(), PullFailure> {
     let (images, reference) = (images.to_owned(), reference.to_string());
     let order = Order { images, reference, logins: logins.to_vec() };

@@ -18,6 +18,7 @@ mod logs;
 mod machine;
 mod objects;
 mod port_forward;
+mod private_images;
 mod reading;
 mod terminal;
 mod workloads;

@@ -200,7 +200,7 @@ fn b207_a_private_image_is_pulled_with_the_logins_of_the_machine() {
 }
 
 /// A registry that wants to know who asks.
-fn private() -> (Host, Registry) {
+pub fn private() -> (Host, Registry) {
     let host = Host::new();
     let htpasswd = tool(Command::new("htpasswd").args(["-Bbn", "user", "hunter2"]));
     let images = [recipes::init_demo()];

@@ -6,7 +6,7 @@ use crate::digest::Digest;
 use crate::manifest::{self, Descent, Document, MANIFEST_TYPES, MAX_TEXT, Manifest, ManifestError};
 use crate::platform::Platform;
 use crate::registry::{
-    Credentials, CredentialsError, Endpoint, Login, Registry, RegistryError, Version,
+    Credentials, CredentialsError, Endpoint, OwnedLogin, Registry, RegistryError, Version,
 };
 
 use super::fetch::Attempts;
@@ -16,6 +16,8 @@ use super::{PullError, PullOptions, blocking};
 #[derive(Debug)]
 pub(super) struct Source {
     pub registry: Registry,
+    /// Whom it gives the image to; anybody when there is none.
+    pub login: Option<OwnedLogin>,
     /// What the name stands for: an index, or the manifest itself.
     pub top: Digest,
     /// The manifest for this machine.
@@ -28,7 +30,12 @@ pub(super) struct Source {
 #[derive(Debug)]
 pub(super) enum Found {
     /// The image is still the one that is known.
-    Known,
+    Known {
+        /// What its name stands for.
+        top: Digest,
+        /// Whom it was told.
+        login: Option<OwnedLogin>,
+    },
     /// What has to be fetched.
     Source(Box<Source>),
 }
@@ -41,25 +48,31 @@ pub(super) async fn find(
     options: &PullOptions,
 ) -> Result<Found, PullError> {
     let mut logins = logins(endpoint, credentials).await?.into_iter();
-    let mut registry = Registry::new(endpoint, logins.next(), &options.places, &options.timing)?;
+    let mut login = logins.next();
+    let shown = |login: &Option<OwnedLogin>| login.as_ref().map(|own| own.login.clone());
+    let mut registry = Registry::new(endpoint, shown(&login), &options.places, &options.timing)?;
     loop {
         match ask(&registry, known).await {
             Err(Failure::Registry(error)) if error.fault.is_denial() => match logins.next() {
-                Some(login) => registry = registry.with_login(Some(login)),
+                Some(next) => {
+                    login = Some(next);
+                    registry = registry.with_login(shown(&login));
+                }
                 None => return Err(error.into()),
             },
             Err(Failure::Registry(error)) => return Err(error.into()),
             Err(Failure::Manifest(source)) => {
                 return Err(PullError::Unusable { image: endpoint.name().to_string(), source });
             }
-            Ok(None) => return Ok(Found::Known),
-            Ok(Some((top, digest, text, manifest))) => {
+            Ok(Answer::Known(top)) => return Ok(Found::Known { top, login }),
+            Ok(Answer::Other(top, digest, text, manifest)) => {
                 return Ok(Found::Source(Box::new(Source {
                     registry,
+                    login,
                     top,
                     digest,
                     text,
-                    manifest,
+                    manifest: *manifest,
                 })));
             }
         }
@@ -70,15 +83,15 @@ pub(super) async fn find(
 async fn logins(
     endpoint: &Endpoint,
     credentials: &Arc<Vec<Credentials>>,
-) -> Result<Vec<Login>, PullError> {
+) -> Result<Vec<OwnedLogin>, PullError> {
     let (registry, repository) = (endpoint.registry().to_owned(), endpoint.repository().to_owned());
     let credentials = Arc::clone(credentials);
-    let found = blocking(move || -> Result<Vec<Login>, CredentialsError> {
-        let mut found: Vec<Login> = Vec::new();
+    let found = blocking(move || -> Result<Vec<OwnedLogin>, CredentialsError> {
+        let mut found: Vec<OwnedLogin> = Vec::new();
         for credentials in credentials.iter() {
             for login in credentials.logins(&registry, &repository)? {
-                if !found.contains(&login) {
-                    found.push(login);
+                if !found.iter().any(|other| other.login == login) {
+                    found.push(OwnedLogin { login, secret: credentials.secret().cloned() });
                 }
             }
         }
@@ -92,15 +105,20 @@ enum Failure {
     Manifest(ManifestError),
 }
 
-type Answer = (Digest, Digest, Vec<u8>, Manifest);
+/// What a name stands for.
+enum Answer {
+    /// What is known.
+    Known(Digest),
+    /// This, and its manifest for this machine with its digest and text.
+    Other(Digest, Digest, Vec<u8>, Box<Manifest>),
+}
 
-/// `None` when the name still stands for what is `known`.
-async fn ask(registry: &Registry, known: Option<&Digest>) -> Result<Option<Answer>, Failure> {
+async fn ask(registry: &Registry, known: Option<&Digest>) -> Result<Answer, Failure> {
     let version = registry.endpoint().version().clone();
     if let Some(known) = known {
         // Registries count how often a manifest is fetched, and not how often it is asked for.
         match registry.digest(&version, &MANIFEST_TYPES).await {
-            Ok(Some(digest)) if digest == *known => return Ok(None),
+            Ok(Some(digest)) if digest == *known => return Ok(Answer::Known(digest)),
             Err(error) if error.fault.is_denial() => return Err(Failure::Registry(error)),
             // Not every registry can tell; and what else is wrong, the next request says.
             _ => {}
@@ -114,7 +132,9 @@ async fn ask(registry: &Registry, known: Option<&Digest>) -> Result<Option<Answe
     let here = Platform::here();
     loop {
         match document {
-            Document::Manifest(manifest) => return Ok(Some((top, digest, text, manifest))),
+            Document::Manifest(manifest) => {
+                return Ok(Answer::Other(top, digest, text, Box::new(manifest)));
+            }
             Document::Index(index) => {
                 descent.enter(&digest).map_err(Failure::Manifest)?;
                 let entry = index.choose(&here).map_err(Failure::Manifest)?;

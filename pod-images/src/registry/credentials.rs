@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::login_helper::{HelperError, LoginHelper};
 use super::{Places, Secret};
+use crate::access::SecretId;
 
 /// Larger than any such file, small enough to hold in memory.
 const MAX_FILE: u64 = 1 << 20;
@@ -30,6 +31,15 @@ pub struct Credentials {
     helpers: BTreeMap<String, LoginHelper>,
     /// The program that knows all others.
     store: Option<LoginHelper>,
+    /// Where they come from, when they are not everybody's on the machine.
+    secret: Option<SecretId>,
+}
+
+/// A login and the Secret that it is from; without one it is everybody's on the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OwnedLogin {
+    pub login: Login,
+    pub secret: Option<SecretId>,
 }
 
 /// Who we are to a registry.
@@ -125,6 +135,22 @@ impl Credentials {
         Ok(Self { logins: whole.logins, ..Self::default() })
     }
 
+    /// The same, known to come from a Secret: what is pulled with it is for those who have it or the same login.
+    #[must_use]
+    pub fn of_secret(self, secret: SecretId) -> Self {
+        Self { secret: Some(secret), ..self }
+    }
+
+    /// The Secret that they come from.
+    pub(crate) fn secret(&self) -> Option<&SecretId> {
+        self.secret.as_ref()
+    }
+
+    /// The logins for all registries, without those that programs know.
+    pub(crate) fn written(&self) -> impl Iterator<Item = &Login> {
+        self.logins.iter().map(|(_, login)| login)
+    }
+
     /// The logins for a repository, those for the narrowest part of the registry first.
     ///
     /// This may run a program, and wait for it.
@@ -203,6 +229,7 @@ impl Credentials {
                 .map(|(key, name)| Ok((Key::of(&key).host, helper(name)?)))
                 .collect::<Result<_, CredentialsError>>()?,
             store: parsed.creds_store.filter(|s| !s.is_empty()).map(helper).transpose()?,
+            secret: None,
         })
     }
 }

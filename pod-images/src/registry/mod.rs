@@ -18,6 +18,7 @@ mod transport;
 pub use certificates::CertificateError;
 pub(crate) use client::Registry;
 pub use configuration::{Configuration, ConfigurationError};
+pub(crate) use credentials::OwnedLogin;
 pub use credentials::{Credentials, CredentialsError, Login};
 pub use endpoints::{Endpoint, EndpointError, Version};
 pub use failure::{RegistryError, RegistryFault};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
 use crate::config::ImageConfig;
 use crate::digest::Digest;
 use crate::platform::Platform;
@@ -38,6 +39,9 @@ pub(crate) struct NameRecord {
     pub manifest: Digest,
     /// `repository@digest`, as the registry has it.
     pub repo_digest: Option<String>,
+    /// Who may use the image by this name.
+    #[serde(default)]
+    pub access: Access,
 }
 
 /// What somebody holds.

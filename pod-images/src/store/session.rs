@@ -11,10 +11,12 @@ use super::layout::Layout;
 use super::progress::{self, Progress, ProgressFile};
 use super::record::{ImageLayer, ImageRecord, NameRecord};
 use super::sweep;
+use crate::access::Access;
 use crate::config::{self, Configuration};
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::manifest::{self, Document, MAX_TEXT, Manifest, ManifestError};
 use crate::platform::Platform;
+use crate::registry::OwnedLogin;
 use crate::unpack::Limits;
 
 /// How many layers are unpacked at the same time, at most.
@@ -214,7 +216,7 @@ impl Session {
     }
 
     /// Makes an image of what is in the store, and gives it names. `repo_digest` is `repository@digest` as a registry has
-    /// it, if it comes from one.
+    /// it, if it comes from one, and `shown` the login that it was given for.
     ///
     /// Everything must be there: the manifest, the configuration, and the layers, unpacked.
     pub(crate) fn commit(
@@ -222,6 +224,7 @@ impl Session {
         manifest_digest: &Digest,
         names: &[String],
         repo_digest: Option<&str>,
+        shown: Option<&OwnedLogin>,
     ) -> Result<ImageRecord, CommitError> {
         let (manifest, configuration) = self.describe(manifest_digest)?;
         let layout = &self.store.layout;
@@ -254,13 +257,45 @@ impl Session {
         let _names = file::lock(&layout.names_lock(), Sharing::Exclusive)?;
         file::write_json(&layout.image(manifest_digest), &temporaries, &record)?;
         for name in names {
+            let path = layout.name(name);
+            // Who may use what the name stood for before need not be given what it stands for now.
+            let same = file::read_json::<NameRecord>(&path)?
+                .filter(|before| before.manifest == *manifest_digest);
+            let access = same.map_or_else(
+                || Access::of(shown),
+                |mut before| {
+                    before.access.admit(shown);
+                    before.access
+                },
+            );
             let record = NameRecord {
                 name: name.clone(),
                 manifest: manifest_digest.clone(),
                 repo_digest: repo_digest.map(str::to_owned),
+                access,
             };
-            file::write_json(&layout.name(name), &temporaries, &record)?;
+            file::write_json(&path, &temporaries, &record)?;
         }
         Ok(record)
+    }
+
+    /// Lets those use an image by a name who have the login that a registry was `shown` when it said that the name still
+    /// stands for `repo_digest`. When it does not any more on this machine, nothing changes.
+    pub(crate) fn admit(
+        &self,
+        name: &str,
+        repo_digest: &str,
+        shown: Option<&OwnedLogin>,
+    ) -> Result<(), FileError> {
+        let layout = &self.store.layout;
+        let path = layout.name(name);
+        let _names = file::lock(&layout.names_lock(), Sharing::Exclusive)?;
+        let Some(before) = file::read_json::<NameRecord>(&path)? else { return Ok(()) };
+        let mut after = before.clone();
+        after.access.admit(shown);
+        if after == before || before.repo_digest.as_deref() != Some(repo_digest) {
+            return Ok(());
+        }
+        file::write_json(&path, &layout.temporaries(), &after)
     }
 }

@@ -181,6 +181,6 @@ pub(super) fn commit(
     // A digest says what is named; an archive cannot give it away.
     let names = names.iter().filter(|name| name.digest().is_none());
     let names: Vec<String> = names.map(Reference::canonical).collect();
-    let ImageRecord { id, .. } = session.commit(manifest, &names, None)?;
+    let ImageRecord { id, .. } = session.commit(manifest, &names, None, None)?;
     Ok(Loaded { id, names })
 }

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use pod_images::{Image, Images, LeaseError, PullError, PullOptions, PullPolicy, Reference};
-use pod_spec::{ImagePullPolicy, SecretText};
+use pod_images::{
+    Image, ImageError, Images, LeaseError, PullError, PullOptions, PullPolicy, Reference,
+};
+use pod_spec::ImagePullPolicy;
 
 use crate::error::chain;
+use crate::pull_secrets::{self, PullSecret};
 use crate::puller::{self, PullFailure};
 
 /// What is told of an image that did not have to be pulled.
@@ -18,6 +21,15 @@ pub(super) struct Supply {
     dir: PathBuf,
     images: Images,
     holder: String,
+}
+
+/// What there is on the machine of an image.
+enum Presence {
+    /// The image, held for the pod from now on.
+    Held(Box<Image>),
+    /// An image that was pulled with logins that the pod does not have.
+    Withheld,
+    Absent,
 }
 
 /// Something that is told of an image: the kubelet's reason of the event, and its words.
@@ -35,7 +47,7 @@ impl Supply {
         &self,
         name: &str,
         policy: Option<ImagePullPolicy>,
-        logins: &[SecretText],
+        logins: &[PullSecret],
         tell: impl Fn(News),
     ) -> Result<Image, PullFailure> {
         let reference: Reference = name.parse().map_err(|e: pod_images::ReferenceError| {
@@ -46,6 +58,8 @@ impl Supply {
             Some(ImagePullPolicy::IfNotPresent) => PullPolicy::IfNotPresent,
             _ => PullPolicy::Always,
         };
+        // Logins that cannot be understood give access to nothing; a pull says what is wrong with them.
+        let options = pull_secrets::options(logins).unwrap_or_default();
         let mut pulled = None;
         loop {
             if policy == PullPolicy::Always && !reference.is_host() {
@@ -54,24 +68,23 @@ impl Supply {
                 puller::pull(&self.dir, &reference, logins).await?;
                 pulled = Some(began.elapsed());
             }
-            match self.present(&reference).await? {
-                Some(image) => {
+            match self.present(&reference, &options).await? {
+                Presence::Held(image) => {
                     match pulled {
                         Some(took) => tell(("Pulled", self.pulled_words(name, &image, took))),
                         None if policy == PullPolicy::Always => {}
                         None => tell(("Pulled", format!("Container image \"{name}\" {PRESENT}"))),
                     }
-                    return Ok(image);
+                    return Ok(*image);
                 }
-                None if policy == PullPolicy::Never => {
-                    let words = "is not present with pull policy of Never";
-                    return Err(PullFailure {
-                        reason: "ErrImageNeverPull".to_owned(),
-                        message: format!("Container image \"{name}\" {words}"),
-                    });
+                Presence::Absent if policy == PullPolicy::Never => {
+                    return Err(never_pulled(name, "is not present"));
                 }
-                // It was not there, or somebody has removed it in this very moment.
-                None => policy = PullPolicy::Always,
+                Presence::Withheld if policy == PullPolicy::Never => {
+                    return Err(never_pulled(name, "is present but cannot be accessed by the pod"));
+                }
+                // It was not there for the pod, or somebody has removed it in this very moment.
+                Presence::Absent | Presence::Withheld => policy = PullPolicy::Always,
             }
         }
     }
@@ -85,24 +98,37 @@ impl Supply {
         format!("Successfully pulled image \"{name}\" in {took} ({took} including waiting).{size}")
     }
 
-    /// An image that is on the machine, held for the pod from now on.
-    async fn present(&self, reference: &Reference) -> Result<Option<Image>, PullFailure> {
-        let options = PullOptions::default();
-        let image = match self.images.ensure(reference, PullPolicy::Never, &options).await {
+    /// What there is on the machine for a pod with these logins.
+    async fn present(
+        &self,
+        reference: &Reference,
+        options: &PullOptions,
+    ) -> Result<Presence, PullFailure> {
+        let image = match self.images.ensure(reference, PullPolicy::Never, options).await {
             Ok(image) => image,
-            Err(PullError::Image(error)) if error.is_absent() => return Ok(None),
+            Err(PullError::Image(error)) if error.is_absent() => return Ok(Presence::Absent),
+            Err(PullError::Image(error)) if matches!(*error, ImageError::NotAllowed { .. }) => {
+                return Ok(Presence::Withheld);
+            }
             Err(error) => {
                 let reason = error.reason(PullPolicy::Always).to_owned();
                 return Err(PullFailure { reason, message: chain(&error) });
             }
         };
         match self.images.lease(&image.id, &self.holder) {
-            Ok(()) => Ok(Some(image)),
-            Err(LeaseError::NotPresent { .. }) => Ok(None),
+            Ok(()) => Ok(Presence::Held(Box::new(image))),
+            Err(LeaseError::NotPresent { .. }) => Ok(Presence::Absent),
             Err(error) => {
                 Err(PullFailure { reason: "ImageInspectError".to_owned(), message: chain(&error) })
             }
         }
+    }
+}
+
+fn never_pulled(name: &str, why: &str) -> PullFailure {
+    PullFailure {
+        reason: "ErrImageNeverPull".to_owned(),
+        message: format!("Container image \"{name}\" {why} with pull policy of Never"),
     }
 }
 
