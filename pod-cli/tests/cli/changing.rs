@@ -168,7 +168,11 @@ fn what_the_program_is_it_says() {
         serde_json::from_str(&host.pod("version --client -o json").out).expect("JSON");
     assert_eq!(version["clientVersion"]["gitVersion"], format!("v{}", env!("CARGO_PKG_VERSION")));
     let types = host.pod("api-resources").out;
-    assert!(types.contains("pods         po           v1           true         Pod\n"), "{types}");
+    let rows: Vec<String> =
+        types.lines().map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for row in ["pods po v1 true Pod", "deployments deploy apps/v1 true Deployment"] {
+        assert!(rows.iter().any(|shown| shown == row), "{row}: {types}");
+    }
     for shell in ["bash", "zsh", "fish"] {
         let script = host.pod(&format!("completion {shell}")).out;
         assert!(script.contains("port-forward"), "{shell}");
