@@ -19,6 +19,6 @@ fn a_driver_of_ones_own_fills_a_volume() {
 
 #[test]
 fn volumes_are_measured() {
-    let table = output("timing");
+    let table = output("volume_timing");
     assert_eq!(table.lines().count(), 4, "{table}");
 }

@@ -18,7 +18,7 @@ fn every_object_of_a_file_is_checked() {
     assert!(ran.err.contains("note: spec.nodeSelector: "), "{ran:?}");
 
     let bad = "---\napiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec:\n  containers:\n  - name: a\n    comand: [x]\n    \
-               volumeDevices: [{name: b, devicePath: /b}]\n---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}\n---\n\
+               securityContext: {seLinuxOptions: {level: s0}}\n---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: c}}\n---\n\
                {apiVersion: batch/v1, kind: Job, metadata: {name: j}, spec: {template: {}}}\n---\n\
                {apiVersion: v1, kind: Service, metadata: {name: s}}\n";
     let ran = check(&format!("{good}{bad}"), "");
@@ -30,7 +30,7 @@ fn every_object_of_a_file_is_checked() {
         "pod.yaml:9:5",
         "did you mean `command`?",
         "(spec.containers[0].image)",
-        "(spec.containers[0].volumeDevices)",
+        "(spec.containers[0].securityContext.seLinuxOptions)",
         "a Job's pods end: it must be given as `OnFailure` or `Never`",
         "`Service` is not read here",
         "(document 5 of the text)",
