@@ -1,11 +1,3 @@
 //! The time.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use pod_spec::Time;
-
-/// The present moment.
-pub fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
-}
+pub use pod_runtime::now;

@@ -1,7 +1,7 @@
 //! Objects that are kept beside pods: what those are configured with and store things in, and what makes them.
 
 use pod_runtime::{Applied, Claims, Configuration, ObjectError, Objects, Runtime};
-use pod_spec::{ConfigMap, ObjectMeta, PersistentVolumeClaim, Secret};
+use pod_spec::{ConfigMap, PersistentVolumeClaim, Secret};
 use pod_workloads::{Workload, WorkloadError, Workloads};
 
 use crate::error::CliError;
@@ -23,7 +23,7 @@ pub fn keep_config_map(
     map: ConfigMap,
     making: Making,
 ) -> Result<&'static str, CliError> {
-    keep(&runtime.config_maps(), &map.metadata.clone(), map, making)
+    keep(&runtime.config_maps(), map, making)
 }
 
 /// Keeps a Secret. Returns what has been done, in kubectl's word.
@@ -32,7 +32,7 @@ pub fn keep_secret(
     secret: Secret,
     making: Making,
 ) -> Result<&'static str, CliError> {
-    keep(&runtime.secrets(), &secret.metadata.clone(), secret, making)
+    keep(&runtime.secrets(), secret, making)
 }
 
 /// Keeps a claim. Returns what has been done, in kubectl's word.
@@ -41,7 +41,7 @@ pub fn keep_claim(
     claim: PersistentVolumeClaim,
     making: Making,
 ) -> Result<&'static str, CliError> {
-    keep(&runtime.claims(), &claim.metadata.clone(), claim, making)
+    keep(&runtime.claims(), claim, making)
 }
 
 /// Keeps a Deployment or a Job, and has it looked after. Returns what has been done, in kubectl's word.
@@ -50,7 +50,7 @@ pub fn keep_workload<T: Workload>(
     object: T,
     making: Making,
 ) -> Result<&'static str, CliError> {
-    keep(&Workloads::of(runtime), &object.metadata().clone(), object, making)
+    keep(&Workloads::of(runtime), object, making)
 }
 
 /// Where objects of a kind are kept.
@@ -92,15 +92,15 @@ keeper! {
     Workloads<T>, of T where T: Workload, or WorkloadError;
 }
 
-fn keep<T, K: Keeper<T>>(
+fn keep<T: Configuration, K: Keeper<T>>(
     keeper: &K,
-    metadata: &ObjectMeta,
     object: T,
     making: Making,
 ) -> Result<&'static str, CliError> {
     let applied = match making {
         Making::Create => return keeper.create(object).map(|()| "created").map_err(Into::into),
         Making::Replace { .. } => {
+            let metadata = object.metadata();
             let namespace = metadata.namespace.as_deref().unwrap_or_default();
             keeper.get(namespace, &metadata.name).map_err(Into::into)?;
             return keeper.apply(object).map(|_| "replaced").map_err(Into::into);

@@ -214,6 +214,14 @@ impl PodHandle {
         Ok(object)
     }
 
+    /// Whether somebody has asked for it to go.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] when it is gone.
+    pub fn is_deleted(&self) -> Result<bool, RuntimeError> {
+        Ok(self.saved()?.is_some_and(|saved| saved.deleted.is_some()))
+    }
+
     /// Follows the pod's status. Needs a tokio runtime.
     pub fn changes(&self) -> Changes {
         Changes::new(self.clone())

@@ -72,6 +72,7 @@ pub use attach::Attachment;
 pub use blocked::{Blocked, Obstacle};
 pub use changes::Changes;
 pub use claims::{Claims, Deleted};
+pub use clock::now;
 pub use dirs::SYSTEM;
 pub use drivers::Drivers;
 pub use engine::ENGINE;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pod_spec::{
-    Deployment, DeploymentCondition, DeploymentStatus, DeploymentStrategyType, IntOrString,
-    ObjectMeta, Pod, PodTemplateSpec, Time,
+    Deployment, DeploymentCondition, DeploymentStatus, DeploymentStrategyType, IntOrString, Pod,
+    PodTemplateSpec, Time,
 };
 
 use crate::conditions::{self, Observed};
@@ -62,10 +62,6 @@ impl Planned for Deployment {
 
     fn set_status(&mut self, status: DeploymentStatus) {
         self.status = Some(status);
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
     }
 
     fn is_over(&self) -> bool {

@@ -5,14 +5,14 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Stdio;
 
-use pod_runtime::{Applied, ObjectError, Objects, PodHandle, RecordedEvent, Runtime};
+use pod_runtime::{Applied, ObjectError, Objects, PodHandle, RecordedEvent, Runtime, now};
 
 use crate::error::WorkloadError;
+use crate::lock;
 use crate::plan::Workload;
 use crate::replica::is_of;
 use crate::state::StateDir;
 use crate::supervisor::STARTER;
-use crate::{lock, supervisor};
 
 /// The Deployments, or the Jobs, of a runtime.
 ///
@@ -98,7 +98,7 @@ impl<T: Workload> Workloads<T> {
     /// When a directory cannot be read.
     pub fn pods(&self, object: &T) -> Result<Vec<PodHandle>, WorkloadError> {
         let mut pods = self.runtime.list(Some(&place(object).0))?;
-        pods.retain(|pod| is_of(pod, object.meta()));
+        pods.retain(|pod| is_of(pod, object.metadata()));
         Ok(pods)
     }
 
@@ -138,7 +138,7 @@ impl<T: Workload> Workloads<T> {
         let object = self.objects.get(namespace, name)?;
         self.objects.note(namespace, name, |object| {
             let metadata = object.metadata_mut();
-            metadata.deletion_timestamp.get_or_insert_with(supervisor::now);
+            metadata.deletion_timestamp.get_or_insert_with(now);
         })?;
         self.look_after_it(&object)
     }
@@ -164,12 +164,12 @@ impl<T: Workload> Workloads<T> {
     }
 
     fn state_dir(&self, object: &T) -> StateDir {
-        StateDir::of(&self.runtime, object.meta().uid.as_deref().unwrap_or_default())
+        StateDir::of(&self.runtime, object.metadata().uid.as_deref().unwrap_or_default())
     }
 
     /// Sees to it that the object has a supervisor, if it needs one.
     fn look_after(&self, object: &T) -> Result<(), WorkloadError> {
-        let deleted = object.meta().deletion_timestamp.is_some();
+        let deleted = object.metadata().deletion_timestamp.is_some();
         if object.is_over() && !deleted { Ok(()) } else { self.look_after_it(object) }
     }
 
@@ -202,7 +202,7 @@ impl<T: Workload> Workloads<T> {
 
 /// Namespace and name of an object.
 fn place<T: Workload>(object: &T) -> (String, String) {
-    let metadata = object.meta();
+    let metadata = object.metadata();
     let namespace = metadata.namespace.clone().filter(|namespace| !namespace.is_empty());
     (namespace.unwrap_or_else(|| "default".to_owned()), metadata.name.clone())
 }

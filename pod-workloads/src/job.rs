@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pod_spec::{
-    BACKOFF_MAX, CompletionMode, EnvVar, Job, JobStatus, ObjectMeta, Pod, PodPhase,
-    PodTemplateSpec, RestartPolicy, Time,
+    BACKOFF_MAX, CompletionMode, EnvVar, Job, JobStatus, Pod, PodPhase, PodTemplateSpec,
+    RestartPolicy, Time,
 };
 use serde::{Deserialize, Serialize};
 
@@ -132,10 +132,6 @@ impl Planned for Job {
 
     fn set_status(&mut self, status: JobStatus) {
         self.status = Some(status);
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
     }
 
     fn is_over(&self) -> bool {

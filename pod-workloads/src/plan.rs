@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use pod_runtime::{Configuration, EventKind, PodEvent};
-use pod_spec::{ObjectMeta, PodTemplateSpec, Time};
+use pod_spec::{PodTemplateSpec, Time};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -35,8 +35,6 @@ pub trait Planned: Sized {
     fn mark(&self, index: Option<u32>, pod: &mut pod_spec::Pod);
 
     fn set_status(&mut self, status: Self::Status);
-
-    fn meta(&self) -> &ObjectMeta;
 
     /// Whether nobody has to look after it any more.
     fn is_over(&self) -> bool;

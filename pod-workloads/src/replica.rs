@@ -32,8 +32,8 @@ pub struct Replica {
 impl Replica {
     /// What a pod is doing; `None` when it has gone meanwhile.
     pub(crate) fn of(pod: &PodHandle) -> Result<Option<Self>, RuntimeError> {
-        let (status, object) = match (pod.status(), pod.object()) {
-            (Ok(status), Ok(object)) => (status, object),
+        let (status, deleted) = match (pod.status(), pod.is_deleted()) {
+            (Ok(status), Ok(deleted)) => (status, deleted),
             (Err(RuntimeError::NotFound { .. }), _) | (_, Err(RuntimeError::NotFound { .. })) => {
                 return Ok(None);
             }
@@ -49,7 +49,7 @@ impl Replica {
             created: metadata.creation_timestamp.unwrap_or_default(),
             phase: status.phase,
             ready: ready_since(&status),
-            deleted: object["metadata"].get("deletionTimestamp").is_some(),
+            deleted,
             restarts: restarts(&status),
             why: why(&status),
         }))

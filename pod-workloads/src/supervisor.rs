@@ -9,11 +9,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::{Command, exit};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use nix::unistd::setsid;
 use pod_runtime::{
-    Drivers, ObjectError, Objects, PodEvent, PodHandle, RecordedEvent, Runtime, RuntimeError, chain,
+    Drivers, ObjectError, Objects, PodEvent, PodHandle, RecordedEvent, Runtime, RuntimeError,
+    chain, now,
 };
 use pod_spec::{Deployment, Job, OwnerReference, Time};
 use tokio::sync::mpsc;
@@ -88,12 +89,6 @@ fn run<T: Workload>(runtime: Runtime, namespace: &str, name: &str) -> Result<(),
     })
 }
 
-/// This moment.
-pub(crate) fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
-}
-
 struct Supervisor<T: Workload> {
     runtime: Runtime,
     objects: Objects<T>,
@@ -141,7 +136,7 @@ impl<T: Workload> Supervisor<T> {
             Err(ObjectError::NotFound { .. }) => return Ok(None),
             object => object?,
         };
-        let uid = object.meta().uid.clone().unwrap_or_default();
+        let uid = object.metadata().uid.clone().unwrap_or_default();
         let dir = StateDir::of(&runtime, &uid);
         let lock = lock::take(&dir.lock()).map_err(WorkloadError::io("take the lock"))?;
         let Some(lock) = lock else { return Ok(None) };
@@ -185,11 +180,11 @@ impl<T: Workload> Supervisor<T> {
             Err(ObjectError::NotFound { .. }) => return self.end(),
             object => object?,
         };
-        if object.meta().uid.as_deref() != Some(&self.uid) {
+        if object.metadata().uid.as_deref() != Some(&self.uid) {
             return self.end();
         }
         let (pods, replicas) = self.pods(&object)?;
-        if object.meta().deletion_timestamp.is_some() {
+        if object.metadata().deletion_timestamp.is_some() {
             return self.wind_up(&pods, &replicas).await;
         }
         let before = self.state.clone();
@@ -301,7 +296,7 @@ impl<T: Workload> Supervisor<T> {
     /// The pods of the object, each followed from now on.
     fn pods(&mut self, object: &T) -> Result<(Vec<PodHandle>, Vec<Replica>), WorkloadError> {
         let mut pods = self.runtime.list(Some(&self.namespace))?;
-        pods.retain(|pod| is_of(pod, object.meta()));
+        pods.retain(|pod| is_of(pod, object.metadata()));
         self.followed.retain(|uid, _| pods.iter().any(|pod| pod.uid() == uid));
         pods.iter().for_each(|pod| self.follow(pod));
         let mut replicas = Vec::new();

@@ -17,7 +17,10 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use pod_runtime::{Bridge, LogOptions, Network, Pod, PodHandle, PodStatus, Runtime, ValidPod};
+use pod_runtime::{
+    Bridge, Configuration, LogOptions, Network, Pod, PodHandle, PodStatus, Runtime, ValidPod,
+};
+use pod_spec::{Deployment, Job};
 
 /// How long anything in a test may take: a minute, or as many seconds as `POD_TEST_DEADLINE` says, for a machine that is
 /// emulated.
@@ -122,12 +125,24 @@ fn kill(runtime: Runtime) {
     let killed = std::thread::spawn(move || {
         let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let tokio = tokio.expect("can be made");
+        // Or the pods of a Deployment or a Job would be made again.
+        forget::<Deployment>(&runtime);
+        forget::<Job>(&runtime);
         for pod in runtime.list(None).unwrap_or_default() {
             // One that cannot be killed is no reason to leave the others.
             let _ = tokio.block_on(async { tokio::time::timeout(deadline(), pod.kill()).await });
         }
     });
     let _ = killed.join();
+}
+
+/// Removes all objects of a kind, and nothing else.
+fn forget<T: Configuration>(runtime: &Runtime) {
+    let objects = runtime.objects::<T>();
+    for object in objects.list(None).unwrap_or_default() {
+        let metadata = object.metadata();
+        let _ = objects.delete(metadata.namespace.as_deref().unwrap_or_default(), &metadata.name);
+    }
 }
 
 /// Looks again and again for what appears at a time that nothing tells of.

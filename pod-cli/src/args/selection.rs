@@ -94,7 +94,11 @@ impl Selection {
             return Err(CliError::Usage(message.to_owned()));
         }
         let objects = manifest::load(&self.files, globals)?;
-        Ok(Meant::Named(objects.iter().filter_map(target_of).collect()))
+        let mut targets = Vec::new();
+        for object in &objects {
+            targets.extend(Item::of(object)?.as_ref().map(Target::of));
+        }
+        Ok(Meant::Named(targets))
     }
 
     /// The namespace that is looked in; `None` for all.
@@ -144,23 +148,4 @@ impl Selection {
         }
         Ok(items)
     }
-}
-
-/// `None` for an object of a kind that nothing is kept of.
-fn target_of(object: &pod_spec::AdmittedObject) -> Option<Target> {
-    use pod_spec::AdmittedObject;
-
-    let (kind, metadata) = match object {
-        AdmittedObject::Pod(pod) => (Kind::Pod, pod.pod.metadata()),
-        AdmittedObject::ConfigMap(map, _) => (Kind::ConfigMap, &map.metadata),
-        AdmittedObject::Secret(secret, _) => (Kind::Secret, &secret.metadata),
-        AdmittedObject::PersistentVolumeClaim(claim, _) => {
-            (Kind::PersistentVolumeClaim, &claim.metadata)
-        }
-        AdmittedObject::Deployment(deployment, _) => (Kind::Deployment, &deployment.metadata),
-        AdmittedObject::Job(job, _) => (Kind::Job, &job.metadata),
-        _ => return None,
-    };
-    let namespace = metadata.namespace.clone().unwrap_or_default();
-    Some(Target { kind, namespace, name: metadata.name.clone() })
 }

@@ -147,7 +147,7 @@ fn change(
     making: Making,
 ) -> Result<Begun, CliError> {
     let (namespace, name) = (existing.namespace().to_owned(), existing.name().to_owned());
-    if is_deleted(&existing)? {
+    if existing.is_deleted()? {
         return Err(CliError::Terminating { namespace, name });
     }
     let said = |word| if making == Making::Apply { word } else { "replaced" };
@@ -239,9 +239,4 @@ async fn came_up(handle: &PodHandle) -> Result<(), CliError> {
 /// Whether the pod could not start for what its manifest says, so that it never will.
 fn is_hopeless(error: &RuntimeError) -> bool {
     matches!(error, RuntimeError::NotReached { obstacle: Some(Obstacle::Manifest), .. })
-}
-
-/// Whether the deletion of a pod is under way.
-fn is_deleted(handle: &PodHandle) -> Result<bool, CliError> {
-    Ok(handle.object()?["metadata"].get("deletionTimestamp").is_some())
 }

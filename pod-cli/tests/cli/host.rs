@@ -123,7 +123,8 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         if thread::panicking() {
-            // So that a failed test leaves nothing either.
+            // So that a failed test leaves nothing either, and nobody makes its pods again.
+            self.pod("delete deployments,jobs --all -A --cascade=orphan");
             for name in self.pod("get pods -A --no-headers").out.lines() {
                 if let [namespace, name, ..] = name.split_whitespace().collect::<Vec<_>>()[..] {
                     self.pod(&format!("delete -n {namespace} {name} --force"));
