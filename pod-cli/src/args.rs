@@ -2,6 +2,7 @@
 
 mod backoff;
 mod dry_run;
+mod later;
 mod network;
 mod selection;
 
@@ -14,6 +15,7 @@ use crate::error::CliError;
 use crate::{commands, exit, resource};
 pub use backoff::BackoffArgs;
 pub use dry_run::{DryRun, DryRunKind};
+pub use later::Later;
 pub use network::NetworkArgs;
 pub use selection::{Meant, Selection, Target};
 
@@ -69,9 +71,9 @@ pub enum Command {
     ///
     /// For tests: --exit-code-from ends with one container's code and stops the others, --timeout limits how long it takes,
     /// and --summary writes how each container ended to a file.
-    Up(commands::up::Up),
+    Up(Later<commands::up::Up>),
     /// Stop pods and remove them, with all that their manifests name
-    Down(commands::down::Down),
+    Down(Later<commands::down::Down>),
     /// Run pods in the background and keep ConfigMaps and Secrets; returns when the pods run
     ///
     /// A manifest may hold any number of objects; nothing is made when one of them is wrong. A pod that is there is changed,
@@ -79,28 +81,28 @@ pub enum Command {
     /// and `pod diff` shows what is different. A pod that cannot start because
     /// of what its manifest says is removed again. One that waits for an image, a ConfigMap or a Secret, or whose containers
     /// start but fail, is kept. A ConfigMap or Secret that is there is changed.
-    Apply(commands::apply::Apply),
+    Apply(Later<commands::apply::Apply>),
     /// As `apply`, but nothing may be there already
-    Create(commands::apply::Apply),
+    Create(Later<commands::apply::Apply>),
     /// Put objects in the place of those that are there
-    Replace(commands::replace::Replace),
+    Replace(Later<commands::replace::Replace>),
     /// Show what `apply` would change
     ///
     /// Ends with code 0 when that is nothing, with 1 when it is something, and with a higher one when it cannot be told.
-    Diff(commands::diff::Diff),
+    Diff(Later<commands::diff::Diff>),
     /// Run an image in a pod, from the command line
-    Run(commands::run::Run),
+    Run(Later<commands::run::Run>),
     /// Show pods, ConfigMaps, Secrets and events
-    Get(commands::get::Get),
+    Get(Later<commands::get::Get>),
     /// Show all there is to know of objects, for people
-    Describe(commands::describe::Describe),
+    Describe(Later<commands::describe::Describe>),
     /// Show what happened to pods in the last hour
-    Events(commands::events::Events),
+    Events(Later<commands::events::Events>),
     /// Show what pods consume
     #[command(subcommand)]
-    Top(commands::top::Top),
+    Top(Later<commands::top::Top>),
     /// Print the output of a container
-    Logs(commands::logs::Logs),
+    Logs(Later<commands::logs::Logs>),
     /// Execute a program in a container
     ///
     /// Standard input is passed on with -i, and also without it when it is not a terminal: inside a shell loop that reads a
@@ -108,66 +110,66 @@ pub enum Command {
     ///
     /// With -it the program has a terminal and all keys are its own, Ctrl-C too. Without, Ctrl-C ends this command (code
     /// 130), not the program.
-    Exec(commands::exec::Exec),
+    Exec(Later<commands::exec::Exec>),
     /// Attach to the first process of a container
     ///
     /// Shows what it writes from now on. With -i its standard input is this command's, when the manifest has `stdin: true`;
     /// with -t and `tty: true` it has this terminal. Ends with the process's exit code, or, when the input ends and the
     /// container's does not (`stdinOnce`), with 0.
-    Attach(commands::attach::Attach),
+    Attach(Later<commands::attach::Attach>),
     /// Copy files into a container or out of one
     ///
     /// One of the two places is in a container: `POD:PATH`, `NAMESPACE/POD:PATH`; a path that is not absolute begins at the
     /// container's working directory. `-` is a tar archive at standard input or output. Directories are copied with all
     /// that they hold, links as links. The image needs no tar and no shell.
-    Cp(commands::cp::Cp),
+    Cp(Later<commands::cp::Cp>),
     /// Look into a pod with another image
     ///
     /// Adds an ephemeral container to the pod, beside containers that may have no shell; with --target it sees the processes
     /// of one of them. It stays in the pod until that is gone. With --copy-to the pod stays as it is, and a copy is changed.
-    Debug(commands::debug::Debug),
+    Debug(Later<commands::debug::Debug>),
     /// Lead ports of this machine to ports of a pod
     ///
     /// Reaches anything that listens in the pod, also at its localhost only, whatever its image holds. Goes on until Ctrl-C,
     /// or until the pod is over.
-    PortForward(commands::port_forward::PortForward),
+    PortForward(Later<commands::port_forward::PortForward>),
     /// Stop pods and remove them, or ConfigMaps and Secrets
-    Delete(commands::delete::Delete),
+    Delete(Later<commands::delete::Delete>),
     /// Wait for a condition of pods
-    Wait(commands::wait::Wait),
+    Wait(Later<commands::wait::Wait>),
     /// Set conditions of a pod that are not its own, such as those that its readiness gates wait for
     ///
     /// The patch is `{"status": {"conditions": [{"type": "example.com/up", "status": "True"}]}}`: a strategic merge patch,
     /// so one condition of each type is kept. `reason`, `message` and `lastTransitionTime` may be given.
-    Patch(commands::patch::Patch),
+    Patch(Later<commands::patch::Patch>),
     /// Change the labels of objects: KEY=VALUE, or KEY- to take one away
-    Label(commands::label::Label),
+    Label(Later<commands::label::Label>),
     /// Change the annotations of objects: KEY=VALUE, or KEY- to take one away
-    Annotate(commands::label::Label),
+    Annotate(Later<commands::label::Label>),
     /// Change a part of objects
     #[command(subcommand)]
-    Set(commands::set::Set),
+    Set(Later<commands::set::Set>),
     /// Say what is wrong with manifests, and what of them is not supported, without running them
-    Check(commands::check::Check),
+    Check(Later<commands::check::Check>),
     /// Say what a field of a Pod is for, and what happens to it here
-    Explain(commands::explain::Explain),
+    Explain(Later<commands::explain::Explain>),
     /// Pull, load, show and remove images
     #[command(subcommand, visible_alias = "images")]
-    Image(commands::image::Image),
+    Image(Later<commands::image::Image>),
     /// Say how many pods a Deployment keeps
-    Scale(commands::scale::Scale),
+    Scale(Later<commands::scale::Scale>),
     /// Follow the replacement of a Deployment's pods, and begin one
     #[command(subcommand)]
-    Rollout(commands::rollout::Rollout),
+    Rollout(Later<commands::rollout::Rollout>),
     /// Look after what the pods of this machine share
     #[command(subcommand)]
-    System(commands::system::System),
+    System(Later<commands::system::System>),
     /// Show the types of objects that there are
-    ApiResources(commands::api_resources::ApiResources),
+    ApiResources(Later<commands::api_resources::ApiResources>),
     /// Print what a shell needs to complete command lines
-    Completion(commands::completion::Completion),
+    Completion(Later<commands::completion::Completion>),
     /// Print the version
-    Version(commands::version::Version),
+    Version(Later<commands::version::Version>),
 }
 
 #[cfg(test)]

@@ -16,8 +16,10 @@ pub fn plain(command: impl FnOnce() -> Command, words: Vec<OsString>) -> Vec<OsS
     if !words.iter().any(has_value) {
         return words;
     }
+    let mut command = command();
+    command.build();
     let mut names = BTreeSet::new();
-    collect(&command(), &mut names);
+    collect(&command, &mut names);
     let mut over = false;
     words
         .into_iter()

@@ -1,7 +1,6 @@
 //! A handle on one pod.
 
 use std::os::fd::AsFd;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use pod_lifecycle::{Observed, ObservedSandbox, PodMachine};
@@ -19,6 +18,7 @@ use crate::error::RuntimeError;
 use crate::logs::{LogOptions, LogStream};
 use crate::machine::this_machine;
 use crate::plan::{PodPlan, containers, instance, sandbox_id};
+use crate::sandboxes::Sandboxes;
 use crate::store::{RecordedEvent, Saved};
 use crate::{client, network, removal};
 
@@ -33,13 +33,12 @@ pub struct PodHandle {
     dirs: Dirs,
     drivers: Drivers,
     pod: ValidPod,
-    /// Opened when it is first needed.
-    sandboxes: OnceLock<pod_sandbox::Runtime>,
+    sandboxes: Sandboxes,
 }
 
 impl PodHandle {
-    pub(crate) fn new(dirs: Dirs, drivers: Drivers, pod: ValidPod) -> Self {
-        Self { dirs, drivers, pod, sandboxes: OnceLock::new() }
+    pub(crate) fn new(dirs: Dirs, drivers: Drivers, sandboxes: Sandboxes, pod: ValidPod) -> Self {
+        Self { dirs, drivers, pod, sandboxes }
     }
 
     pub(crate) fn state(&self) -> StateDir {
@@ -101,11 +100,7 @@ impl PodHandle {
     }
 
     pub(crate) fn sandboxes(&self) -> Result<&pod_sandbox::Runtime, RuntimeError> {
-        if let Some(sandboxes) = self.sandboxes.get() {
-            return Ok(sandboxes);
-        }
-        let sandboxes = pod_sandbox::Runtime::open(self.dirs.sandboxes())?;
-        Ok(self.sandboxes.get_or_init(|| sandboxes))
+        self.sandboxes.of(&self.dirs)
     }
 
     /// The sandbox, whose keeper lives.
@@ -144,7 +139,7 @@ impl PodHandle {
         let sandboxes = self.sandboxes()?;
         let id = sandbox_id(&self.pod)?;
         let journal = sandboxes.journal(&id)?;
-        let alive = sandboxes.sandbox(&id).is_ok();
+        let alive = sandboxes.is_alive(&id);
         if let (Some(journal), Some(status)) = (&journal, written)
             && alive
             && journal.revision <= saved.revision
@@ -388,7 +383,7 @@ impl PodHandle {
         if !self.ask(add).await? {
             return Err(self.over());
         }
-        Ok(Self::new(self.dirs.clone(), self.drivers.clone(), self.current()?))
+        Ok(Self { pod: self.current()?, ..self.clone() })
     }
 
     /// The pod as it has been changed to.
@@ -415,7 +410,7 @@ impl PodHandle {
                 return Ok(true);
             }
             let id = sandbox_id(&self.pod)?;
-            let alive = self.sandboxes()?.sandbox(&id).is_ok();
+            let alive = self.sandboxes()?.is_alive(&id);
             if !alive || began.elapsed() > ENGINE_PATIENCE {
                 return Ok(false);
             }

@@ -63,6 +63,7 @@ mod repair;
 mod requirements;
 mod resources;
 mod runtime;
+mod sandboxes;
 mod store;
 mod termination;
 mod volume_files;

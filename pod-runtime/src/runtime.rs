@@ -23,6 +23,7 @@ use crate::error::{RuntimeError, chain};
 use crate::handle::PodHandle;
 use crate::machine::this_machine;
 use crate::plan::{PodPlan, sandbox_id, volume_paths};
+use crate::sandboxes::Sandboxes;
 use crate::{network, removal};
 
 /// What of the environment an engine gets: where programs lie, and how registries are reached.
@@ -54,6 +55,7 @@ pub struct Runtime {
     helper: Option<PathBuf>,
     network: Option<Network>,
     drivers: Drivers,
+    sandboxes: Sandboxes,
 }
 
 impl Runtime {
@@ -67,8 +69,8 @@ impl Runtime {
             .map_err(RuntimeError::io("find the working directory"))?;
         // A directory that exists is known by its one true name, so that two ways to it are one runtime.
         let root = fs::canonicalize(&root).unwrap_or(root);
-        let (dirs, drivers) = (Dirs::new(&root), Drivers::new());
-        Ok(Self { dirs, helper: None, network: None, drivers })
+        let (dirs, drivers, sandboxes) = (Dirs::new(&root), Drivers::new(), Sandboxes::default());
+        Ok(Self { dirs, helper: None, network: None, drivers, sandboxes })
     }
 
     /// Executes `helper`, a program that calls [`init`](crate::init), for the pods' processes, instead of the current
@@ -129,7 +131,7 @@ impl Runtime {
     }
 
     pub(crate) fn sandboxes(&self) -> Result<pod_sandbox::Runtime, RuntimeError> {
-        let sandboxes = pod_sandbox::Runtime::open(self.dirs.sandboxes())?;
+        let sandboxes = self.sandboxes.of(&self.dirs)?.clone();
         Ok(match &self.helper {
             Some(helper) => sandboxes.with_helper(helper),
             None => sandboxes,
@@ -173,7 +175,7 @@ impl Runtime {
     }
 
     fn handle(&self, pod: ValidPod) -> PodHandle {
-        PodHandle::new(self.dirs.clone(), self.drivers.clone(), pod)
+        PodHandle::new(self.dirs.clone(), self.drivers.clone(), self.sandboxes.clone(), pod)
     }
 
     /// Removes a pod that no engine looks after.

@@ -36,6 +36,7 @@ mod consumption;
 mod dirs;
 mod error;
 mod keeper;
+mod lock;
 mod log_files;
 mod preparation;
 mod protocol;

@@ -1,14 +1,13 @@
 //! The directory of all sandboxes.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 
@@ -17,6 +16,7 @@ use crate::config::{SandboxConfig, SandboxId};
 use crate::dirs::{LAYER, SandboxDir};
 use crate::error::{SandboxError, chain};
 use crate::keeper;
+use crate::lock::Lock;
 use crate::preparation::Preparation;
 use crate::sandbox::Sandbox;
 use crate::status::SandboxStatus;
@@ -54,11 +54,9 @@ impl Runtime {
     /// When the directory cannot be made.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, SandboxError> {
         let root = root.into();
-        let make = || -> io::Result<PathBuf> {
-            DirBuilder::new().recursive(true).mode(0o700).create(&root)?;
-            fs::canonicalize(&root)
-        };
-        let root = make().map_err(SandboxError::io(format!("make {}", root.display())))?;
+        make(&root)?;
+        let found = fs::canonicalize(&root);
+        let root = found.map_err(SandboxError::io(format!("find {}", root.display())))?;
         Ok(Self { root, helper: None })
     }
 
@@ -89,6 +87,7 @@ impl Runtime {
         if !geteuid().is_root() {
             return Err(SandboxError::Privilege { what: "root's capabilities" });
         }
+        make(&self.root)?;
         Preparation::begin(id.clone(), self.dir(id), self.helper.as_deref())
     }
 
@@ -119,7 +118,7 @@ impl Runtime {
 
     /// Whether the sandbox's keeper lives.
     pub fn is_alive(&self, id: &SandboxId) -> bool {
-        take_lock(&self.dir(id)).is_ok_and(|lock| lock.is_none())
+        Lock::is_taken(&self.dir(id).lock()).unwrap_or(false)
     }
 
     /// The ids of all sandboxes, those with a dead keeper among them.
@@ -160,10 +159,11 @@ impl Runtime {
     }
 
     /// The lock of a keeper that does not answer: one that has just been killed may take a moment to be gone.
-    fn wait_for_lock(&self, id: &SandboxId, dir: &SandboxDir) -> Result<Flock<File>, SandboxError> {
+    fn wait_for_lock(&self, id: &SandboxId, dir: &SandboxDir) -> Result<Lock, SandboxError> {
         let deadline = Instant::now() + LAST_MOMENTS;
         loop {
-            match take_lock(dir).map_err(SandboxError::io("lock the sandbox"))? {
+            // The file is missing when the keeper ended, or was never started, before it made it.
+            match Lock::take(&dir.lock()).map_err(SandboxError::io("lock the sandbox"))? {
                 Some(lock) => return Ok(lock),
                 None if Instant::now() > deadline => {
                     return Err(SandboxError::NotRunning { id: id.to_string() });
@@ -216,13 +216,7 @@ fn is_companion(pid: Pid, config: &SandboxConfig) -> bool {
     !expected.is_empty() && shown == expected
 }
 
-/// The keeper's lock: taken when it is dead, `None` when it lives.
-fn take_lock(dir: &SandboxDir) -> io::Result<Option<Flock<File>>> {
-    // Missing when the keeper ended, or was never started, before it made it.
-    let file = File::options().create(true).truncate(false).write(true).open(dir.lock())?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Some(lock)),
-        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, e)) => Err(e.into()),
-    }
+fn make(root: &Path) -> Result<(), SandboxError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(root);
+    made.map_err(SandboxError::io(format!("make {}", root.display())))
 }

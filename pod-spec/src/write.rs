@@ -27,6 +27,9 @@ pub fn to_yaml(object: &impl Serialize) -> Result<String, WriteError> {
     // Over JSON, whose maps are sorted.
     let json = serde_json::to_value(object)?;
     let yaml = serde_yaml::to_string(&json).map_err(|e| WriteError(e.to_string()))?;
+    if reads_back(&yaml, &json) {
+        return Ok(yaml);
+    }
     let yaml = quote_ambiguous(yaml);
     if reads_back(&yaml, &json) {
         return Ok(yaml);

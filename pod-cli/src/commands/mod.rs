@@ -31,7 +31,7 @@ pub mod up;
 pub mod version;
 pub mod wait;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Later};
 use crate::commands::label::Words;
 use crate::configuration::Making;
 use crate::error::CliError;
@@ -39,37 +39,37 @@ use crate::error::CliError;
 /// Runs the command and returns its exit code.
 pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
     match command {
-        Command::Up(args) => up::run(&globals, &args),
-        Command::Apply(args) => apply::run(&globals, &args, Making::Apply),
-        Command::Create(args) => apply::run(&globals, &args, Making::Create),
-        Command::Replace(args) => replace::run(&globals, &args),
-        Command::Diff(args) => diff::run(&globals, &args),
-        Command::Run(args) => run::run(&globals, &args),
-        Command::Label(args) => label::run(&globals, args, Words::Labels),
-        Command::Annotate(args) => label::run(&globals, args, Words::Annotations),
-        Command::Set(args) => set::run(&globals, args),
-        Command::Get(args) => get::run(&globals, &args),
-        Command::Describe(args) => describe::run(&globals, &args),
-        Command::Events(args) => events::run(&globals, &args),
-        Command::Top(args) => top::run(&globals, &args),
-        Command::Logs(args) => logs::run(&globals, &args),
-        Command::Exec(args) => exec::run(&globals, args),
-        Command::Attach(args) => attach::run(&globals, args),
-        Command::Cp(args) => cp::run(&globals, &args),
-        Command::Debug(args) => debug::run(&globals, args),
-        Command::Down(args) => down::run(&globals, args),
-        Command::PortForward(args) => port_forward::run(&globals, &args),
-        Command::Delete(args) => delete::run(&globals, &args),
-        Command::Wait(args) => wait::run(&globals, &args),
-        Command::Patch(args) => patch::run(&globals, &args),
-        Command::Check(args) => check::run(&args),
-        Command::Explain(args) => explain::run(&args),
-        Command::Image(args) => image::run(&globals, &args),
-        Command::Scale(args) => scale::run(&globals, &args),
-        Command::Rollout(args) => rollout::run(&globals, &args),
-        Command::System(args) => system::run(&globals, &args),
-        Command::ApiResources(args) => api_resources::run(&args),
-        Command::Completion(args) => completion::run(&args),
-        Command::Version(args) => version::run(&args),
+        Command::Up(Later(args)) => up::run(&globals, &args),
+        Command::Apply(Later(args)) => apply::run(&globals, &args, Making::Apply),
+        Command::Create(Later(args)) => apply::run(&globals, &args, Making::Create),
+        Command::Replace(Later(args)) => replace::run(&globals, &args),
+        Command::Diff(Later(args)) => diff::run(&globals, &args),
+        Command::Run(Later(args)) => run::run(&globals, &args),
+        Command::Label(Later(args)) => label::run(&globals, args, Words::Labels),
+        Command::Annotate(Later(args)) => label::run(&globals, args, Words::Annotations),
+        Command::Set(Later(args)) => set::run(&globals, args),
+        Command::Get(Later(args)) => get::run(&globals, &args),
+        Command::Describe(Later(args)) => describe::run(&globals, &args),
+        Command::Events(Later(args)) => events::run(&globals, &args),
+        Command::Top(Later(args)) => top::run(&globals, &args),
+        Command::Logs(Later(args)) => logs::run(&globals, &args),
+        Command::Exec(Later(args)) => exec::run(&globals, args),
+        Command::Attach(Later(args)) => attach::run(&globals, args),
+        Command::Cp(Later(args)) => cp::run(&globals, &args),
+        Command::Debug(Later(args)) => debug::run(&globals, args),
+        Command::Down(Later(args)) => down::run(&globals, args),
+        Command::PortForward(Later(args)) => port_forward::run(&globals, &args),
+        Command::Delete(Later(args)) => delete::run(&globals, &args),
+        Command::Wait(Later(args)) => wait::run(&globals, &args),
+        Command::Patch(Later(args)) => patch::run(&globals, &args),
+        Command::Check(Later(args)) => check::run(&args),
+        Command::Explain(Later(args)) => explain::run(&args),
+        Command::Image(Later(args)) => image::run(&globals, &args),
+        Command::Scale(Later(args)) => scale::run(&globals, &args),
+        Command::Rollout(Later(args)) => rollout::run(&globals, &args),
+        Command::System(Later(args)) => system::run(&globals, &args),
+        Command::ApiResources(Later(args)) => api_resources::run(&args),
+        Command::Completion(Later(args)) => completion::run(&args),
+        Command::Version(Later(args)) => version::run(&args),
     }
 }

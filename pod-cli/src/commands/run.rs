@@ -202,12 +202,12 @@ mod tests {
     use pod_spec::to_yaml;
 
     use super::*;
-    use crate::args::{Cli, Command};
+    use crate::args::{Cli, Command, Later};
 
     fn generated(words: &[&str]) -> String {
         let cli = Cli::try_parse_from([&["pod", "run", "web", "--image=nginx"], words].concat())
             .expect("a line");
-        let Command::Run(args) = cli.command else { panic!("run is read") };
+        let Command::Run(Later(args)) = cli.command else { panic!("run is read") };
         to_yaml(&manifest(&args, cli.globals.namespace.as_deref())).expect("YAML")
     }
 

@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::Flock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::Pid;
@@ -26,6 +25,7 @@ use super::tether::Tether;
 use crate::cgroup::Hierarchy;
 use crate::config::{ContainerId, SandboxConfig};
 use crate::dirs::SandboxDir;
+use crate::lock::Lock;
 use crate::protocol::Reply;
 use crate::seccomp::Filters;
 use crate::status::{SandboxState, SandboxStatus};
@@ -65,7 +65,7 @@ pub(super) struct Held {
     pub tether: Tether,
     pub filters: Filters,
     pub signals: SignalFd,
-    pub lock: Flock<fs::File>,
+    pub lock: Lock,
     pub host: fs::File,
 }
 
@@ -100,7 +100,7 @@ pub(super) struct Keeper {
     pub ended: Option<i32>,
     revision: u64,
     signals: SignalFd,
-    _lock: Flock<fs::File>,
+    _lock: Lock,
 }
 
 impl Keeper {

@@ -5,10 +5,9 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
@@ -24,6 +23,7 @@ use crate::cgroup::Hierarchy;
 use crate::config::{SandboxConfig, Tmpfs};
 use crate::dirs::SandboxDir;
 use crate::error::{CgroupError, chain};
+use crate::lock::Lock;
 use crate::seccomp::Filters;
 use crate::sys::{self, Fork};
 
@@ -237,10 +237,9 @@ fn mount_tmpfs(Tmpfs { path, size, mode, group }: &Tmpfs) -> Result<(), SetupErr
 }
 
 /// Held as long as the keeper lives: whoever can take it knows that the keeper is dead.
-fn lock(path: &PathBuf) -> Result<Flock<File>, SetupError> {
-    let file = File::create(path).map_err(doing(format!("make {}", path.display())))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock)
-        .map_err(|(_, e)| doing("lock the sandbox")(e))
+fn lock(path: &Path) -> Result<Lock, SetupError> {
+    let lock = Lock::take(path).map_err(doing(format!("lock {}", path.display())))?;
+    lock.ok_or_else(|| doing("lock the sandbox")(Errno::EWOULDBLOCK))
 }
 
 fn listen(dir: &SandboxDir) -> Result<UnixListener, SetupError> {
