@@ -3,6 +3,7 @@
 use std::fs;
 use std::str::FromStr;
 
+use pod_runtime::parallel;
 use pod_spec::to_yaml;
 use serde_json::Value;
 
@@ -88,18 +89,14 @@ fn unknown(form: &str) -> String {
 
 impl Data {
     /// Objects in this form; `alone` when one was asked for by its name, which needs no list around it.
-    pub fn render(&self, items: &[Item], alone: bool) -> Result<String, CliError> {
-        let whole = || match items {
-            [one] if alone => one.object.clone(),
-            _ => object::list(items.iter().map(|item| item.object.clone()).collect()),
-        };
+    pub fn render(&self, items: Vec<Item>, alone: bool) -> Result<String, CliError> {
         match self {
-            Self::Json => Ok(object::json(&whole())),
-            Self::Yaml => yaml(items, alone),
+            Self::Json => Ok(object::json(&whole(items, alone))),
+            Self::Yaml => yaml(&items, alone),
             Self::Name => Ok(items.iter().map(|item| item.path() + "\n").collect()),
-            Self::JsonPath(template) => Ok(template.render(&whole())?),
+            Self::JsonPath(template) => Ok(template.render(&whole(items, alone))?),
             Self::JsonPathAsJson(template) => {
-                let whole = whole();
+                let whole = whole(items, alone);
                 let values: Vec<Value> = template.values(&whole)?.into_iter().cloned().collect();
                 Ok(object::json(&values.into()))
             }
@@ -107,10 +104,19 @@ impl Data {
     }
 }
 
+fn whole(mut items: Vec<Item>, alone: bool) -> Value {
+    match items.pop() {
+        Some(one) if alone && items.is_empty() => one.object,
+        last => object::list(items.into_iter().chain(last).map(|item| item.object).collect()),
+    }
+}
+
 fn yaml(items: &[Item], alone: bool) -> Result<String, CliError> {
     let text = |item: &Item| to_yaml(&item.object).map_err(object::unwritable);
     match items {
         [one] if alone => text(one),
-        _ => Ok(object::yaml_list(&items.iter().map(text).collect::<Result<Vec<_>, _>>()?)),
+        _ => Ok(object::yaml_list(
+            &parallel(items, text).into_iter().collect::<Result<Vec<_>, _>>()?,
+        )),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pod_runtime::{EventKind, PodHandle, RecordedEvent, Runtime, RuntimeError};
+use pod_runtime::{EventKind, PodHandle, RecordedEvent, Runtime};
 use pod_spec::{AdmittedObject, Container, Deployment, Job, ObjectMeta, Pod, Time};
 use pod_workloads::{Workload, Workloads};
 use serde::Serialize;
@@ -139,9 +139,10 @@ pub fn one(runtime: &Runtime, kind: Kind, namespace: &str, name: &str) -> Result
 /// All objects of a kind, or those of one namespace.
 pub fn all(runtime: &Runtime, kind: Kind, namespace: Option<&str>) -> Result<Vec<Item>, CliError> {
     match kind {
-        Kind::Pod => each_pod(runtime, namespace, |pod| {
-            Ok(vec![Item { kind, object: in_seconds(pod.object()?) }])
-        }),
+        Kind::Pod => {
+            let object = |pod: PodHandle| Ok(Item { kind, object: in_seconds(pod.object()?) });
+            Ok(runtime.look(namespace, object)?)
+        }
         Kind::ConfigMap => items(kind, &runtime.config_maps().list(namespace)?),
         Kind::Secret => items(kind, &runtime.secrets().list(namespace)?),
         Kind::PersistentVolumeClaim => items(kind, &runtime.claims().list(namespace)?),
@@ -159,26 +160,10 @@ fn value(object: &impl Serialize) -> Result<Value, CliError> {
     serde_json::to_value(object).map(in_seconds).map_err(object::unwritable)
 }
 
-/// What there is to show of each pod. One that goes while we look has nothing.
-fn each_pod(
-    runtime: &Runtime,
-    namespace: Option<&str>,
-    show: impl Fn(&PodHandle) -> Result<Vec<Item>, RuntimeError>,
-) -> Result<Vec<Item>, CliError> {
-    let mut items = Vec::new();
-    for pod in runtime.list(namespace)? {
-        match show(&pod) {
-            Ok(shown) => items.extend(shown),
-            Err(RuntimeError::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(items)
-}
-
 /// The events of all that runs, in the order in which they were last seen.
 fn events(runtime: &Runtime, namespace: Option<&str>) -> Result<Vec<Item>, CliError> {
-    let mut items = each_pod(runtime, namespace, |pod| Ok(events_of(pod, pod.events()?)))?;
+    let of_pods = runtime.look(namespace, |pod| Ok(events_of(&pod, pod.events()?)))?;
+    let mut items: Vec<Item> = of_pods.into_iter().flatten().collect();
     items.extend(events_of_workloads::<Deployment>(runtime, namespace)?);
     items.extend(events_of_workloads::<Job>(runtime, namespace)?);
     items.sort_by(|a, b| last_seen(a).cmp(last_seen(b)));

@@ -11,7 +11,10 @@ pub fn json(object: &Value) -> String {
 
 /// A list of objects, as `kubectl get -o json` wraps it.
 pub fn list(items: Vec<Value>) -> Value {
-    json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
+    let mut list = json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}});
+    // Not within the macro, which copies.
+    list["items"] = Value::Array(items);
+    list
 }
 
 /// A list of objects, each of them YAML, as YAML.

@@ -46,7 +46,8 @@ impl<'a> Report<'a> {
             }
         }
         if !items.is_empty() {
-            output::data(data.render(&items, items.len() == 1)?)?;
+            let alone = items.len() == 1;
+            output::data(data.render(items, alone)?)?;
         }
         failures.end()
     }

@@ -53,6 +53,7 @@ mod machine;
 mod network;
 mod notify;
 mod objects;
+mod parallel;
 mod plan;
 mod probe;
 mod pull_secrets;
@@ -86,6 +87,7 @@ pub use handle::PodHandle;
 pub use log::to_stderr as log_to_stderr;
 pub use logs::{LogLine, LogOptions, LogStream, OutputStream};
 pub use objects::{Applied, Configuration, ObjectChanges, ObjectError, Objects};
+pub use parallel::parallel;
 pub use pod_lifecycle::{EventKind, PodEvent};
 pub use pod_network::{Bridge, Cni, IpNet, Network, NetworkError, Repair as NetworkRepair};
 pub use pod_sandbox::{

@@ -22,6 +22,7 @@ use crate::engine;
 use crate::error::{RuntimeError, chain};
 use crate::handle::PodHandle;
 use crate::machine::this_machine;
+use crate::parallel::parallel;
 use crate::plan::{PodPlan, sandbox_id, volume_paths};
 use crate::sandboxes::Sandboxes;
 use crate::{network, removal};
@@ -296,22 +297,33 @@ impl Runtime {
     /// # Errors
     /// When a directory cannot be read.
     pub fn list(&self, namespace: Option<&str>) -> Result<Vec<PodHandle>, RuntimeError> {
+        self.look(namespace, Ok)
+    }
+
+    /// What `look` finds at each pod, or at those of one namespace, by namespace and name. They are looked at side by side,
+    /// on all processors; one that goes meanwhile is left out.
+    ///
+    /// # Errors
+    /// The first that `look` has, or when a directory cannot be read.
+    pub fn look<T: Send>(
+        &self,
+        namespace: Option<&str>,
+        look: impl Fn(PodHandle) -> Result<T, RuntimeError> + Sync,
+    ) -> Result<Vec<T>, RuntimeError> {
         let namespaces = match namespace {
             Some(namespace) => vec![namespace.to_owned()],
             None => names(&self.dirs.namespaces())?,
         };
-        let mut pods = Vec::new();
-        for namespace in namespaces {
-            for name in names(&self.dirs.namespace(&namespace))? {
-                match self.pod(&namespace, &name) {
-                    Ok(pod) => pods.push(pod),
-                    // It went while we looked, or is only being made.
-                    Err(RuntimeError::NotFound { .. }) => {}
-                    Err(error) => return Err(error),
-                }
-            }
+        let mut places = Vec::new();
+        for namespace in &namespaces {
+            let names = names(&self.dirs.namespace(namespace))?;
+            places.extend(names.into_iter().map(|name| (namespace, name)));
         }
-        Ok(pods)
+        let found =
+            parallel(&places, |(namespace, name)| self.pod(namespace, name).and_then(&look));
+        // It went while we looked, or is only being made.
+        let is_there = |found: &Result<T, _>| !matches!(found, Err(RuntimeError::NotFound { .. }));
+        found.into_iter().filter(is_there).collect()
     }
 }
 

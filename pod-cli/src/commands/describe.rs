@@ -1,7 +1,7 @@
 //! `pod describe`: shows all there is to know of objects, for people.
 
 use clap::Args;
-use pod_runtime::{Runtime, RuntimeError};
+use pod_runtime::{Runtime, RuntimeError, parallel};
 
 use crate::args::{Globals, Meant, Selection};
 use crate::describe::describe;
@@ -30,14 +30,14 @@ pub fn run(globals: &Globals, args: &Describe) -> Result<u8, CliError> {
         output::none_found(args.selection.namespace(globals));
     }
     let now = clock::now();
-    let mut pages = Vec::new();
-    for item in &items {
+    let page = |item: &Item| {
         let events = match item.kind {
             Kind::Pod | Kind::Deployment | Kind::Job if args.show_events => events(&runtime, item)?,
             _ => Vec::new(),
         };
-        pages.push(describe(item, &events, now)?);
-    }
+        describe(item, &events, now)
+    };
+    let pages = parallel(&items, page).into_iter().collect::<Result<Vec<_>, _>>()?;
     output::data(pages.join("\n\n"))?;
     failures.end()
 }

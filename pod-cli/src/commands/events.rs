@@ -106,7 +106,7 @@ fn is_wanted(event: &Value, types: &[EventType]) -> bool {
 
 fn print(args: &Events, events: &[Item], table: &mut Table) -> Result<(), CliError> {
     if let Some(data) = &args.output {
-        return output::data(data.render(events, false)?);
+        return output::data(data.render(events.to_vec(), false)?);
     }
     let mut lines = Vec::new();
     if table.is_empty() && !args.no_headers {

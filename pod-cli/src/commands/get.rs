@@ -71,7 +71,7 @@ pub fn run(globals: &Globals, args: &Get) -> Result<u8, CliError> {
     let items = find(&mut failures)?;
     match (&args.output, items.is_empty()) {
         (Some(Format::Data(data)), _) if !(alone && items.is_empty()) => {
-            output::data(data.render(&items, alone)?)?;
+            output::data(data.render(items, alone)?)?;
         }
         (_, true) if matches!(meant, Meant::Kinds(_)) && !args.ignore_not_found => {
             output::none_found(args.selection.namespace(globals));
@@ -173,7 +173,7 @@ impl<'a> Printer<'a> {
     fn print(&mut self, (change, item): &(Change, Item)) -> Result<(), CliError> {
         self.now = clock::now();
         if let Some(Format::Data(data)) = &self.args.output {
-            let text = data.render(std::slice::from_ref(item), true)?;
+            let text = data.render(vec![item.clone()], true)?;
             let between = if *data == Data::Yaml { "---\n" } else { "" };
             return output::data(format!("{between}{text}"));
         }

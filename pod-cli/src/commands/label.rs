@@ -112,7 +112,7 @@ fn put(
         change(runtime, &item)?;
     }
     match &args.output {
-        Some(data) => output::data(data.render(&[item], true)?),
+        Some(data) => output::data(data.render(vec![item], true)?),
         None => {
             output::line(&format!("{} {}{}", item.path(), words.done(changed), args.dry_run.note()))
         }

@@ -57,7 +57,7 @@ pub fn run(globals: &Globals, set: Set) -> Result<u8, CliError> {
         });
         match (result, &args.output) {
             (Err(error), _) => failures.add(error),
-            (Ok(()), Some(data)) => output::data(data.render(&[item], true)?)?,
+            (Ok(()), Some(data)) => output::data(data.render(vec![item], true)?)?,
             // Nothing is said of what has not changed.
             (Ok(()), None) if item.object == before => {}
             (Ok(()), None) => {
