@@ -2,15 +2,19 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::{Mode, umask};
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, mkdirat, umask};
 use pod_volumes::{
     Driver, DriverError, FilesKind, HostPathKind, Medium, MountSource, Source, VolumeContext,
-    VolumeError, VolumeSpec, Volumes, disk_usage,
+    VolumeError, VolumeSpec, Volumes, disk_usage, remove_tree,
 };
 use tempfile::TempDir;
 
@@ -261,6 +265,27 @@ fn what_a_volume_takes_is_measured() {
     let taken = disk_usage(&at).unwrap() - empty;
     assert!((1 << 20..2 << 20).contains(&taken), "{taken}");
     assert!(disk_usage(&at.join("none")).is_err());
+}
+
+#[test]
+fn nothing_is_too_deep_to_be_measured() {
+    let (dir, _volumes) = pod();
+    let at = dir.path().join("measured");
+    fs::create_dir(&at).unwrap();
+    let mut inner = OwnedFd::from(fs::File::open(&at).unwrap());
+    // Deeper than a path can name, and than a process may have files open.
+    for _ in 0..3000 {
+        mkdirat(&inner, "d", Mode::S_IRWXU).unwrap();
+        mkdirat(&inner, "e", Mode::S_IRWXU).unwrap();
+        inner = openat(&inner, "d", OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).unwrap();
+    }
+    let empty = disk_usage(&at).unwrap();
+    let flags = OFlag::O_CREAT | OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    let file = openat(&inner, "file", flags, Mode::S_IRUSR).unwrap();
+    fs::File::from(file).write_all(&vec![1; 1 << 20]).unwrap();
+    let taken = disk_usage(&at).unwrap() - empty;
+    assert!((1 << 20..2 << 20).contains(&taken), "{taken}");
+    remove_tree(fs::File::open(dir.path()).unwrap().as_fd(), OsStr::new("measured")).unwrap();
 }
 
 /// A driver of another program: it cannot be torn down while a file says so.
