@@ -61,13 +61,14 @@ impl Globals {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a pod in the foreground, with the output of its containers
+    /// Run pods in the foreground, with the output of their containers
     ///
-    /// ConfigMaps and Secrets that stand beside it in the manifest are applied first, and stay.
+    /// ConfigMaps and Secrets that stand beside them in the manifests are applied first, and stay.
     ///
-    /// Prints what the containers write, each line with its container's name, until the pod ends. Ends with code 0, or with
-    /// that of the first container that failed. Ctrl-C or SIGTERM stops the pod within its grace period, a second one at
-    /// once; a container that such a stop ended by SIGTERM has not failed.
+    /// Prints what the containers write, each line with its container's name, and with its pod's where there are several,
+    /// until all pods have ended. Ends with code 0, or with that of the first container that failed. Ctrl-C or SIGTERM stops
+    /// the pods within their grace periods, a second one at once; a container that such a stop ended by SIGTERM has not
+    /// failed.
     ///
     /// For tests: --exit-code-from ends with one container's code and stops the others, --timeout limits how long it takes,
     /// and --summary writes how each container ended to a file.
@@ -83,7 +84,10 @@ pub enum Command {
     /// start but fail, is kept. A ConfigMap or Secret that is there is changed.
     Apply(Later<commands::apply::Apply>),
     /// As `apply`, but nothing may be there already
-    Create(Later<commands::apply::Apply>),
+    ///
+    /// ConfigMaps, Secrets, Deployments and Jobs can also be described on the command line; `--dry-run=client -o yaml` shows
+    /// their manifests.
+    Create(Later<commands::create::Create>),
     /// Put objects in the place of those that are there
     Replace(Later<commands::replace::Replace>),
     /// Show what `apply` would change
@@ -168,6 +172,9 @@ pub enum Command {
     ApiResources(Later<commands::api_resources::ApiResources>),
     /// Print what a shell needs to complete command lines
     Completion(Later<commands::completion::Completion>),
+    /// Say what the last word of a line may become
+    #[command(name = "__complete", hide = true)]
+    Complete(Later<commands::completion::Complete>),
     /// Print the version
     Version(Later<commands::version::Version>),
 }
@@ -225,6 +232,9 @@ mod tests {
             "pod system repair",
             "pod apply -f dir -R --dry-run=server -o yaml",
             "pod create -f a.yaml --dry-run",
+            "pod create -n team cm app --from-literal=a=b --dry-run=client -o yaml",
+            "pod create --dry-run=client secret generic app --from-file=a=b",
+            "pod create deployment web --image=a -r 3 --network=loopback -- sh -c ls",
             "pod replace --force -f a.yaml",
             "pod diff -f a.yaml",
             "pod run web --image=nginx --env=A=b -l app=web --port=80 --command -- sh -c ls",
@@ -256,6 +266,10 @@ mod tests {
             "pod run web --image=a --env=b",
             "pod label",
             "pod completion tcsh",
+            "pod create job pi",
+            "pod create secret tls cert --cert=a",
+            "pod create secret docker-registry login --docker-username=a",
+            "pod create cm app --from-literal=a=b --from-env-file=c",
             "pod up",
             "pod exec web",
             "pod exec web ls",

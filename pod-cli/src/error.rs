@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use pod_images::{CatalogError, LeaseError, LoadError, PullError, RemoveError, SaveError};
 use pod_runtime::{Faults, ObjectError, RequestError, RuntimeError, SandboxError};
@@ -24,6 +25,9 @@ pub enum CliError {
     /// The manifest could not be read.
     #[error("cannot read the manifest {file}")]
     ReadManifest { file: String, source: io::Error },
+    /// A file that something is made of could not be read.
+    #[error("cannot read {}", file.display())]
+    ReadFile { file: PathBuf, source: io::Error },
     /// The manifest names another namespace than the command line.
     #[error(
         "the manifest is for namespace `{manifest}`, which is not the `{given}` of --namespace: \
@@ -33,12 +37,15 @@ pub enum CliError {
     /// Something with ConfigMaps or Secrets.
     #[error(transparent)]
     Object(#[from] ObjectError),
-    /// A pod in the foreground is one alone.
-    #[error("`pod up` runs one pod, and the manifest has {pods}: use `pod apply`")]
-    NotOnePod { pods: usize },
+    /// There is nothing to run in the foreground.
+    #[error("`pod up` runs pods, and the manifest has none: use `pod apply`")]
+    NoPod,
     /// What makes pods is looked after in the background.
-    #[error("`pod up` runs one pod, and the manifest has a Deployment or a Job: use `pod apply`")]
+    #[error("`pod up` runs pods, and the manifest has a Deployment or a Job: use `pod apply`")]
     NotForeground,
+    /// The exit code of something that is not there would count.
+    #[error("there is no container `{word}` in the manifest, only {known}")]
+    NotCounted { word: String, known: String },
     /// What is given is no name of an image.
     #[error(transparent)]
     Reference(pod_images::ReferenceError),
@@ -197,12 +204,14 @@ impl CliError {
             Self::Runtime(error) => runtime_code(error),
             Self::KeptUnready { source, .. } => runtime_code(source),
             Self::Object(error) => object_code(error),
-            Self::Manifest { .. } | Self::NotOnePod { .. } | Self::NotForeground => exit::MANIFEST,
+            Self::Manifest { .. } | Self::NoPod | Self::NotForeground => exit::MANIFEST,
             Self::Usage(_) | Self::Namespace { .. } | Self::Reference(_) => exit::USAGE,
             Self::Image(error) if error.is_not_found() => exit::NOT_FOUND,
             Self::Image(error) if is_denied(error) => exit::PRIVILEGE,
             Self::Differs { .. } | Self::Terminating { .. } | Self::There { .. } => exit::EXISTS,
-            Self::NoEvent { .. } | Self::Missing { .. } => exit::NOT_FOUND,
+            Self::NoEvent { .. } | Self::Missing { .. } | Self::NotCounted { .. } => {
+                exit::NOT_FOUND
+            }
             Self::Reported { code } => *code,
             Self::Image(_)
             | Self::Path(_)
@@ -211,6 +220,7 @@ impl CliError {
             | Self::Kept { .. }
             | Self::NotMeasured { .. }
             | Self::ReadManifest { .. }
+            | Self::ReadFile { .. }
             | Self::TimedOut { .. }
             | Self::NoneMatches
             | Self::NeverReached { .. }

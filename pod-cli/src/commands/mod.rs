@@ -6,6 +6,7 @@ pub mod attach;
 pub mod check;
 pub mod completion;
 pub mod cp;
+pub mod create;
 pub mod debug;
 pub mod delete;
 pub mod describe;
@@ -41,7 +42,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
     match command {
         Command::Up(Later(args)) => up::run(&globals, &args),
         Command::Apply(Later(args)) => apply::run(&globals, &args, Making::Apply),
-        Command::Create(Later(args)) => apply::run(&globals, &args, Making::Create),
+        Command::Create(Later(args)) => create::run(&globals, &args),
         Command::Replace(Later(args)) => replace::run(&globals, &args),
         Command::Diff(Later(args)) => diff::run(&globals, &args),
         Command::Run(Later(args)) => run::run(&globals, &args),
@@ -70,6 +71,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::System(Later(args)) => system::run(&globals, &args),
         Command::ApiResources(Later(args)) => api_resources::run(&args),
         Command::Completion(Later(args)) => completion::run(&args),
+        Command::Complete(Later(args)) => completion::complete(&globals, &args),
         Command::Version(Later(args)) => version::run(&args),
     }
 }

@@ -1,4 +1,7 @@
-//! Logs of many containers and pods, and parts of them.
+//! Logs of many containers and pods, parts of them, and where they lie.
+
+use std::fs;
+use std::path::Path;
 
 use crate::host::{Host, eventually, script};
 
@@ -126,4 +129,57 @@ fn a_log_is_followed_over_rotation_and_restart() {
     let files = String::from_utf8(found.stdout).expect("UTF-8");
     assert!(files.lines().any(|file| file.contains("0.log.")), "it has been rotated: {files}");
     assert_eq!(host.pod("delete pod web").code, 0);
+}
+
+/// What lies in a directory, by name and in order.
+fn listed(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).into_iter().flatten();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.expect("it is there").file_name().into_string().expect("UTF-8"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// The instances of the container whose logs are linked: the links carry their names, and lead to their logs.
+fn linked(host: &Host, logs: &Path, uid: &str) -> Vec<u32> {
+    let links = host.root().join("logs/containers");
+    let instance = |name: &String| {
+        let attempt = name.strip_prefix(&format!("web_default_app-{uid}-app-"));
+        let attempt = attempt.and_then(|rest| rest.strip_suffix(".log")).expect("it is the pod's");
+        let target = fs::canonicalize(links.join(name)).expect("the link leads to a file");
+        assert_eq!(target, logs.join(format!("{attempt}.log")));
+        attempt.parse().expect("it is a number")
+    };
+    listed(&links).iter().map(instance).collect()
+}
+
+#[test]
+fn b212_logs_lie_where_a_node_has_them_and_are_linked() {
+    let host = Host::new();
+    let text = "trap 'exit 1' TERM; echo hello; sleep 1000 & wait";
+    let hasty = "metadata: {name: web, annotations: {pod.local/backoff-initial: 100ms}}";
+    let pod = script(text, "Always").replace("metadata: {name: web}", hasty);
+    assert_eq!(host.pod_on("apply", &pod).code, 0);
+    let uid = host.pod("get pod web -o jsonpath={.metadata.uid}").out;
+    let pods = host.root().join("logs/pods");
+    assert_eq!(listed(&pods), [format!("default_web_{uid}")]);
+    let logs = pods.join(format!("default_web_{uid}/app"));
+    let written = |attempt: u32| fs::read_to_string(logs.join(format!("{attempt}.log")));
+    // The instance before the running one keeps its log, for `logs -p`; those before that go.
+    for (restarts, want) in [(0, &[0][..]), (1, &[0, 1]), (2, &[1, 2])] {
+        let count = "{.status.containerStatuses[0].restartCount}";
+        assert_eq!(host.pod(&format!("wait pod/web --for=jsonpath={count}={restarts}")).code, 0);
+        eventually("it is in the log", || {
+            written(restarts).is_ok_and(|text| text.ends_with(" stdout F hello\n"))
+        });
+        assert_eq!(linked(&host, &logs, &uid), want, "after {restarts} restarts");
+        let names: Vec<String> = want.iter().map(|attempt| format!("{attempt}.log")).collect();
+        assert_eq!(listed(&logs), names);
+        // It may be killed itself with the container that it ends.
+        host.pod("exec web -- kill 1");
+    }
+    assert_eq!(host.pod("delete pod web").code, 0);
+    assert_eq!(listed(&pods), Vec::<String>::new());
+    assert_eq!(listed(&host.root().join("logs/containers")), Vec::<String>::new());
 }
