@@ -48,13 +48,14 @@ pub(crate) struct Contents<'a> {
 impl Contents<'_> {
     /// Writes the files of every volume that holds some, as far as they differ from what is there.
     pub fn fill(&self, volumes: &VolumePaths, sandbox: &Sandbox) -> Result<(), FillError> {
+        let mut roots = sandbox.tmpfs();
         for volume in &self.plan.pod.spec().volumes {
             let (Some(source), Some(path)) = (&volume.source, volumes.get(&volume.name)) else {
                 continue;
             };
-            let fill = || {
+            let mut fill = || {
                 let Some(files) = self.files(source)? else { return Ok(()) };
-                let dir = sandbox.tmpfs(path)?;
+                let dir = roots.open(path)?;
                 files.write_to(dir.as_fd(), self.plan.volume_group())?;
                 Ok(())
             };

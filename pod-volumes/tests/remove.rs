@@ -151,45 +151,85 @@ fn a_mount_on_the_tree_itself_is_not_entered() {
     });
 }
 
-/// Each round, a thread keeps swapping a directory for a link to an outside one
-/// while the tree around it is removed.
-#[test]
-fn a_directory_swapped_for_a_link_does_not_lead_outside() {
+/// How many trees are removed, and how many directories of each are swapped for links meanwhile.
+const ROUNDS: usize = 100;
+const SWAPPED: usize = 50;
+
+/// How many files a directory has.
+const FILES: usize = 4;
+
+/// Removes trees while a thread keeps swapping their directories for links to an outside one. Says whether that one has
+/// kept what is in it.
+fn race(remove_racing: impl Fn(&Path)) -> bool {
     let outside = tempfile::tempdir().unwrap();
-    for name in 0..20 {
-        fs::write(outside.path().join(name.to_string()), "x").unwrap();
-    }
-    for _ in 0..200 {
+    fill(outside.path());
+    for _ in 0..ROUNDS {
         let dir = tempfile::tempdir().unwrap();
         let tree = dir.path().join("tree");
-        fs::create_dir_all(tree.join("real")).unwrap();
-        for name in 0..20 {
-            fs::write(tree.join("real").join(name.to_string()), "x").unwrap();
+        let names: Vec<_> =
+            (0..SWAPPED).map(|n| (format!("real{n}"), format!("link{n}"))).collect();
+        for (real, link) in &names {
+            fs::create_dir_all(tree.join(real)).unwrap();
+            fill(&tree.join(real));
+            symlink(outside.path(), tree.join(link)).unwrap();
         }
-        symlink(outside.path(), tree.join("link")).unwrap();
         let removed = AtomicBool::new(false);
         thread::scope(|scope| {
             let swaps = scope.spawn(|| {
                 let at = File::open(&tree).unwrap();
-                let mut swaps = 0;
                 while !removed.load(Ordering::Relaxed) {
-                    let exchange = RenameFlags::RENAME_EXCHANGE;
-                    swaps += u32::from(renameat2(&at, "real", &at, "link", exchange).is_ok());
+                    for (real, link) in &names {
+                        let exchange = RenameFlags::RENAME_EXCHANGE;
+                        let _ = renameat2(&at, real.as_str(), &at, link.as_str(), exchange);
+                        // Or whoever removes would hardly get hold of the directory.
+                        thread::yield_now();
+                    }
                 }
-                swaps
             });
-            while fs::read_link(tree.join("real")).is_err() && !swaps.is_finished() {
+            while fs::read_link(tree.join("real0")).is_err() && !swaps.is_finished() {
                 thread::yield_now();
             }
-            // A round may lose against the swapping; then it says so.
-            let lost = remove(dir.path(), "tree").is_err();
+            remove_racing(&tree);
             removed.store(true, Ordering::Relaxed);
             swaps.join().unwrap();
-            if lost {
-                remove(dir.path(), "tree").unwrap();
-            }
         });
+        remove(dir.path(), "tree").unwrap();
         assert!(!tree.exists());
-        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 20);
+        if fs::read_dir(outside.path()).unwrap().count() < FILES {
+            return false;
+        }
     }
+    true
+}
+
+fn fill(dir: &Path) {
+    for name in 0..FILES {
+        fs::write(dir.join(name.to_string()), "x").unwrap();
+    }
+}
+
+#[test]
+fn a_directory_swapped_for_a_link_does_not_lead_outside() {
+    let safe = race(|tree| {
+        // It may lose against the swapping; then it says so.
+        let done = remove(tree.parent().unwrap(), "tree").is_ok();
+        assert!(!done || !tree.exists());
+    });
+    assert!(safe);
+}
+
+/// Shows that the test above is one.
+#[test]
+fn a_look_at_the_path_before_it_is_removed_loses_the_race() {
+    fn remove_by_path(path: &Path) {
+        if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+                remove_by_path(&entry.path());
+            }
+            let _ = fs::remove_dir(path);
+        } else {
+            let _ = fs::remove_file(path);
+        }
+    }
+    assert!(!race(remove_by_path));
 }
