@@ -27,7 +27,8 @@ pub fn to_yaml(object: &impl Serialize) -> Result<String, WriteError> {
     // Over JSON, whose maps are sorted.
     let json = serde_json::to_value(object)?;
     let yaml = serde_yaml::to_string(&json).map_err(|e| WriteError(e.to_string()))?;
-    if reads_back(&yaml, &json) {
+    // To read it back takes longer than all else.
+    if is_plain(&json) || reads_back(&yaml, &json) {
         return Ok(yaml);
     }
     let yaml = quote_ambiguous(yaml);
@@ -41,6 +42,24 @@ pub fn to_yaml(object: &impl Serialize) -> Result<String, WriteError> {
 /// The object as indented JSON, the keys in the order of the alphabet.
 pub(crate) fn json(object: &impl Serialize) -> Result<String, WriteError> {
     Ok(serde_json::to_string_pretty(&serde_json::to_value(object)?)?)
+}
+
+/// Whether nothing in it can be written so that Kubernetes reads something else: every text is one line of ASCII, which means
+/// itself also when it is left bare.
+fn is_plain(json: &Json) -> bool {
+    let is_plain_text = |text: &str| {
+        let is_one_line = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        // Bare, that would be the key of a merge.
+        is_one_line && text != "<<" && matches!(scalar::resolve(text.into()), Value::Text(_))
+    };
+    match json {
+        Json::Null | Json::Bool(_) | Json::Number(_) => true,
+        Json::String(text) => is_plain_text(text),
+        Json::Array(items) => items.iter().all(is_plain),
+        Json::Object(fields) => {
+            fields.iter().all(|(key, value)| is_plain_text(key) && is_plain(value))
+        }
+    }
 }
 
 /// Quotes the texts that serde_yaml, a YAML 1.2 writer, leaves bare although Kubernetes reads something else in them,
@@ -102,6 +121,31 @@ mod tests {
         }
         let numbers = serde_yaml::to_string(&serde_json::json!([5, true, 0.5, null])).unwrap();
         assert_eq!(quote_ambiguous(numbers.clone()), numbers);
+    }
+
+    #[test]
+    fn what_is_plain_reads_back() {
+        let signs: Vec<String> = (b' '..=b'~').map(|sign| char::from(sign).to_string()).collect();
+        let mut texts = signs.clone();
+        for a in &signs {
+            for b in &signs {
+                texts.extend([format!("{a}{b}"), format!("{a} {b}"), format!("x{a}{b}x")]);
+            }
+        }
+        texts.push("a long text of many words, ".repeat(20));
+        texts.retain(|text| is_plain(&Json::from(text.as_str())));
+        assert!(texts.len() > 20_000, "{}", texts.len());
+        for json in [
+            Json::from(texts.clone()),
+            texts.iter().map(|text| (text.clone(), Json::from(text.as_str()))).collect(),
+        ] {
+            let yaml = serde_yaml::to_string(&json).unwrap();
+            let node = document::read(&yaml).unwrap().remove(0);
+            assert!(Cx::default().json(&node, &Path::ROOT) == json);
+        }
+        for text in ["", "<<", "yes", "1_000", "~", "a\nb", "\u{e9}"] {
+            assert!(!is_plain(&Json::from(text)), "{text:?}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A column reaches over lines that follow one another and have a cell in it that is not their last. It is as wide as its
 //! widest cell and two spaces.
 
+use std::iter;
+
 const GAP: usize = 2;
 
 /// The text with spaces in the place of tabs.
@@ -21,11 +23,16 @@ pub fn align(text: &str) -> String {
             from += length.max(1);
         }
     }
-    let line = |(cells, widths): (&Vec<&str>, &Vec<usize>)| -> String {
-        let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
-        padded.chain(cells.last().map(|cell| (*cell).to_owned())).collect::<String>() + "\n"
-    };
-    lines.iter().zip(&widths).map(line).collect()
+    let mut aligned = String::with_capacity(2 * text.len());
+    for (cells, widths) in lines.iter().zip(&widths) {
+        for (cell, width) in cells.iter().zip(widths) {
+            aligned.push_str(cell);
+            aligned.extend(iter::repeat_n(' ', width.saturating_sub(cell.chars().count())));
+        }
+        aligned.push_str(cells.last().copied().unwrap_or_default());
+        aligned.push('\n');
+    }
+    aligned
 }
 
 #[cfg(test)]
