@@ -65,6 +65,7 @@ mod resources;
 mod runtime;
 mod store;
 mod termination;
+mod users;
 mod volume_files;
 mod watch;
 
