@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use pod_network::Networks;
 
 use crate::claims::Claims;
+use crate::users::Ranges;
 
 /// The run directory of the machine's own runtime.
 pub const SYSTEM: &str = "/run/pod";
@@ -72,6 +73,16 @@ impl Dirs {
         Networks::new(self.run.join("network"), bridge)
     }
 
+    /// The ids of pods with users of their own. Those of the machine's own runtime begin where the kubelet's do.
+    pub fn users(&self) -> Ranges {
+        let start = if self.root == Path::new(SYSTEM) {
+            0
+        } else {
+            fnv1a(self.root.as_os_str().as_encoded_bytes())
+        };
+        Ranges::new(self.run.join("users"), start)
+    }
+
     /// The ConfigMaps and Secrets, by namespace and kind.
     pub fn objects(&self) -> PathBuf {
         self.run.join("objects")
@@ -106,6 +117,7 @@ impl Dirs {
             logs: self.logs.join(format!("{namespace}_{name}_{uid}")),
             links: self.links.clone(),
             networks: self.networks(),
+            users: self.users(),
             claims: Claims::new(self),
         }
     }
@@ -190,6 +202,8 @@ pub(crate) struct PodDirs {
     pub logs: PathBuf,
     /// The networks, which all pods share.
     pub networks: Networks,
+    /// The ids of pods with users of their own.
+    pub users: Ranges,
     /// The claims, which all pods share.
     pub claims: Claims,
     links: PathBuf,

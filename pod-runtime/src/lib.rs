@@ -67,6 +67,7 @@ mod runtime;
 mod sandboxes;
 mod store;
 mod termination;
+mod users;
 mod volume_files;
 mod watch;
 

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use pod_images::{Image, RootSource};
 use pod_lifecycle::Addresses;
 use pod_sandbox::{
-    CGROUP_ROOT, Companion, ContainerConfig, ContainerId, Mount, RootFs, SandboxConfig, SandboxId,
-    Tmpfs,
+    CGROUP_ROOT, Companion, ContainerConfig, ContainerId, IdRange, Mount, RootFs, SandboxConfig,
+    SandboxId, Tmpfs,
 };
 use pod_spec::{
     Container, EmptyDirVolumeSource, FsGroupChangePolicy, HostPathType, ImageVolumeSource, PodSpec,
-    QosClass, ValidPod, Volume, VolumeSource,
+    ProcMountType, QosClass, ValidPod, Volume, VolumeSource,
 };
 use pod_volumes::{
     FilesKind, GroupChange, HostPathKind, Medium, MountSource, Ownership, Prepared, Source,
@@ -29,6 +29,7 @@ use crate::environment::Referenced;
 use crate::error::ConfigError;
 use crate::network::{HOSTNAME, HOSTS, RESOLV_CONF};
 use crate::resources;
+use crate::users::IDS_PER_POD;
 
 /// Size of the `/dev/shm` that a pod's containers share, the same as with containerd.
 const SHM_SIZE: u64 = 64 << 20;
@@ -192,10 +193,16 @@ impl PodPlan {
         images.collect()
     }
 
-    /// The sandbox to make, with `engine` beside it.
+    /// Whether it has users of its own instead of the machine's.
+    pub fn has_own_users(&self) -> bool {
+        self.spec().host_users == Some(false)
+    }
+
+    /// The sandbox to make, with `engine` beside it and with these users of its own, if any.
     pub fn sandbox(
         &self,
         volumes: &[Prepared],
+        users: Option<IdRange>,
         engine: Companion,
     ) -> Result<SandboxConfig, ConfigError> {
         let mut config = SandboxConfig::new(sandbox_id(&self.pod)?);
@@ -204,6 +211,7 @@ impl PodPlan {
         config.resources = resources::of_pod(self.spec());
         config.share_pid = self.spec().share_process_namespace == Some(true);
         config.host_network = self.uses_host_network();
+        config.users = users;
         config.sysctls = self.sysctls();
         config.shm_size = SHM_SIZE;
         config.tmpfs = volumes
@@ -233,9 +241,12 @@ impl PodPlan {
     /// The kernel parameters of the pod: those that container runtimes set for every pod with a network of its own, so
     /// that any user may listen at any port and ping, then its own.
     fn sysctls(&self) -> BTreeMap<String, String> {
+        // Groups that its users do not have are refused by the kernel.
+        let groups = if self.has_own_users() { IDS_PER_POD - 1 } else { i32::MAX.unsigned_abs() };
+        let groups = format!("0 {groups}");
         let of_runtimes = [
             ("net.ipv4.ip_unprivileged_port_start", "0"),
-            ("net.ipv4.ping_group_range", "0 2147483647"),
+            ("net.ipv4.ping_group_range", groups.as_str()),
         ];
         let of_runtimes = of_runtimes.into_iter().filter(|_| !self.uses_host_network());
         let own = self.spec().security_context.iter().flat_map(|context| &context.sysctls);
@@ -306,6 +317,7 @@ impl PodPlan {
         config.tty = container.tty == Some(true);
         config.resources = resources::of_container(self.spec(), container);
         config.privileged = privileged;
+        config.unmasked = context.is_some_and(|c| c.proc_mount == Some(ProcMountType::Unmasked));
         config.log = Some(self.dirs.log(&container.name, attempt));
         Ok(config)
     }
@@ -491,6 +503,15 @@ mod tests {
         let sure =
             plan("  containers: [{name: a, image: x, resources: {limits: {cpu: 1, memory: 1Mi}}}]");
         assert_eq!(sure.cgroup(), Path::new("/pod/podu1"));
+    }
+
+    #[test]
+    fn b195_groups_may_ping_as_far_as_the_pod_has_them() {
+        for (users, range) in [("true", "0 2147483647"), ("false", "0 65535")] {
+            let plan =
+                plan(&format!("  hostUsers: {users}\n  containers: [{{name: a, image: x}}]"));
+            assert_eq!(plan.sysctls()["net.ipv4.ping_group_range"], range, "{users}");
+        }
     }
 
     #[test]

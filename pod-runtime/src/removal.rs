@@ -42,6 +42,9 @@ pub(crate) fn remove_data(plan: &PodPlan, drivers: &Drivers) -> Vec<String> {
         }
     }
     errors.extend(remove_below(&plan.dirs.data));
+    if let Err(e) = plan.dirs.users.give_back(plan.uid()) {
+        errors.push(format!("cannot give the ids of the pod's users back: {e}"));
+    }
     errors.extend(release_claims(plan));
     errors
 }

@@ -208,6 +208,9 @@ impl Runtime {
         let reserved = network::reserve(plan)?;
         // First of all: what is found of a pod later is known to be its own.
         state.write_pod(&plan.pod).map_err(RuntimeError::io("write pod.json"))?;
+        let take = || plan.dirs.users.take(plan.uid());
+        let users = plan.has_own_users().then(take).transpose();
+        let users = users.map_err(RuntimeError::io("take ids for the pod's users"))?;
         // The keeper starts up while the files are written.
         let sandbox = self.sandboxes()?.prepare(&sandbox_id(&plan.pod)?)?;
         make(&dirs.data, 0o700)?;
@@ -229,7 +232,7 @@ impl Runtime {
         let env = std::env::vars().filter(|(name, _)| ENVIRONMENT.contains(&name.as_str()));
         let env = env.collect();
         let companion = Companion { program, argv, env, log: state.engine_log() };
-        let config = plan.sandbox(&volumes, companion)?;
+        let config = plan.sandbox(&volumes, users, companion)?;
         let sandbox = sandbox.create(&config)?;
         // The engine starts up meanwhile. It begins when the pod's lock is given back, and makes the network itself when
         // this process was killed before it had.

@@ -87,6 +87,9 @@ pub struct SandboxConfig {
     /// Whether its containers use the host's network namespace instead of one of their own.
     #[serde(default)]
     pub host_network: bool,
+    /// Users and groups of its own, in a user namespace that the others belong to; `None` shares the host's.
+    #[serde(default)]
+    pub users: Option<IdRange>,
     /// Kernel parameters of its own namespaces, by name, such as `net.ipv4.tcp_syncookies`; the parts of a name may also
     /// be separated by `/`. Set before any container is made.
     #[serde(default)]
@@ -111,10 +114,42 @@ impl SandboxConfig {
             resources: Resources::default(),
             share_pid: false,
             host_network: false,
+            users: None,
             sysctls: BTreeMap::new(),
             shm_size: 64 << 20,
             tmpfs: Vec::new(),
             companion: None,
+        }
+    }
+}
+
+/// Ids of the host that are the users and the groups of a sandbox (CRI `IDMapping`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdRange {
+    /// The host's id of the sandbox's root; never 0.
+    pub first: u32,
+    /// How many ids there are.
+    pub count: u32,
+}
+
+impl IdRange {
+    /// Refuses the host's root, and what are no ids.
+    pub(crate) fn check(self) -> Result<(), ConfigError> {
+        let Self { first, count } = self;
+        let ok = first > 0 && count > 0 && first.checked_add(count).is_some();
+        if ok { Ok(()) } else { Err(ConfigError::Users { first, count }) }
+    }
+
+    /// What an id of the sandbox is on the host; `None` when it has no such id.
+    pub const fn on_host(self, id: u32) -> Option<u32> {
+        if id < self.count { self.first.checked_add(id) } else { None }
+    }
+
+    /// What an id of the host is in the sandbox; `None` when it is none of the sandbox's.
+    pub const fn inside(self, id: u32) -> Option<u32> {
+        match id.checked_sub(self.first) {
+            Some(own) if own < self.count => Some(own),
+            _ => None,
         }
     }
 }
@@ -191,6 +226,10 @@ pub struct ContainerConfig {
     /// Whether it may use every device and sees `/proc` and `/sys` unmasked and writable.
     #[serde(default)]
     pub privileged: bool,
+    /// Whether nothing within `/proc` and `/sys` is hidden or protected. Meant for users of the sandbox's own, since
+    /// nothing else keeps the container's root from the host's kernel then.
+    #[serde(default)]
+    pub unmasked: bool,
     /// Where its output goes in the CRI log format; `None` drops it.
     #[serde(default)]
     pub log: Option<PathBuf>,
@@ -213,6 +252,7 @@ impl ContainerConfig {
             stop_signal: sigterm(),
             resources: Resources::default(),
             privileged: false,
+            unmasked: false,
             log: None,
         }
     }
@@ -379,6 +419,19 @@ mod tests {
         }
         for good in ["a", "0", "app.0", "3f2a-b_c"] {
             assert_eq!(ContainerId::new(good).expect(good).as_str(), good);
+        }
+    }
+
+    #[test]
+    fn an_id_is_another_one_on_the_host() {
+        let users = IdRange { first: 131_072, count: 65_536 };
+        for (id, on_host) in [(0, 131_072), (1000, 132_072), (65_535, 196_607)] {
+            assert_eq!(users.on_host(id), Some(on_host));
+            assert_eq!(users.inside(on_host), Some(id));
+        }
+        assert_eq!(users.on_host(65_536), None);
+        for id in [0, 131_071, 196_608] {
+            assert_eq!(users.inside(id), None, "{id}");
         }
     }
 

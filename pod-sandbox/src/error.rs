@@ -26,6 +26,14 @@ pub enum ConfigError {
         /// Its name.
         name: String,
     },
+    /// Users of a sandbox's own that it cannot have.
+    #[error("{count} ids from {first} on cannot be the users of a sandbox")]
+    Users {
+        /// The host's id of the first one.
+        first: u32,
+        /// How many they are.
+        count: u32,
+    },
     /// A capability that Linux does not have.
     #[error("`{name}` is not a Linux capability")]
     Capability {
@@ -144,6 +152,16 @@ pub enum RequestError {
     /// The part of a source that was to be mounted cannot be found within it, or not be made.
     #[error("cannot create container `{id}`: {message}")]
     SubPath {
+        /// Its id.
+        id: String,
+        /// Where it was to be mounted.
+        destination: PathBuf,
+        /// Why.
+        message: String,
+    },
+    /// What was to be mounted cannot be mounted for users of the sandbox's own.
+    #[error("cannot create container `{id}`: {message}")]
+    Users {
         /// Its id.
         id: String,
         /// Where it was to be mounted.

@@ -50,8 +50,8 @@ mod terminal;
 
 pub use capability::{Capabilities, Capability};
 pub use config::{
-    Companion, ContainerConfig, ContainerId, DEFAULT_PATH, Mount, Process, Propagation, Resources,
-    RootFs, SandboxConfig, SandboxId, Seccomp, Tmpfs,
+    Companion, ContainerConfig, ContainerId, DEFAULT_PATH, IdRange, Mount, Process, Propagation,
+    Resources, RootFs, SandboxConfig, SandboxId, Seccomp, Tmpfs,
 };
 pub use consumption::Consumption;
 pub use dirs::CGROUP_ROOT;

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use crate::config::{SandboxConfig, SandboxId};
+use crate::config::{IdRange, SandboxConfig, SandboxId};
 use crate::dirs::SandboxDir;
 use crate::error::SandboxError;
 use crate::keeper;
@@ -62,6 +62,7 @@ impl Preparation {
             return Err(SandboxError::Setup { id: self.id.to_string(), message });
         }
         sysctl::check(config)?;
+        config.users.map_or(Ok(()), IdRange::check)?;
         let text = serde_json::to_vec(config)
             .map_err(|e| SandboxError::io("write config.json")(e.into()))?;
         fs::write(self.dir.config(), text).map_err(SandboxError::io("write config.json"))?;

@@ -11,7 +11,7 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, s
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ContainerConfig, ContainerId};
+use crate::config::{ContainerConfig, ContainerId, IdRange};
 use crate::error::RequestError;
 use crate::status::{Exit, SandboxStatus};
 use crate::terminal::TerminalSize;
@@ -98,6 +98,7 @@ pub(crate) enum Reply {
         cwd: PathBuf,
         uid: u32,
         gid: u32,
+        users: Option<IdRange>,
     },
     Exited(Exit),
     Removed {

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::vec;
 
-use crate::config::{ContainerConfig, ContainerId, SandboxId};
+use crate::config::{ContainerConfig, ContainerId, IdRange, SandboxId};
 use crate::dirs::SandboxDir;
 use crate::error::{RequestError, SandboxError};
 use crate::protocol::{Channel, MAX_FDS, Reply, Request};
@@ -246,7 +246,9 @@ impl Sandbox {
     pub fn root(&self, id: &ContainerId) -> Result<ContainerRoot, SandboxError> {
         let (reply, fds) = self.begin(&Request::Root { id: id.clone() })?.receive()?;
         match (reply, fds.into_iter().next()) {
-            (Reply::Root { cwd, uid, gid }, Some(dir)) => Ok(ContainerRoot { dir, cwd, uid, gid }),
+            (Reply::Root { cwd, uid, gid, users }, Some(dir)) => {
+                Ok(ContainerRoot { dir, cwd, uid, gid, users })
+            }
             _ => Err(self.unexpected()),
         }
     }
@@ -508,6 +510,8 @@ pub struct ContainerRoot {
     pub uid: u32,
     /// The group that it was started as.
     pub gid: u32,
+    /// The users that it belongs to, when they are not the host's.
+    pub users: Option<IdRange>,
 }
 
 /// The exit code of an executed program, to be waited for.

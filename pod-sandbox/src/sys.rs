@@ -294,21 +294,28 @@ pub(crate) fn open_tree(dir: BorrowedFd<'_>, path: &CStr, recursive: bool) -> io
 
 /// Makes a mount read-only, all that is mounted below it too when `recursive`.
 pub(crate) fn make_readonly(mount: BorrowedFd<'_>, recursive: bool) -> io::Result<()> {
-    set_mount(mount, libc::MOUNT_ATTR_RDONLY, 0, recursive)
+    set_mount(mount, MountChange { attr_set: libc::MOUNT_ATTR_RDONLY, ..UNCHANGED }, recursive)
 }
 
 /// Has nothing that is mounted elsewhere appear in a tree of mounts, nor the other way round.
 pub(crate) fn make_private(mount: BorrowedFd<'_>) -> io::Result<()> {
-    set_mount(mount, 0, libc::MS_PRIVATE, true)
+    set_mount(mount, MountChange { propagation: libc::MS_PRIVATE, ..UNCHANGED }, true)
 }
 
-fn set_mount(
-    mount: BorrowedFd<'_>,
-    attr_set: u64,
-    propagation: u64,
-    recursive: bool,
-) -> io::Result<()> {
-    let attr = libc::mount_attr { attr_set, attr_clr: 0, propagation, userns_fd: 0 };
+/// Has files show other owners through a detached mount: those that a user namespace has for them. What is mounted below
+/// stays as it is.
+pub(crate) fn map_owners(mount: BorrowedFd<'_>, users: BorrowedFd<'_>) -> io::Result<()> {
+    let userns_fd = users.as_raw_fd() as u64;
+    let change = MountChange { attr_set: libc::MOUNT_ATTR_IDMAP, userns_fd, ..UNCHANGED };
+    set_mount(mount, change, false)
+}
+
+type MountChange = libc::mount_attr;
+
+const UNCHANGED: MountChange =
+    MountChange { attr_set: 0, attr_clr: 0, propagation: 0, userns_fd: 0 };
+
+fn set_mount(mount: BorrowedFd<'_>, attr: MountChange, recursive: bool) -> io::Result<()> {
     let flags = libc::AT_EMPTY_PATH as u32 | if recursive { libc::AT_RECURSIVE as u32 } else { 0 };
     let size = size_of::<libc::mount_attr>();
     // SAFETY: `attr` is valid for `size` bytes. nix has no such call.

@@ -332,11 +332,16 @@ fn what_is_wrong_and_what_is_refused_are_told_together() {
         "line 7: spec.hostPID: `true` is not supported yet: the pod always has its own PID namespaces",
     ];
     assert_eq!(lines(&pod("", "dnsPolicy: None\nhostPID: true")), both);
-    let users = lines(&pod("securityContext: {procMount: Unmasked}", "hostUsers: false"));
-    assert!(users.iter().any(|line| line.starts_with("line 6: spec.hostUsers: ")), "{users:?}");
-    let unmasked = "line 10: spec.containers[0].securityContext.procMount: `Unmasked` is not supported yet: it needs user \
-                    namespaces, which are not there yet";
-    assert!(users.iter().any(|line| line == unmasked), "{users:?}");
+    let shared = "securityContext: {privileged: true, procMount: Unmasked}\n\
+                  volumeMounts: [{name: v, mountPath: /v, mountPropagation: Bidirectional}]";
+    let spec = "volumes: [{name: v, hostPath: {path: /v}}]\nhostUsers: ";
+    let users = lines(&pod(shared, &format!("{spec}false")));
+    let want = "line 12: spec.containers[0].volumeMounts[0].mountPropagation: not supported yet: with `hostUsers: false` \
+                the host does not see what is mounted";
+    assert_eq!(users, [want]);
+    let hosts = lines(&pod(shared, &format!("{spec}true")));
+    let want = "line 11: spec.containers[0].securityContext.procMount: `Unmasked` needs `hostUsers: false`";
+    assert_eq!(hosts, [want]);
 }
 
 #[test]

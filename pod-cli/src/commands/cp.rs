@@ -98,7 +98,7 @@ fn copy_in(
 ) -> Result<Vec<PathBuf>, CliError> {
     Ok(match from {
         Place::Here(from) => files.copy_in(from, to, preserve)?,
-        _ => files.unpack(io::stdin().lock(), to, preserve)?,
+        _ => files.unpack(io::stdin(), to, preserve)?,
     })
 }
 

@@ -109,8 +109,8 @@ mod tests {
         assert!(text.contains("  name\t<string> -required-\n"), "{text}");
         assert!(text.contains("  tty\t<boolean>\n"), "{text}");
         assert!(text.contains("    [honoured]\n"), "{text}");
-        let text = explained("spec.hostUsers");
-        let want = "SUPPORT: refused, but for `true`: user namespaces are not there yet\n";
+        let text = explained("spec.hostPID");
+        let want = "SUPPORT: refused, but for `false`: the pod always has its own PID namespaces\n";
         assert!(text.contains(want), "{text}");
         assert!(explained("").contains("  spec\t<PodSpec>"), "{}", explained(""));
     }

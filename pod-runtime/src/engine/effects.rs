@@ -639,12 +639,23 @@ impl Shared {
 /// that of an image, which the kubelet leaves to the runtime.
 fn not_created(container: &Container, images: &VolumeImages, error: &SandboxError) -> StartFailure {
     let failed = |message| StartFailure::new("CreateContainerError", message);
-    let SandboxError::Request(RequestError::SubPath { destination, message, .. }) = error else {
-        return failed(chain(error));
+    let volume_at = |destination: &Path| {
+        let mut mounts = container.volume_mounts.iter();
+        let mount = mounts.find(|m| Path::new("/").join(&m.mount_path) == *destination);
+        mount.map_or("", |m| m.name.as_str())
     };
-    let mounts = &container.volume_mounts;
-    let mount = mounts.iter().find(|m| Path::new("/").join(&m.mount_path) == *destination);
-    let (volume, container) = (mount.map_or("", |m| m.name.as_str()), &container.name);
+    let (destination, message) = match error {
+        SandboxError::Request(RequestError::SubPath { destination, message, .. }) => {
+            (destination, message)
+        }
+        SandboxError::Request(RequestError::Users { destination, message, .. }) => {
+            let volume = volume_at(destination);
+            let message = format!("volume \"{volume}\" does not go with hostUsers: {message}");
+            return failed(message);
+        }
+        _ => return failed(chain(error)),
+    };
+    let (volume, container) = (volume_at(destination), &container.name);
     let message = format!(
         "failed to prepare subPath for volumeMount \"{volume}\" of container \"{container}\": {message}"
     );

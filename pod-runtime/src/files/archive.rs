@@ -7,69 +7,85 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::stat::{FileStat, SFlag};
+use pod_sandbox::IdRange;
 use tar::{Archive, Builder, Entry, EntryType, Header};
 
 use super::Skipped;
 use super::directory::Directory;
 use super::tree::{Copy, MAX_DEPTH, Metadata, aside_name, plain};
 
-/// Writes a file or directory, under a name.
-pub(super) fn pack(source: &Directory, name: &Path, to: impl Write) -> io::Result<Skipped> {
-    let mut skipped = Vec::new();
-    let mut archive = Builder::new(to);
-    add(&mut archive, source, name, 0, &mut skipped)?;
-    archive.into_inner()?.flush()?;
-    Ok(skipped)
-}
+/// Whom the kernel shows in place of somebody who is none of the users.
+const NOBODY: u32 = 65_534;
 
-fn add<W: Write>(
-    archive: &mut Builder<W>,
+/// Writes a file or directory, under a name, with the owners that these users see.
+pub(super) fn pack(
     source: &Directory,
     name: &Path,
-    depth: usize,
-    skipped: &mut Skipped,
-) -> io::Result<()> {
-    let stat = source.stat()?;
-    let mut header = header(&stat);
-    match source.kind()? {
-        SFlag::S_IFREG => {
-            let data = source.reopen(OpenOptions::new().read(true))?;
-            let size = u64::try_from(stat.st_size).unwrap_or(0);
-            header.set_entry_type(EntryType::Regular);
-            header.set_size(size);
-            archive.append_data(&mut header, name, data.take(size).chain(io::repeat(0)).take(size))
-        }
-        SFlag::S_IFLNK => {
-            header.set_entry_type(EntryType::Symlink);
-            archive.append_link(&mut header, name, source.target()?)
-        }
-        SFlag::S_IFDIR if depth == MAX_DEPTH => {
-            Err(io::Error::other(format!("{} lies too deep", name.display())))
-        }
-        SFlag::S_IFDIR => {
-            header.set_entry_type(EntryType::Directory);
-            archive.append_data(&mut header, name, io::empty())?;
-            for entry in source.names()? {
-                match source.entry(&entry) {
-                    // It has gone meanwhile.
-                    Err(Errno::ENOENT) => {}
-                    found => add(archive, &found?, &name.join(&entry), depth + 1, skipped)?,
-                }
+    users: Option<IdRange>,
+    to: impl Write,
+) -> io::Result<Skipped> {
+    let mut packing = Packing { archive: Builder::new(to), users, skipped: Vec::new() };
+    packing.add(source, name, 0)?;
+    packing.archive.into_inner()?.flush()?;
+    Ok(packing.skipped)
+}
+
+/// An archive that is being made.
+struct Packing<W: Write> {
+    archive: Builder<W>,
+    users: Option<IdRange>,
+    skipped: Skipped,
+}
+
+impl<W: Write> Packing<W> {
+    fn add(&mut self, source: &Directory, name: &Path, depth: usize) -> io::Result<()> {
+        let stat = source.stat()?;
+        let mut header = header(&stat, self.users);
+        match source.kind()? {
+            SFlag::S_IFREG => {
+                let data = source.reopen(OpenOptions::new().read(true))?;
+                let size = u64::try_from(stat.st_size).unwrap_or(0);
+                header.set_entry_type(EntryType::Regular);
+                header.set_size(size);
+                self.archive.append_data(
+                    &mut header,
+                    name,
+                    data.take(size).chain(io::repeat(0)).take(size),
+                )
             }
-            Ok(())
-        }
-        _ => {
-            skipped.push(name.to_owned());
-            Ok(())
+            SFlag::S_IFLNK => {
+                header.set_entry_type(EntryType::Symlink);
+                self.archive.append_link(&mut header, name, source.target()?)
+            }
+            SFlag::S_IFDIR if depth == MAX_DEPTH => {
+                Err(io::Error::other(format!("{} lies too deep", name.display())))
+            }
+            SFlag::S_IFDIR => {
+                header.set_entry_type(EntryType::Directory);
+                self.archive.append_data(&mut header, name, io::empty())?;
+                for entry in source.names()? {
+                    match source.entry(&entry) {
+                        // It has gone meanwhile.
+                        Err(Errno::ENOENT) => {}
+                        found => self.add(&found?, &name.join(&entry), depth + 1)?,
+                    }
+                }
+                Ok(())
+            }
+            _ => {
+                self.skipped.push(name.to_owned());
+                Ok(())
+            }
         }
     }
 }
 
-fn header(stat: &FileStat) -> Header {
+fn header(stat: &FileStat, users: Option<IdRange>) -> Header {
+    let seen = |id| users.map_or(id, |users| users.inside(id).unwrap_or(NOBODY));
     let mut header = Header::new_gnu();
     header.set_mode(stat.st_mode & 0o7777);
-    header.set_uid(stat.st_uid.into());
-    header.set_gid(stat.st_gid.into());
+    header.set_uid(seen(stat.st_uid).into());
+    header.set_gid(seen(stat.st_gid).into());
     header.set_mtime(u64::try_from(stat.st_mtime).unwrap_or(0));
     header.set_size(0);
     header

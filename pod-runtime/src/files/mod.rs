@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AT_FDCWD, OFlag, ResolveFlag};
 use nix::sys::stat::SFlag;
-use pod_sandbox::{ContainerId, ContainerRoot, Sandbox};
+use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
+use pod_sandbox::{ContainerId, ContainerRoot, IdRange, Sandbox};
+use rustix::thread::{capabilities, set_capabilities};
 
 use crate::error::RuntimeError;
 use crate::handle::PodHandle;
@@ -64,9 +66,9 @@ impl ContainerFiles {
                 Err(_) if ends_with_slash(to) => return Err(io::ErrorKind::NotADirectory.into()),
                 Err(_) => self.open_parent(to)?,
             };
-            Copy::new(self.ownership(preserve)).copy(&source, &parent, &name)
+            self.copying(preserve).copy(&source, &parent, &name)
         };
-        copy().map_err(fault)
+        self.write(copy).map_err(fault)
     }
 
     /// Copies a file or directory of the container to this machine. A file goes below `to` when that is a directory; what a
@@ -89,7 +91,7 @@ impl ContainerFiles {
                     (Directory::open(AT_FDCWD, parent)?, name.to_owned())
                 }
             };
-            Copy::new(Ownership::Callers).copy(&source, &parent, &name)
+            Copy::new(Ownership::Callers, None).copy(&source, &parent, &name)
         };
         copy().map_err(self.fault("copy from", from))
     }
@@ -102,7 +104,7 @@ impl ContainerFiles {
         let pack = || -> io::Result<Skipped> {
             let source = self.open(from, OFlag::empty())?;
             let name = base_name(from).unwrap_or_else(|_| ".".into());
-            archive::pack(&source, Path::new(&name), to)
+            archive::pack(&source, Path::new(&name), self.root.users, to)
         };
         pack().map_err(self.fault("copy from", from))
     }
@@ -113,15 +115,29 @@ impl ContainerFiles {
     /// When it is no archive, an entry of it leads out of the directory, or something cannot be written.
     pub fn unpack(
         &self,
-        from: impl Read,
+        from: impl Read + Send,
         to: &Path,
         preserve: bool,
     ) -> Result<Skipped, RuntimeError> {
         let unpack = || -> io::Result<Skipped> {
             let directory = self.open(to, OFlag::O_DIRECTORY)?;
-            archive::unpack(from, &directory, &Copy::new(self.ownership(preserve)))
+            archive::unpack(from, &directory, &self.copying(preserve))
         };
-        unpack().map_err(self.fault("copy to", to))
+        self.write(unpack).map_err(self.fault("copy to", to))
+    }
+
+    /// Does what makes files in the container, as the root of its users when they are not the machine's: on a file system
+    /// that shows owners to them, nobody else can make a file. In a thread, since it stays that user.
+    fn write<T: Send>(&self, write: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+        let Some(users) = self.root.users else { return write() };
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| become_owner(users).and_then(|()| write()));
+            writer.join().unwrap_or_else(|_| Err(io::Error::other("the copy has panicked")))
+        })
+    }
+
+    fn copying(&self, preserve: bool) -> Copy {
+        Copy::new(self.ownership(preserve), self.root.users)
     }
 
     fn ownership(&self, preserve: bool) -> Ownership {
@@ -169,6 +185,14 @@ pub(crate) fn open_below(dir: BorrowedFd<'_>, path: &Path) -> io::Result<Option<
         return Ok(None);
     }
     found.reopen(OpenOptions::new().read(true)).map(Some)
+}
+
+/// Has the calling thread make files as the root of these users, with the rights that it has as the machine's.
+fn become_owner(users: IdRange) -> io::Result<()> {
+    let rights = capabilities(None)?;
+    setfsgid(Gid::from_raw(users.first));
+    setfsuid(Uid::from_raw(users.first));
+    Ok(set_capabilities(None, rights)?)
 }
 
 fn ends_with_slash(path: &Path) -> bool {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, SFlag, fchmod};
 use nix::unistd::{Gid, Uid, fchown, fchownat};
+use pod_sandbox::IdRange;
 
 use super::Skipped;
 use super::directory::Directory;
@@ -39,12 +40,14 @@ pub(super) struct Metadata {
 #[derive(Debug)]
 pub(super) struct Copy {
     ownership: Ownership,
+    /// The users that it is made for, when they are not the machine's.
+    users: Option<IdRange>,
     skipped: Skipped,
 }
 
 impl Copy {
-    pub fn new(ownership: Ownership) -> Self {
-        Self { ownership, skipped: Vec::new() }
+    pub fn new(ownership: Ownership, users: Option<IdRange>) -> Self {
+        Self { ownership, users, skipped: Vec::new() }
     }
 
     /// Copies a file or a directory with all that it holds.
@@ -136,28 +139,35 @@ impl Copy {
     ) -> io::Result<()> {
         let aside = aside_name();
         to.create_link(target, &aside)?;
-        let owned = self.own_link(to, &aside, metadata).map_err(io::Error::from);
+        let owned = self.own_link(to, &aside, metadata);
         owned.and_then(|()| to.replace(name, &aside)).inspect_err(|_| {
             let _ = to.remove(&aside);
         })
     }
 
-    fn own_link(&self, to: &Directory, name: &OsStr, metadata: Metadata) -> nix::Result<()> {
-        let Some((uid, gid)) = self.owner(metadata) else { return Ok(()) };
-        fchownat(to, name, Some(uid), Some(gid), nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW)
+    fn own_link(&self, to: &Directory, name: &OsStr, metadata: Metadata) -> io::Result<()> {
+        let Some((uid, gid)) = self.owner(metadata)? else { return Ok(()) };
+        let flags = nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW;
+        Ok(fchownat(to, name, Some(uid), Some(gid), flags)?)
     }
 
-    fn owner(&self, metadata: Metadata) -> Option<(Uid, Gid)> {
+    fn owner(&self, metadata: Metadata) -> io::Result<Option<(Uid, Gid)>> {
         let (uid, gid) = match self.ownership {
             Ownership::Kept => (metadata.uid, metadata.gid),
             Ownership::Users { uid, gid, .. } => (uid, gid),
-            Ownership::Callers => return None,
+            Ownership::Callers => return Ok(None),
         };
-        Some((Uid::from_raw(uid), Gid::from_raw(gid)))
+        Ok(Some((Uid::from_raw(self.on_host(uid)?), Gid::from_raw(self.on_host(gid)?))))
+    }
+
+    /// What an id of the container is on the machine.
+    fn on_host(&self, id: u32) -> io::Result<u32> {
+        let on_host = self.users.map_or(Some(id), |users| users.on_host(id));
+        on_host.ok_or_else(|| io::Error::other(format!("the pod has no user or group {id}")))
     }
 
     fn finish(&self, file: &File, metadata: Metadata, usual: u32) -> io::Result<()> {
-        if let Some((uid, gid)) = self.owner(metadata) {
+        if let Some((uid, gid)) = self.owner(metadata)? {
             fchown(file.as_fd(), Some(uid), Some(gid))?;
         }
         let mode = match self.ownership {

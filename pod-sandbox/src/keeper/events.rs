@@ -33,6 +33,10 @@ impl Keeper {
                         let error = RequestError::SubPath { id, destination, message };
                         return self.creation_failed(container, error);
                     }
+                    Report::NotForUsers { destination, message } => {
+                        let error = RequestError::Users { id, destination, message };
+                        return self.creation_failed(container, error);
+                    }
                     Report::Failed(error) => error.message,
                     _ if container.is_late() => "it took too long".to_owned(),
                     _ => "its first process was killed".to_owned(),

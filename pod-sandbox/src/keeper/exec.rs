@@ -16,6 +16,7 @@ use super::entry::{self, Entry, EntryError};
 use super::first::Line;
 use super::terminal::{self, Pair};
 use super::tether::Tether;
+use super::users::{self, Users};
 use crate::cgroup::Hierarchy;
 use crate::sys::{self, Fork};
 use crate::terminal::TerminalSize;
@@ -27,6 +28,26 @@ const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
     .union(CloneFlags::CLONE_NEWIPC)
     .union(CloneFlags::CLONE_NEWUTS)
     .union(CloneFlags::CLONE_NEWCGROUP);
+
+/// The container that a process is on its way into.
+#[derive(Debug)]
+pub(super) struct Target<'a> {
+    /// The descriptor of its first process.
+    pub first: &'a OwnedFd,
+    /// The users that it belongs to, when they are not the host's.
+    pub users: Option<&'a Users>,
+}
+
+impl Target<'_> {
+    /// Has the calling process join all of its namespaces.
+    fn join(&self) -> nix::Result<()> {
+        if self.users.is_none() {
+            return setns(self.first, NAMESPACES);
+        }
+        setns(self.first, NAMESPACES | CloneFlags::CLONE_NEWUSER)?;
+        users::become_root()
+    }
+}
 
 /// A process that is on its way into a container.
 #[derive(Debug)]
@@ -98,10 +119,10 @@ impl Inner {
 }
 
 impl Entering {
-    /// Forks the helper. `first` is the descriptor of the container's first process.
+    /// Forks the helper.
     pub fn spawn(
         entry: &Entry,
-        first: &OwnedFd,
+        target: Target<'_>,
         hierarchy: &Hierarchy,
         cgroup: &Path,
         tether: &Tether,
@@ -110,9 +131,9 @@ impl Entering {
         let (report, report_end) = pipe2(OFlag::O_CLOEXEC)?;
         let (pid, pid_end) = pipe2(OFlag::O_CLOEXEC)?;
         let (inner, ends) = Inner::new(stdio)?;
-        let target = hierarchy.clone_target(cgroup).map_err(io::Error::other)?;
+        let into = hierarchy.clone_target(cgroup).map_err(io::Error::other)?;
         let oom_score = entry.oom_score();
-        match sys::fork(CloneFlags::empty(), target.as_ref().map(AsFd::as_fd), false)? {
+        match sys::fork(CloneFlags::empty(), into.as_ref().map(AsFd::as_fd), false)? {
             Fork::Parent { .. } => Ok(Self { report, pid, ends }),
             Fork::Child => {
                 drop(ends);
@@ -120,8 +141,7 @@ impl Entering {
                     tether.tie()?;
                     hierarchy.join(cgroup).map_err(io::Error::other)?;
                     let _ = std::fs::write("/proc/self/oom_score_adj", oom_score.to_string());
-                    setns(first, NAMESPACES)?;
-                    Ok(())
+                    Ok(target.join()?)
                 };
                 let forked = join().and_then(|()| sys::fork(CloneFlags::empty(), None, true));
                 match forked {

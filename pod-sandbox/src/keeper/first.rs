@@ -58,6 +58,8 @@ pub(super) enum Report {
     Failed(EntryError),
     /// The part of a source that was to be mounted is not to be had. The process ends.
     NoSubPath { destination: PathBuf, message: String },
+    /// What was to be mounted cannot be mounted for the sandbox's own users. The process ends.
+    NotForUsers { destination: PathBuf, message: String },
     /// There is nobody left who could report: the program runs, or the process has ended.
     Closed,
 }
@@ -189,13 +191,21 @@ fn tell(line: &OwnedFd, report: &Report) {
 fn run(job: Job<'_>, line: Rc<OwnedFd>) -> EntryError {
     trace::collect();
     let Err(error) = create(job, Rc::clone(&line));
-    if let Some(error @ MountError::SubPath { destination, .. }) = error.downcast_ref() {
-        let destination = destination.clone();
-        let report = Report::NoSubPath { destination, message: chain(error) };
+    let message = chain(error.as_ref());
+    let report = match error.downcast_ref() {
+        Some(MountError::SubPath { destination, .. }) => {
+            Some(Report::NoSubPath { destination: destination.clone(), message: message.clone() })
+        }
+        Some(MountError::Users { destination, .. }) => {
+            Some(Report::NotForUsers { destination: destination.clone(), message: message.clone() })
+        }
+        _ => None,
+    };
+    if let Some(report) = report {
         tell(&line, &report);
-        return EntryError { message: String::new(), code: 128 };
+        return EntryError { message, code: 128 };
     }
-    let message = with_details(&chain(error.as_ref()), &trace::collected());
+    let message = with_details(&message, &trace::collected());
     let error = EntryError { message, code: 128 };
     tell(&line, &Report::Failed(error.clone()));
     error
@@ -224,9 +234,13 @@ fn create(job: Job<'_>, line: Rc<OwnedFd>) -> Result<Never, Box<dyn std::error::
     job.hierarchy.join(job.cgroup)?;
     set_oom_score(job.config.process.oom_score_adj)?;
     unshare(CloneFlags::CLONE_NEWNS)?;
-    let root = rootfs::assemble(&job.config.rootfs, &job.dir.join("rootfs"))?;
+    let users = job.shared.users;
+    if let Some(users) = users {
+        rootfs::show_to(users, job.config)?;
+    }
+    let root = rootfs::assemble(&job.config.rootfs, &job.dir.join("rootfs"), users)?;
     let mounts = Mounts::open(job.config, job.shared, job.dir)?;
-    mounts::device_directory(&root)?;
+    mounts::device_directory(&root, users)?;
 
     let spec = Rc::new(spec(job.config, &root, job.shared)?);
     let hierarchy = job.hierarchy.clone();
@@ -329,11 +343,11 @@ impl Entering {
 impl Executor for Entering {
     /// Runs in the container's root with all rights.
     fn validate(&self, _: &Spec) -> Result<(), ExecutorValidationError> {
-        // libcontainer has set capabilities, which may have taken the tie back.
-        let tied = self.tether.tie().map_err(|e| e.to_string());
-        let attached = || self.mounts.attach(&self.hierarchy).map_err(|e| chain(&e));
+        let attached = self.mounts.attach(&self.hierarchy).map_err(|e| chain(&e));
+        // libcontainer has set capabilities, and the users may be others by now: that takes the tie back.
+        let tied = || self.tether.tie().map_err(|e| e.to_string());
         let terminal = || self.make_terminal().map_err(|e| chain(&e));
-        tied.and_then(|()| attached()).and_then(|()| terminal()).map_err(|e| {
+        attached.and_then(|()| tied()).and_then(|()| terminal()).map_err(|e| {
             tracing::error!("{e}");
             ExecutorValidationError::ArgValidationError(e)
         })?;

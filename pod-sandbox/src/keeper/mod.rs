@@ -26,6 +26,7 @@ mod spec;
 mod terminal;
 mod tether;
 mod trace;
+mod users;
 
 pub use companion::GENERATION;
 pub(crate) use setup::{READY, main};

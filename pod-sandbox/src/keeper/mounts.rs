@@ -15,10 +15,12 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MsFlags, mount};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
 use super::rootfs::{self, RootFsError};
 use super::source;
 use super::spec::Shared;
+use super::users::Users;
 use crate::cgroup::Hierarchy;
 use crate::config::ContainerConfig;
 use crate::error::CgroupError;
@@ -54,6 +56,8 @@ pub(super) enum MountError {
     Io { action: String, source: io::Error },
     #[error("cannot find `{}` in the volume", sub_path.display())]
     SubPath { sub_path: PathBuf, destination: PathBuf, source: io::Error },
+    #[error("cannot mount it at {} for users of the sandbox's own", destination.display())]
+    Users { destination: PathBuf, source: io::Error },
     #[error(transparent)]
     Image(#[from] RootFsError),
     #[error(transparent)]
@@ -70,10 +74,13 @@ pub(super) fn failed<E: Into<io::Error>>(
 /// Everything that will be mounted in a container.
 #[derive(Debug)]
 pub(super) struct Mounts {
+    /// Who mounts all of it, when that is not the host's root.
+    users: Option<Users>,
     shm: OwnedFd,
     bound: Vec<(OwnedFd, PathBuf)>,
-    /// Hidden; `None` in a privileged container, which sees all.
+    /// Hidden; `None` in a container that sees all.
     masked: Option<Vec<String>>,
+    readonly_sys: bool,
     readonly_root: bool,
     /// What stays writable all the same.
     writable: Vec<PathBuf>,
@@ -88,7 +95,7 @@ impl Mounts {
     ) -> Result<Self, MountError> {
         let bound = config.mounts.iter().enumerate().map(|(n, mount)| {
             let held = if mount.layers.is_empty() {
-                source::hold(mount, shared.host)
+                source::hold(mount, shared.host, shared.users)
             } else {
                 let image = rootfs::image(&mount.layers, &dir.join(format!("image{n}")))?;
                 source::hold_image(mount, &image)
@@ -97,10 +104,13 @@ impl Mounts {
         });
         let thermal = shared.thermal.iter().cloned();
         let masked = || MASKED.iter().map(|p| (*p).to_owned()).chain(thermal);
+        let users = shared.users.map(Users::try_clone).transpose();
         Ok(Self {
+            users: users.map_err(failed("take hold of the users"))?,
             shm: source::copy(shared.shm)?,
             bound: bound.collect::<Result<_, _>>()?,
-            masked: (!config.privileged).then(|| masked().collect()),
+            masked: (!config.privileged && !config.unmasked).then(|| masked().collect()),
+            readonly_sys: !config.privileged,
             readonly_root: config.readonly_rootfs,
             writable: config.writable.clone(),
         })
@@ -108,12 +118,22 @@ impl Mounts {
 
     /// Mounts all of it, for a process that is in the container's root and in all its namespaces.
     pub fn attach(&self, hierarchy: &Hierarchy) -> Result<(), MountError> {
-        let ro = if self.masked.is_some() { MsFlags::MS_RDONLY } else { MsFlags::empty() };
-        special("proc", "/proc", PLAIN, None)?;
+        let ro = if self.readonly_sys {
+            MountAttrFlags::MOUNT_ATTR_RDONLY
+        } else {
+            MountAttrFlags::empty()
+        };
+        // While this process is the host's root: others have to see the host's own to make them.
+        let proc = kernel("proc", MountAttrFlags::empty())?;
+        let sys = kernel("sysfs", ro)?;
+        if let Some(users) = &self.users {
+            users.take_over().map_err(failed("enter the users of the sandbox"))?;
+        }
+        put(&proc, "proc", "/proc")?;
         let pts = "newinstance,ptmxmode=0666,mode=0620,gid=5";
         special("devpts", "/dev/pts", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, Some(pts))?;
         special("mqueue", "/dev/mqueue", PLAIN, None)?;
-        special("sysfs", "/sys", PLAIN | ro, None)?;
+        put(&sys, "sysfs", "/sys")?;
         place(&self.shm, Path::new("/dev/shm"))?;
         hierarchy.mount_view()?;
         for path in &self.writable {
@@ -138,9 +158,10 @@ impl Mounts {
 /// Mounts the container's `/dev` in its root, for devices to be made in; before the root is entered.
 ///
 /// An image decides what lies at `/dev`, so a link there is not followed.
-pub(super) fn device_directory(root: &Path) -> Result<(), MountError> {
+pub(super) fn device_directory(root: &Path, users: Option<&Users>) -> Result<(), MountError> {
     let at = root.join("dev");
-    let options = "mode=755,size=65536k";
+    let owner = users.map_or(0, |users| users.ids.first);
+    let options = format!("mode=755,size=65536k,uid={owner},gid={owner}");
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_STRICTATIME;
     let make = || -> io::Result<()> {
         match DirBuilder::new().mode(0o755).create(&at) {
@@ -150,23 +171,46 @@ pub(super) fn device_directory(root: &Path) -> Result<(), MountError> {
         if !fs::symlink_metadata(&at)?.is_dir() {
             return Err(Errno::ENOTDIR.into());
         }
-        Ok(mount(Some("tmpfs"), &at, Some("tmpfs"), flags, Some(options))?)
+        Ok(mount(Some("tmpfs"), &at, Some("tmpfs"), flags, Some(options.as_str()))?)
     };
     make().map_err(failed("mount tmpfs at /dev"))
 }
 
-/// Mounts one of the kernel's own file systems.
+/// Makes one of the kernel's own file systems, of the namespaces that this process is in, detached.
+fn kernel(kind: &str, attributes: MountAttrFlags) -> Result<OwnedFd, MountError> {
+    let plain = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC
+        | MountAttrFlags::MOUNT_ATTR_NODEV;
+    let make = || -> io::Result<OwnedFd> {
+        let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+        fsconfig_create(&context)?;
+        Ok(fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, plain | attributes)?)
+    };
+    make().map_err(failed(format!("make {kind}")))
+}
+
+/// Attaches one of them.
+fn put(mount: &OwnedFd, kind: &str, at: &str) -> Result<(), MountError> {
+    let put = || sys::attach_mount(mount.as_fd(), fixed_place(at)?.as_fd());
+    put().map_err(failed(format!("mount {kind} at {at}")))
+}
+
+/// Mounts one of the kernel's own file systems that anybody may make.
 fn special(kind: &str, at: &str, flags: MsFlags, options: Option<&str>) -> Result<(), MountError> {
     let make = || -> io::Result<()> {
-        match DirBuilder::new().mode(0o755).create(at) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
-            _ => {}
-        }
-        // What an image has put there must not lead to another place.
-        open_place(Path::new(at), ResolveFlag::RESOLVE_NO_SYMLINKS)?;
+        fixed_place(at)?;
         Ok(mount(Some(kind), at, Some(kind), flags, options)?)
     };
     make().map_err(failed(format!("mount {kind} at {at}")))
+}
+
+/// A directory that is made when it is missing. What an image has put there must not lead to another place.
+fn fixed_place(at: &str) -> io::Result<OwnedFd> {
+    match DirBuilder::new().mode(0o755).create(at) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
+        _ => {}
+    }
+    Ok(open_place(Path::new(at), ResolveFlag::RESOLVE_NO_SYMLINKS)?)
 }
 
 fn open_place(path: &Path, resolve: ResolveFlag) -> nix::Result<OwnedFd> {

@@ -17,6 +17,7 @@ use nix::unistd::{Gid, Pid, Uid, chdir, pivot_root, setgroups, sethostname, setr
 use super::children;
 use super::entry::{self, EntryError};
 use super::tether::Tether;
+use super::users::{self, Users};
 use crate::cgroup::Hierarchy;
 use crate::config::SandboxConfig;
 use crate::sys::{self, Fork};
@@ -33,6 +34,8 @@ const USER: u32 = 65535;
 pub(super) struct Pause {
     pub pid: Pid,
     pub pidfd: OwnedFd,
+    /// The users that its namespaces belong to, when they are not the host's.
+    pub users: Option<Users>,
 }
 
 /// A pause process that has its namespaces but may not have come to its program yet.
@@ -81,16 +84,40 @@ impl Pause {
         if config.share_pid {
             namespaces |= CloneFlags::CLONE_NEWPID;
         }
+        if config.users.is_some() {
+            namespaces |= CloneFlags::CLONE_NEWUSER;
+        }
         let target = hierarchy.clone_target(cgroup).map_err(io::Error::other)?;
         let (report, write_end) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
-        match sys::fork(namespaces, target.as_ref().map(AsFd::as_fd), false)? {
-            Fork::Parent { pid, pidfd } => Ok(Nascent { pause: Self { pid, pidfd }, report }),
+        let (word, word_end) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
+        let forked = sys::fork(namespaces, target.as_ref().map(AsFd::as_fd), false);
+        match forked.map_err(|e| explain(e, config))? {
+            Fork::Parent { pid, pidfd } => {
+                let mut nascent = Nascent { pause: Self { pid, pidfd, users: None }, report };
+                match nascent.pause.let_go(config, &word_end) {
+                    Ok(()) => Ok(nascent),
+                    Err(error) => {
+                        nascent.give_up();
+                        Err(error)
+                    }
+                }
+            }
             Fork::Child => {
-                let error = become_pause(config, hierarchy, cgroup, root, tether, &program);
+                drop(word_end);
+                let error = become_pause(config, hierarchy, cgroup, root, tether, &word, &program);
                 EntryError { message: error.to_string(), code: 128 }.report(&write_end);
                 sys::exit_now(1)
             }
         }
+    }
+
+    /// Gives the process what it cannot take itself, and has it go on.
+    fn let_go(&mut self, config: &SandboxConfig, word: &OwnedFd) -> io::Result<()> {
+        // The kernel must not take the sandbox's holder first when the pod runs out of memory.
+        let _ = std::fs::write(format!("/proc/{}/oom_score_adj", self.pid), "-998");
+        self.users = config.users.map(|ids| Users::give(self.pid, ids)).transpose()?;
+        nix::unistd::write(word, b"go")?;
+        Ok(())
     }
 }
 
@@ -100,22 +127,27 @@ fn become_pause(
     cgroup: &Path,
     root: &Path,
     tether: &Tether,
+    word: &OwnedFd,
     program: &OwnedFd,
 ) -> io::Error {
     let prepare = || -> io::Result<()> {
         entry::reset_signals()?;
         tether.tie()?;
+        await_users(word)?;
         nix::unistd::setsid()?;
         let null = OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?);
         entry::set_stdio(&null, &null, &null)?;
         hierarchy.join(cgroup).map_err(io::Error::other)?;
         sethostname(&config.hostname)?;
+        enter_empty(root)?;
+        if config.users.is_some() {
+            // Parameters belong to root of the namespaces, and the host's root is nobody there.
+            users::become_root()?;
+        }
         for (name, value) in &config.sysctls {
             set_sysctl(name, value)?;
         }
-        // The kernel must not take the sandbox's holder first when the pod runs out of memory.
-        let _ = std::fs::write("/proc/self/oom_score_adj", "-998");
-        empty_root(root)?;
+        leave_host()?;
         sys::close_on_exec_from(3)?;
         sys::set_no_new_privileges()?;
         for capability in 0..64 {
@@ -142,14 +174,35 @@ fn set_sysctl(name: &str, value: &str) -> io::Result<()> {
     })
 }
 
-/// Leaves nothing of the host's files in sight.
-fn empty_root(root: &Path) -> io::Result<()> {
+/// A limit on user namespaces looks as if a disk were full.
+fn explain(error: io::Error, config: &SandboxConfig) -> io::Error {
+    match error.raw_os_error() {
+        Some(nix::libc::ENOSPC) if config.users.is_some() => io::Error::other(
+            "there may be no more namespaces: see /proc/sys/user/max_user_namespaces",
+        ),
+        _ => error,
+    }
+}
+
+/// Waits until the user namespace that this process may have been born in has its ids.
+fn await_users(word: &OwnedFd) -> io::Result<()> {
+    match nix::unistd::read(word, &mut [0; 2])? {
+        0 => Err(io::Error::other("the keeper has ended")),
+        _ => Ok(()),
+    }
+}
+
+/// Makes an empty root and enters it as the working directory.
+fn enter_empty(root: &Path) -> io::Result<()> {
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
     let flags = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("tmpfs"), root, Some("tmpfs"), flags, Some("size=4k,mode=555"))?;
-    chdir(root)?;
+    Ok(chdir(root)?)
+}
+
+/// Makes the working directory the root, and leaves nothing of the host's files in sight.
+fn leave_host() -> io::Result<()> {
     pivot_root(".", ".")?;
     umount2(".", MntFlags::MNT_DETACH)?;
-    chdir("/")?;
-    Ok(())
+    Ok(chdir("/")?)
 }

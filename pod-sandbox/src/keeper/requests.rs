@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use super::clients::Client;
 use super::container::{Attaching, Container, Place, State};
 use super::entry::Entry;
-use super::exec::{Entering, Stdio};
+use super::exec::{Entering, Stdio, Target};
 use super::first::First;
 use super::serve::{Executed, Keeper};
 use super::setup;
@@ -164,6 +164,7 @@ impl Keeper {
         let shm = self.dir.shm();
         let shared = Shared {
             pause: self.pause.pid,
+            users: self.pause.users.as_ref(),
             pid,
             host: self.host.as_fd(),
             shm: &shm,
@@ -261,9 +262,9 @@ impl Keeper {
         let terminal = matches!(stdio, Stdio::Terminal(_));
         let entry = Entry::new(&process, filter, terminal);
         let (hierarchy, tether) = (&self.hierarchy, &self.tether);
-        let entering =
-            Entering::spawn(&entry, &first.pidfd, hierarchy, &container.cgroup, tether, stdio)
-                .map_err(|e| failed(chain(&e)))?;
+        let target = Target { first: &first.pidfd, users: self.pause.users.as_ref() };
+        let entering = Entering::spawn(&entry, target, hierarchy, &container.cgroup, tether, stdio)
+            .map_err(|e| failed(chain(&e)))?;
         self.executions += 1;
         self.executed.insert(
             self.executions,
@@ -292,7 +293,8 @@ impl Keeper {
             return Err(wrong_state(id, &container.state, "look into"));
         }
         let Process { cwd, uid, gid, .. } = &container.config.process;
-        let reply = Reply::Root { cwd: cwd.clone(), uid: *uid, gid: *gid };
+        let users = self.config.users;
+        let reply = Reply::Root { cwd: cwd.clone(), uid: *uid, gid: *gid, users };
         let failed = |e: io::Error| keeper_error("open the root of the container", &e);
         Ok((reply, container.root().map_err(failed)?))
     }

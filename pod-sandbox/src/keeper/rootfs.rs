@@ -1,5 +1,6 @@
 //! Puts a container's root file system together, in the mount namespace of its first process.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -12,7 +13,8 @@ use nix::mount::{MsFlags, mount};
 use rustix::fs::XattrFlags;
 
 use super::copy;
-use crate::config::RootFs;
+use super::users::Users;
+use crate::config::{ContainerConfig, IdRange, RootFs};
 use crate::sys;
 
 /// What of the host's root a container sees as its own, empty directory, and its mode.
@@ -39,14 +41,39 @@ fn failed<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Ro
     move |e| RootFsError { action, source: e.into() }
 }
 
-/// Makes the root at `target` and returns where it is.
-pub(super) fn assemble(rootfs: &RootFs, target: &Path) -> Result<PathBuf, RootFsError> {
+/// Has everything that is not written to show its owners to the users of a sandbox: what a root is made of, and images
+/// that are volumes. Mounted over itself, since it is seen so by this process alone.
+pub(super) fn show_to(users: &Users, config: &ContainerConfig) -> Result<(), RootFsError> {
+    let root = match &config.rootfs {
+        RootFs::Host { .. } => &[],
+        RootFs::Layers { lower, .. } => lower.as_slice(),
+        RootFs::Directory(dir) => std::slice::from_ref(dir),
+    };
+    if let RootFs::Directory(dir) = &config.rootfs {
+        // The host's root, which mounts it, can make nothing there any more.
+        let _ = make(&dir.join("dev"), 0o755);
+    }
+    let images = config.mounts.iter().flat_map(|mount| &mount.layers);
+    let all: BTreeSet<&PathBuf> = root.iter().chain(images).collect();
+    for path in all {
+        users.show(path, path).map_err(failed(format!("map the owners of {}", path.display())))?;
+    }
+    Ok(())
+}
+
+/// Makes the root at `target`, for the users of a sandbox when they are not the host's, and returns where it is.
+pub(super) fn assemble(
+    rootfs: &RootFs,
+    target: &Path,
+    users: Option<&Users>,
+) -> Result<PathBuf, RootFsError> {
+    let owner = users.map(|users| users.ids.first);
     match rootfs {
         RootFs::Directory(dir) => {
             return fs::canonicalize(dir)
                 .map_err(failed(format!("find the root {}", dir.display())));
         }
-        RootFs::Layers { layer, lower } => match overlay(layer, lower, target) {
+        RootFs::Layers { layer, lower } => match overlay(layer, lower, target, owner) {
             Err(error) if error.source.raw_os_error() == Some(nix::libc::ENODEV) => {
                 tracing::warn!(
                     layers = lower.len(),
@@ -61,10 +88,11 @@ pub(super) fn assemble(rootfs: &RootFs, target: &Path) -> Result<PathBuf, RootFs
             let (in_mounts, in_root): (Vec<_>, Vec<_>) =
                 mask.iter().partition(|m| submounts.iter().any(|s| m.starts_with(s)));
             let mask = target.with_file_name("mask");
-            make_mask(&mask, &in_root)?;
-            overlay(layer, &[mask, PathBuf::from("/")], target)?;
+            make_mask(&mask, &in_root, users.map(|users| users.ids))?;
+            let host = host_root(&target.with_file_name("host"), users)?;
+            overlay(layer, &[mask, host], target, owner)?;
             for path in &submounts {
-                bind_readonly(path, &inside(target, path))?;
+                bind_readonly(path, &inside(target, path), users)?;
             }
             for path in in_mounts {
                 cover(&inside(target, path))?;
@@ -72,6 +100,15 @@ pub(super) fn assemble(rootfs: &RootFs, target: &Path) -> Result<PathBuf, RootFs
         }
     }
     Ok(target.to_owned())
+}
+
+/// Where the host's own root is to be had, as these users see it: they need a mount of it, which is made at `dir`.
+fn host_root(dir: &Path, users: Option<&Users>) -> Result<PathBuf, RootFsError> {
+    let root = Path::new("/");
+    let Some(users) = users else { return Ok(root.to_owned()) };
+    make(dir, 0o755)?;
+    users.show(root, dir).map_err(failed("map the owners of the host's root"))?;
+    Ok(dir.to_owned())
 }
 
 /// Puts the layers of an image together, for reading, in directories that are made at `dir`. Returns where it is.
@@ -105,28 +142,34 @@ fn inside(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-/// A layer in memory that lies on the host's root and empties what a container must not see of it.
-fn make_mask(at: &Path, masked: &[&PathBuf]) -> Result<(), RootFsError> {
+/// A layer in memory that lies on the host's root and empties what a container must not see of it, for these users.
+fn make_mask(at: &Path, masked: &[&PathBuf], users: Option<IdRange>) -> Result<(), RootFsError> {
     make(at, 0o755)?;
     mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), Some("mode=755"))
         .map_err(failed(format!("mount tmpfs at {}", at.display())))?;
     for (path, mode) in PRIVATE {
-        empty_directory(at, Path::new(path), Some(mode))?;
+        empty_directory(at, Path::new(path), Some(mode), users)?;
     }
     for path in masked {
-        empty_directory(at, path, None)?;
+        empty_directory(at, path, None, users)?;
     }
     Ok(())
 }
 
-/// Mounts an overlay at `target`.
-fn overlay(layer: &Path, lower: &[PathBuf], target: &Path) -> Result<(), RootFsError> {
+/// Mounts an overlay at `target`, whose root belongs to `owner`.
+fn overlay(
+    layer: &Path,
+    lower: &[PathBuf],
+    target: &Path,
+    owner: Option<u32>,
+) -> Result<(), RootFsError> {
     let prepare = || -> Result<(PathBuf, PathBuf), RootFsError> {
         let (upper, work) = (layer.join("upper"), layer.join("work"));
         // What a container writes is its own; its root, which `upper` becomes, is for all of its users.
         for (dir, mode) in [(layer, 0o700), (&upper, 0o755), (&work, 0o700)] {
             make(dir, mode)?;
         }
+        chown(&upper, owner, owner).map_err(failed(format!("give {} away", upper.display())))?;
         Ok((upper, work))
     };
     let (upper, work) = prepare()?;
@@ -183,7 +226,12 @@ fn make(dir: &Path, mode: u32) -> Result<(), RootFsError> {
 }
 
 /// Makes `path` an empty directory in a layer that lies on the host's root, whatever lies below it. Missing on the host: not made at all.
-fn empty_directory(layer: &Path, path: &Path, mode: Option<u32>) -> Result<(), RootFsError> {
+fn empty_directory(
+    layer: &Path,
+    path: &Path,
+    mode: Option<u32>,
+    users: Option<IdRange>,
+) -> Result<(), RootFsError> {
     let mut at = layer.to_owned();
     let mut host = PathBuf::from("/");
     let parts: Vec<_> = path.components().filter(|c| matches!(c, Component::Normal(_))).collect();
@@ -200,7 +248,8 @@ fn empty_directory(layer: &Path, path: &Path, mode: Option<u32>) -> Result<(), R
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             result => {
                 result.map_err(failed(shown("make")))?;
-                chown(&at, Some(meta.uid()), Some(meta.gid())).map_err(failed(shown("chown")))?;
+                let id = |id| users.map_or(Some(id), |users| users.on_host(id));
+                chown(&at, id(meta.uid()), id(meta.gid())).map_err(failed(shown("chown")))?;
                 let mode = mode.filter(|_| i + 1 == parts.len()).unwrap_or(meta.mode() & 0o7777);
                 fs::set_permissions(&at, fs::Permissions::from_mode(mode))
                     .map_err(failed(shown("chmod")))?;
@@ -272,7 +321,7 @@ fn place(path: &Path) -> io::Result<File> {
     fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-fn bind_readonly(source: &Path, target: &Path) -> Result<(), RootFsError> {
+fn bind_readonly(source: &Path, target: &Path, users: Option<&Users>) -> Result<(), RootFsError> {
     let bind = || -> io::Result<()> {
         let target = match place(target) {
             // Something is mounted over a part of the host's tree that the overlay does not show.
@@ -284,6 +333,10 @@ fn bind_readonly(source: &Path, target: &Path) -> Result<(), RootFsError> {
         let at = sys::c_string(source.as_os_str().as_encoded_bytes());
         let mount = sys::open_tree(nix::fcntl::AT_FDCWD, &at, true)?;
         sys::make_readonly(mount.as_fd(), true)?;
+        if let Some(users) = users {
+            // Where that cannot be, all of it is nobody's, and can still be read by others.
+            let _ = users.map(mount.as_fd());
+        }
         sys::attach_mount(mount.as_fd(), target.as_fd())
     };
     bind().map_err(failed(format!("show {} read-only", source.display())))

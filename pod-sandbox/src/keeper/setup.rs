@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
@@ -219,8 +219,11 @@ fn mount_shared(dir: &SandboxDir, config: &SandboxConfig) -> Result<(), SetupErr
 }
 
 fn mount_shm(dir: &SandboxDir, config: &SandboxConfig) -> Result<(), SetupError> {
-    let size = Some(config.shm_size);
-    mount_tmpfs(&Tmpfs { path: dir.shm(), size, mode: 0o1777, group: None })
+    let (path, size) = (dir.shm(), Some(config.shm_size));
+    mount_tmpfs(&Tmpfs { path: path.clone(), size, mode: 0o1777, group: None })?;
+    // It is no volume, and needs nobody's ids but the sandbox's.
+    let root = config.users.map(|users| users.first);
+    chown(&path, root, root).map_err(doing(format!("give {} away", path.display())))
 }
 
 fn mount_tmpfs(Tmpfs { path, size, mode, group }: &Tmpfs) -> Result<(), SetupError> {

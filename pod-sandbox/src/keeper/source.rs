@@ -16,6 +16,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, mkdirat};
 
 use super::mounts::{MountError, failed};
+use super::users::Users;
 use crate::config::{Mount, Propagation};
 use crate::sys;
 
@@ -33,13 +34,24 @@ pub(super) fn copy(path: &Path) -> Result<OwnedFd, MountError> {
     copy().map_err(failed(format!("take hold of {}", path.display())))
 }
 
-/// A detached copy of what a mount names. `host` is the host's mount namespace.
-pub(super) fn hold(mount: &Mount, host: BorrowedFd<'_>) -> Result<OwnedFd, MountError> {
+/// A detached copy of what a mount names, as these users see it. `host` is the host's mount namespace.
+pub(super) fn hold(
+    mount: &Mount,
+    host: BorrowedFd<'_>,
+    users: Option<&Users>,
+) -> Result<OwnedFd, MountError> {
+    let refused = |source| MountError::Users { destination: mount.destination.clone(), source };
     let held = match mount.propagation {
+        Propagation::Bidirectional if users.is_some() => {
+            // Its root is nobody on the host, and would decide what the host sees there.
+            return Err(refused(io::Error::other("the host may not see what they mount")));
+        }
         Propagation::Bidirectional => in_namespace(host, || shared(mount)),
         Propagation::HostToContainer | Propagation::Private => part_of(mount).and_then(clone),
     };
-    finish(mount, held)
+    let held = finish(mount, held)?;
+    users.map_or(Ok(()), |users| users.map(held.as_fd())).map_err(refused)?;
+    Ok(held)
 }
 
 /// A detached copy of what a mount names of an image, whose layers have been put together at `root`.

@@ -13,6 +13,7 @@ use libcontainer::oci_spec::runtime::{
 };
 use nix::unistd::Pid;
 
+use super::users::Users;
 use crate::config::ContainerConfig;
 
 /// Where a container finds what the sandbox holds.
@@ -20,6 +21,8 @@ use crate::config::ContainerConfig;
 pub(super) struct Shared<'a> {
     /// The pause process.
     pub pause: Pid,
+    /// The users of the sandbox, when they are not the host's.
+    pub users: Option<&'a Users>,
     /// A process whose pid namespace it enters; without one it has its own.
     pub pid: Option<Pid>,
     /// The mount namespace of the host.
@@ -98,6 +101,7 @@ mod tests {
     fn shared() -> Shared<'static> {
         Shared {
             pause: Pid::from_raw(7),
+            users: None,
             pid: None,
             host: NOWHERE.as_fd(),
             shm: Path::new("/shm"),

@@ -16,6 +16,7 @@ mod process;
 mod resources;
 mod rootfs;
 mod terminal;
+mod users;
 mod world;
 
 fn main() -> std::process::ExitCode {
@@ -27,6 +28,7 @@ fn main() -> std::process::ExitCode {
         execute::TESTS,
         rootfs::TESTS,
         terminal::TESTS,
+        users::TESTS,
         mounts::TESTS,
         resources::TESTS,
         lifecycle::TESTS,

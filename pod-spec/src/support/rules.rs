@@ -150,7 +150,7 @@ pub(crate) const POD: &[Rule] = &[
     refused("spec.hostIPC", "the pod always has its own IPC namespace").except(&["false"]),
     honoured("spec.hostNetwork", "b156_b193_a_pod_may_have_the_machines_network"),
     refused("spec.hostPID", "the pod always has its own PID namespaces").except(&["false"]),
-    refused("spec.hostUsers", "user namespaces are not there yet").except(&["true"]),
+    honoured("spec.hostUsers", "b195_a_pod_may_have_users_of_its_own"),
     honoured("spec.hostname", "a_pod_has_its_name_its_hosts_and_its_processes"),
     honoured("spec.hostnameOverride", "b181_a_host_name_may_be_overridden"),
     honoured("spec.imagePullSecrets", "b205_a_private_image_is_pulled_with_the_secret_of_its_pod"),
@@ -359,8 +359,10 @@ pub(crate) const CONTAINER: &[Rule] = &[
         "securityContext.privileged",
         "b184_b185_a_process_may_do_what_its_security_context_says",
     ),
-    refused("securityContext.procMount", "it needs user namespaces, which are not there yet")
-        .except(&["Default"]),
+    honoured(
+        "securityContext.procMount",
+        "b191_proc_is_whole_in_a_pod_with_users_of_its_own_that_asks_for_it",
+    ),
     honoured(
         "securityContext.readOnlyRootFilesystem",
         "b184_b185_a_process_may_do_what_its_security_context_says",

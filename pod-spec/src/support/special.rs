@@ -6,8 +6,8 @@ use crate::fault::quoted;
 use crate::path::Path;
 use crate::spelling;
 use crate::types::{
-    Capabilities, Container, ContainerPort, HostPathVolumeSource, ObjectMeta, PodSpec, Protocol,
-    ResourceRequirements, Sysctl, VolumeSource,
+    Capabilities, Container, ContainerPort, HostPathVolumeSource, MountPropagation, ObjectMeta,
+    PodSpec, Protocol, ResourceRequirements, Sysctl, VolumeSource,
 };
 
 /// The resources that containers can have.
@@ -82,16 +82,17 @@ const CAPABILITIES: [&str; 42] = [
 /// Looks at a pod, or at what pods are made from, which stands at this path.
 pub(super) fn look(metadata: &ObjectMeta, pod: &PodSpec, at: &Path<'_>, survey: &mut Survey<'_>) {
     let spec = at.field("spec");
+    let own_users = pod.host_users == Some(false);
     let lists = [("initContainers", &pod.init_containers), ("containers", &pod.containers)];
     for (field, containers) in lists {
         let at = spec.field(field);
         for (i, one) in containers.iter().enumerate() {
-            container(one, &at.index(i), survey);
+            container(one, own_users, &at.index(i), survey);
         }
     }
     let ephemeral = spec.field("ephemeralContainers");
     for (i, one) in pod.ephemeral_containers.iter().enumerate() {
-        container(&one.container, &ephemeral.index(i), survey);
+        container(&one.container, own_users, &ephemeral.index(i), survey);
     }
     // Kubernetes takes it as one second.
     if pod.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
@@ -120,7 +121,7 @@ pub(super) fn look(metadata: &ObjectMeta, pod: &PodSpec, at: &Path<'_>, survey: 
     }
 }
 
-fn container(container: &Container, at: &Path<'_>, survey: &mut Survey<'_>) {
+fn container(container: &Container, own_users: bool, at: &Path<'_>, survey: &mut Survey<'_>) {
     resources(&container.resources, &at.field("resources"), survey);
     let context = container.security_context.as_ref();
     if let Some(given) = context.and_then(|context| context.capabilities.as_ref()) {
@@ -134,6 +135,11 @@ fn container(container: &Container, at: &Path<'_>, survey: &mut Survey<'_>) {
     let mounts = at.field("volumeMounts");
     for (i, mount) in container.volume_mounts.iter().enumerate() {
         mount_path(&mount.mount_path, &mounts.index(i), survey);
+        if own_users && mount.mount_propagation == Some(MountPropagation::Bidirectional) {
+            let message =
+                "not supported yet: with `hostUsers: false` the host does not see what is mounted";
+            survey.refuse(&mounts.index(i).field("mountPropagation"), message);
+        }
     }
 }
 

@@ -97,7 +97,8 @@ pub fn markdown() -> String {
          - **by field**: see the fields within.\n\n\
          Some values of honoured fields are refused too: resources other than `cpu` and `memory`; \
          a `fieldPath` below `status`; a relative `path` of a hostPath; a \
-         `mountPath` with a `:`; a capability that Linux does not have; and a grace period below zero.\n\n\
+         `mountPath` with a `:`; `mountPropagation: Bidirectional` with `hostUsers: false`; a capability that Linux \
+         does not have; and a grace period below zero.\n\n\
          | field | | notice, reason or test |\n|---|---|---|\n",
     );
     lines(&mut out, table());

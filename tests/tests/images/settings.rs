@@ -113,6 +113,40 @@ async fn files_of_an_image_give_rights_to_who_executes_them() {
 }
 
 #[tokio::test]
+async fn b195_an_image_is_the_same_to_users_of_a_pods_own() {
+    let (host, _registry) = host("users-image", &[recipes::settings()]);
+    let spec = "
+  hostUsers: false
+  volumes: [{name: image, image: {reference: 'docker.io/test/settings:1'}}]
+  containers:
+  - name: main
+    image: test/settings:1
+    command: [/opt/bin/entry, wait]
+    volumeMounts: [{name: image, mountPath: /image}]
+";
+    let pod = host.run(&manifest("users-image", spec)).await;
+    soon(pod.wait_ready()).await.expect("ready");
+    let effective = "/opt/bin/cat-with-rights /proc/self/status | grep CapEff";
+    let cases = [
+        ("id -u; id -g; id -G", "1234\n4321\n4321 4400\n"),
+        (
+            "stat -c %u:%g / /etc /srv/data/from-image /image/srv/data/from-image",
+            "0:0\n0:0\n1234:4321\n1234:4321\n",
+        ),
+        ("/opt/bin/id-of-root -u", "0\n"),
+        (effective, "CapEff:\t0000000000000400\n"),
+        ("echo new >/srv/data/new && stat -c %u:%g /srv/data/new", "1234:4321\n"),
+        ("rm /srv/data/from-image; ls /srv/data", "new\n"),
+        ("touch /image/srv/data/new 2>/dev/null || echo read-only", "read-only\n"),
+    ];
+    for (script, expected) in cases {
+        let said = soon(exec(&pod, "main", script)).await;
+        assert_eq!(said, (expected.to_owned(), 0), "{script}");
+    }
+    delete(&[&pod]).await;
+}
+
+#[tokio::test]
 async fn an_image_of_many_layers_runs() {
     let (host, _registry) = host("many", &[recipes::many_layers(118)]);
     let spec = "  restartPolicy: Never\n  containers: [{name: main, image: 'test/many:1'}]\n";
