@@ -246,6 +246,10 @@ pub(crate) const POD: &[Rule] = &[
         "spec.volumes[].ephemeral.volumeClaimTemplate.spec.resources.limits",
         "the size of a claim is not limited",
     ),
+    cluster_only(
+        "spec.volumes[].ephemeral.volumeClaimTemplate.spec.resources.requests",
+        "the size is kept and shown, and not enforced: a claim may fill the disk that it lies on",
+    ),
     refused(
         "spec.volumes[].ephemeral.volumeClaimTemplate.spec.selector",
         "a volume is made for each claim, and none can be chosen: use a hostPath",
