@@ -13,6 +13,7 @@
 //! `Exited` is where a life ends, and where the pod decides whether it goes on. `Aborting` is a start that was under
 //! way when the container was told to stop. When the pod begins anew, each goes back to `NotStarted`.
 
+use std::collections::BTreeMap;
 use std::mem;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ pub(crate) struct ContainerRecord {
     pub name: String,
     /// The image that it was last started with, or is to be started with.
     pub image: String,
+    /// The images of volumes that it was last started with, as found, by the volume's name; only shown.
+    #[serde(default)]
+    pub volume_images: BTreeMap<String, String>,
     pub life: ContainerLife,
     /// The run before the one that `life` speaks of.
     pub previous: Option<Run>,
@@ -272,6 +276,7 @@ impl ContainerRecord {
         Self {
             name: rules.name.clone(),
             image: rules.image.clone(),
+            volume_images: BTreeMap::new(),
             life: ContainerLife::NotStarted,
             previous: None,
             restarts: 0,

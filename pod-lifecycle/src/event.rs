@@ -1,5 +1,7 @@
 //! What goes into the machine and what comes out of it.
 
+use std::collections::BTreeMap;
+
 use pod_spec::Time;
 use pod_spec::status::PodCondition;
 use serde::{Deserialize, Serialize};
@@ -47,6 +49,8 @@ pub enum Event {
         id: String,
         /// The image as found.
         image_id: String,
+        /// The images of the volumes that it mounts, as found, by the volume's name.
+        volume_images: BTreeMap<String, String>,
         /// When.
         at: Time,
     },

@@ -150,9 +150,10 @@ impl PodMachine {
             }
             Event::SandboxLost { message } => self.sandbox_lost(now, message, actions),
             Event::SandboxGone { message } => self.sandbox_gone(now, message),
-            Event::Started { container, attempt, id, image_id, at } => {
+            Event::Started { container, attempt, id, image_id, volume_images, at } => {
                 let instance = Instance { attempt, id, image_id, started_at: at };
                 if let Some(index) = self.live(&container, attempt) {
+                    self.state.containers[index].volume_images = volume_images;
                     self.started(index, instance, actions);
                 }
             }

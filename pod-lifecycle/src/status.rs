@@ -1,10 +1,12 @@
 //! The state as others see it: a `v1.PodStatus`.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use pod_spec::status::{
     ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
-    ContainerStatus, HostIp, PodIp, PodPhase, PodStatus, VolumeMountStatus,
+    ContainerStatus, HostIp, ImageVolumeStatus, PodIp, PodPhase, PodStatus, VolumeMountStatus,
+    VolumeStatus,
 };
 
 use crate::container::{
@@ -122,12 +124,12 @@ fn container(
         container_id: id.map(uri),
         started: (rules.kind != ContainerKind::Ephemeral).then(|| record.is_started()),
         stop_signal: rules.stop_signal.clone(),
-        volume_mounts: rules.mounts.iter().map(mount).collect(),
+        volume_mounts: rules.mounts.iter().map(|m| mount(m, &record.volume_images)).collect(),
         ..ContainerStatus::default()
     }
 }
 
-fn mount(mounted: &MountedVolume) -> VolumeMountStatus {
+fn mount(mounted: &MountedVolume, images: &BTreeMap<String, String>) -> VolumeMountStatus {
     let (read_only, recursive) = match mounted.access {
         MountAccess::Writable => (None, None),
         MountAccess::ReadOnly => (Some(true), Some("Disabled")),
@@ -138,7 +140,9 @@ fn mount(mounted: &MountedVolume) -> VolumeMountStatus {
         mount_path: mounted.path.clone(),
         read_only,
         recursive_read_only: recursive.map(str::to_owned),
-        volume_status: None,
+        volume_status: images.get(&mounted.name).map(|image| VolumeStatus {
+            image: Some(ImageVolumeStatus { image_ref: image.clone() }),
+        }),
     }
 }
 

@@ -175,6 +175,16 @@ pub enum RuntimeError {
         /// Its name.
         name: String,
     },
+    /// The machine has no such pages of memory, or not as many.
+    #[error(
+        "the pod asks for more of `{resource}` than this machine has, {there} bytes: see /sys/kernel/mm/hugepages"
+    )]
+    HugePages {
+        /// The resource, which says the size of the pages.
+        resource: String,
+        /// What the machine has of it, in bytes.
+        there: u64,
+    },
     /// The images that pods hold cannot be told or changed.
     #[error(transparent)]
     Lease(#[from] pod_images::LeaseError),

@@ -1,19 +1,21 @@
 //! What this machine is.
 
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 
 use crate::plan::Machine;
+use crate::resources::HugePages;
 
-/// Its name, processors and memory.
+/// Its name, processors and memory, with its huge pages.
 pub(crate) fn this_machine() -> Machine {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     Machine {
         node: read("/proc/sys/kernel/hostname").trim().to_owned(),
         cpus: count(&read("/sys/devices/system/cpu/online")),
         memory: total_memory(&read("/proc/meminfo")),
+        huge_pages: huge_pages(Path::new("/sys/kernel/mm/hugepages")),
     }
 }
 
@@ -39,6 +41,21 @@ fn total_memory(meminfo: &str) -> u64 {
     kilobytes.unwrap_or(0) * 1024
 }
 
+/// What there may be of each size of huge pages, from a directory with one for each size, as `hugepages-2048kB`.
+fn huge_pages(dir: &Path) -> HugePages {
+    let pages = |entry: DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        let size: u64 = name.strip_prefix("hugepages-")?.strip_suffix("kB")?.parse().ok()?;
+        let count = |file: &str| -> Option<u64> {
+            fs::read_to_string(entry.path().join(file)).ok()?.trim().parse().ok()
+        };
+        let size = size * 1024;
+        let pages = count("nr_hugepages")? + count("nr_overcommit_hugepages").unwrap_or(0);
+        Some((size, pages.saturating_mul(size)))
+    };
+    fs::read_dir(dir).into_iter().flatten().flatten().filter_map(pages).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +71,19 @@ mod tests {
     fn memory_is_read_in_bytes() {
         assert_eq!(total_memory("MemTotal:       2048 kB\nMemFree: 1 kB\n"), 2 << 20);
         assert_eq!(total_memory(""), 0);
+    }
+
+    #[test]
+    fn b223_huge_pages_are_counted_by_their_size() {
+        let dir = std::env::temp_dir().join(format!("pod-pages-{}", std::process::id()));
+        for (size, pages, more) in [("2048kB", "3\n", "1\n"), ("1048576kB", "0\n", "0\n")] {
+            let dir = dir.join(format!("hugepages-{size}"));
+            fs::create_dir_all(&dir).expect("a directory");
+            fs::write(dir.join("nr_hugepages"), pages).expect("a file");
+            fs::write(dir.join("nr_overcommit_hugepages"), more).expect("a file");
+        }
+        assert_eq!(huge_pages(&dir), [(2 << 20, 8 << 20), (1 << 30, 0)].into());
+        fs::remove_dir_all(&dir).expect("removes");
+        assert_eq!(huge_pages(&dir), HugePages::new());
     }
 }

@@ -26,9 +26,9 @@ use pod_volumes::{
 use crate::claims::is_claimed;
 use crate::dirs::{Dirs, PodDirs};
 use crate::environment::Referenced;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, RuntimeError};
 use crate::network::{HOSTNAME, HOSTS, RESOLV_CONF};
-use crate::resources;
+use crate::resources::{self, HugePages};
 use crate::users::IDS_PER_POD;
 
 /// Size of the `/dev/shm` that a pod's containers share, the same as with containerd.
@@ -43,6 +43,8 @@ pub(crate) struct Machine {
     pub cpus: u64,
     /// Its memory in bytes.
     pub memory: u64,
+    /// Its huge pages.
+    pub huge_pages: HugePages,
 }
 
 /// Everything that is decided about a pod before it runs.
@@ -118,6 +120,14 @@ impl PodPlan {
         Self { dirs: pod_dirs, masked: dirs.masked(), machine, pod }
     }
 
+    /// Whether the machine has the huge pages that the pod asks for.
+    pub fn fits(&self) -> Result<(), RuntimeError> {
+        match resources::missing_pages(self.spec(), &self.machine.huge_pages) {
+            Some((resource, there)) => Err(RuntimeError::HugePages { resource, there }),
+            None => Ok(()),
+        }
+    }
+
     fn spec(&self) -> &PodSpec {
         self.pod.spec()
     }
@@ -158,7 +168,10 @@ impl PodPlan {
         };
         volumes
             .filter(|v| !later(v))
-            .map(|v| VolumeSpec { name: v.name.clone(), source: source(v.source.as_ref()) })
+            .map(|v| VolumeSpec {
+                name: v.name.clone(),
+                source: source(v.source.as_ref(), self.spec()),
+            })
             .collect()
     }
 
@@ -208,7 +221,7 @@ impl PodPlan {
         let mut config = SandboxConfig::new(sandbox_id(&self.pod)?);
         config.hostname = self.hostname();
         config.cgroup = self.cgroup();
-        config.resources = resources::of_pod(self.spec());
+        config.resources = resources::of_pod(self.spec(), &self.machine.huge_pages);
         config.share_pid = self.spec().share_process_namespace == Some(true);
         config.host_network = self.uses_host_network();
         config.users = users;
@@ -217,9 +230,13 @@ impl PodPlan {
         config.tmpfs = volumes
             .iter()
             .filter_map(|v| match &v.source {
-                MountSource::Tmpfs { path, size, mode, group } => {
-                    Some(Tmpfs { path: path.clone(), size: *size, mode: *mode, group: *group })
-                }
+                MountSource::Tmpfs { path, size, mode, group, page_size } => Some(Tmpfs {
+                    path: path.clone(),
+                    size: *size,
+                    mode: *mode,
+                    group: *group,
+                    page_size: *page_size,
+                }),
                 _ => None,
             })
             .collect();
@@ -315,7 +332,8 @@ impl PodPlan {
         config.stdin = container.stdin == Some(true);
         config.stdin_once = container.stdin_once == Some(true);
         config.tty = container.tty == Some(true);
-        config.resources = resources::of_container(self.spec(), container);
+        config.resources =
+            resources::of_container(self.spec(), container, &self.machine.huge_pages);
         config.privileged = privileged;
         config.unmasked = context.is_some_and(|c| c.proc_mount == Some(ProcMountType::Unmasked));
         config.log = Some(self.dirs.log(&container.name, attempt));
@@ -366,10 +384,10 @@ fn termination_path(container: &Container) -> &str {
     container.termination_message_path.as_deref().unwrap_or("/dev/termination-log")
 }
 
-fn source(source: Option<&VolumeSource>) -> Source {
+fn source(source: Option<&VolumeSource>, spec: &PodSpec) -> Source {
     match source {
-        None => empty_dir(&EmptyDirVolumeSource::default()),
-        Some(VolumeSource::EmptyDir(dir)) => empty_dir(dir),
+        None => empty_dir(&EmptyDirVolumeSource::default(), spec),
+        Some(VolumeSource::EmptyDir(dir)) => empty_dir(dir, spec),
         Some(VolumeSource::HostPath(host)) => Source::HostPath {
             path: PathBuf::from(&host.path),
             kind: match host.kind.unwrap_or_default() {
@@ -393,9 +411,13 @@ fn source(source: Option<&VolumeSource>) -> Source {
     }
 }
 
-fn empty_dir(dir: &EmptyDirVolumeSource) -> Source {
+fn empty_dir(dir: &EmptyDirVolumeSource, spec: &PodSpec) -> Source {
     Source::EmptyDir {
-        medium: if dir.is_memory() { Medium::Memory } else { Medium::Disk },
+        medium: match dir.huge_page_size(spec) {
+            Ok(Some(page_size)) => Medium::HugePages { page_size },
+            _ if dir.is_memory() => Medium::Memory,
+            _ => Medium::Disk,
+        },
         size_limit: dir
             .size_limit
             .as_ref()
@@ -413,7 +435,12 @@ mod tests {
         let text = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec:\n{spec}");
         let pod = Pod::from_yaml(&text).expect("parses").validate().expect("valid");
         let pod = pod.with_identity("u1", Time::from_nanos(0), None).expect("valid");
-        let machine = Machine { node: "node".into(), cpus: 4, memory: 1 << 30 };
+        let machine = Machine {
+            node: "node".into(),
+            cpus: 4,
+            memory: 1 << 30,
+            huge_pages: HugePages::from([(2 << 20, 4 << 20)]),
+        };
         PodPlan::new(pod, &Dirs::new(Path::new("/run/pod")), machine)
     }
 
@@ -438,6 +465,17 @@ mod tests {
             &Addresses::default(),
             &Referenced::default(),
         )
+    }
+
+    #[test]
+    fn b223_an_empty_dir_of_huge_pages_has_their_size_and_its_own() {
+        let plan = plan(
+            "  volumes: [{name: v, emptyDir: {medium: HugePages, sizeLimit: 2Mi}}]\n  containers:\n  \
+             - {name: a, image: x, resources: {limits: {cpu: 1, hugepages-2Mi: 4Mi}}}",
+        );
+        let [volume] = plan.volumes().try_into().expect("one");
+        let medium = Medium::HugePages { page_size: 2 << 20 };
+        assert_eq!(volume.source, Source::EmptyDir { medium, size_limit: Some(2 << 20) });
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pod_sandbox::Resources;
-use pod_spec::{Container, PodSpec, QosClass, Quantity, ResourceRequirements};
+use pod_spec::{Container, PodSpec, QosClass, Quantity, ResourceRequirements, huge_page_size};
 
 const MIN_SHARES: u64 = 2;
 const MAX_SHARES: u64 = 262_144;
@@ -13,12 +13,20 @@ const MIN_QUOTA: u64 = 1_000;
 
 type Amounts = BTreeMap<String, Quantity>;
 
+/// How much memory a machine has in huge pages, in bytes, by the size of the pages in bytes.
+pub(crate) type HugePages = BTreeMap<u64, u64>;
+
 fn milli_cpu(list: &Amounts) -> Option<u64> {
     list.get("cpu").map(|q| u64::try_from(q.milli_value()).unwrap_or(0))
 }
 
 fn memory(list: &Amounts) -> Option<u64> {
     list.get("memory").map(|q| u64::try_from(q.value()).unwrap_or(0))
+}
+
+fn pages(list: &Amounts, size: u64) -> Option<u64> {
+    let (_, amount) = list.iter().find(|(name, _)| huge_page_size(name) == Some(size))?;
+    Some(u64::try_from(amount.value()).unwrap_or(0))
 }
 
 fn shares(milli_cpu: u64) -> u64 {
@@ -30,19 +38,25 @@ fn quota(milli_cpu: u64) -> Option<u64> {
 }
 
 /// The limits of one container. Where it has none of its own, it may have what its pod has as a whole.
-pub(crate) fn of_container(spec: &PodSpec, container: &Container) -> Resources {
+pub(crate) fn of_container(spec: &PodSpec, container: &Container, there: &HugePages) -> Resources {
     let own = &container.resources;
     let limit = |of: fn(&Amounts) -> Option<u64>| {
         let limit = of(&own.limits).filter(|v| *v > 0);
         limit.or_else(|| of_whole(spec, |whole| of(&whole.limits)))
     };
     let cpu = limit(milli_cpu);
+    // Nobody may have pages that he has not asked for: others may have.
+    let huge_pages = there.keys().map(|size| {
+        let own = pages(&own.limits, *size);
+        (*size, own.or_else(|| of_whole(spec, |whole| pages(&whole.limits, *size))).unwrap_or(0))
+    });
     Resources {
         cpu_shares: Some(shares(milli_cpu(&own.requests).or(cpu).unwrap_or(0))),
         cpu_quota: cpu.and_then(quota),
         cpu_period: None,
         memory: limit(memory),
         pids: None,
+        huge_pages: huge_pages.collect(),
     }
 }
 
@@ -53,7 +67,7 @@ fn of_whole(spec: &PodSpec, of: impl Fn(&ResourceRequirements) -> Option<u64>) -
 
 /// The limits of the whole pod: its own, or those of its containers together. Without its own, quota and memory are limited
 /// only when every container limits them.
-pub(crate) fn of_pod(spec: &PodSpec) -> Resources {
+pub(crate) fn of_pod(spec: &PodSpec, there: &HugePages) -> Resources {
     let request = |c: &Container| milli_cpu(&c.resources.requests).unwrap_or(0);
     let limits = |of: fn(&ResourceRequirements) -> Option<u64>| -> Option<u64> {
         if let Some(whole) = of_whole(spec, of) {
@@ -76,7 +90,25 @@ pub(crate) fn of_pod(spec: &PodSpec) -> Resources {
         cpu_period: None,
         memory: limits(|r| memory(&r.limits)),
         pids: None,
+        huge_pages: there.keys().map(|size| (*size, pages_of_pod(spec, *size))).collect(),
     }
+}
+
+/// How much a pod may have in huge pages of this size.
+fn pages_of_pod(spec: &PodSpec, size: u64) -> u64 {
+    of_whole(spec, |whole| pages(&whole.limits, size))
+        .unwrap_or_else(|| together(spec, &|c| pages(&c.resources.limits, size).unwrap_or(0)))
+}
+
+/// Huge pages that a pod asks for and the machine does not have: the name of the resource, and how much there is of it.
+pub(crate) fn missing_pages(spec: &PodSpec, there: &HugePages) -> Option<(String, u64)> {
+    let lists = spec.init_containers.iter().chain(&spec.containers).map(|c| &c.resources);
+    let names = lists.chain(&spec.resources).flat_map(|list| list.limits.keys());
+    let mut sizes = names.filter_map(|name| Some((name, huge_page_size(name)?)));
+    sizes.find_map(|(name, size)| {
+        let there = there.get(&size).copied().unwrap_or(0);
+        (pages_of_pod(spec, size) > there).then(|| (name.clone(), there))
+    })
 }
 
 /// What a pod needs when it needs most (b078): the main containers with all sidecars, or an init container with the
@@ -139,6 +171,8 @@ fn score(qos: QosClass, request: Option<u64>, spare: u64, machine_memory: u64) -
 mod tests {
     use super::*;
 
+    const NO_PAGES: HugePages = HugePages::new();
+
     fn pod(text: &str) -> pod_spec::ValidPod {
         let head = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n";
         pod_spec::Pod::from_yaml(&format!("{head}{text}"))
@@ -151,7 +185,7 @@ mod tests {
     fn shares_and_quota_follow_the_kubelet() {
         let pod = pod("  containers: [{name: a, image: x, resources: {requests: {cpu: 250m}, \
                        limits: {cpu: 500m, memory: 64Mi}}}]");
-        let r = of_container(pod.spec(), &pod.spec().containers[0]);
+        let r = of_container(pod.spec(), &pod.spec().containers[0], &NO_PAGES);
         assert_eq!(
             (r.cpu_shares, r.cpu_quota, r.memory),
             (Some(256), Some(50_000), Some(64 << 20))
@@ -165,10 +199,10 @@ mod tests {
         let half = pod(
             "  containers: [{name: a, image: x, resources: {limits: {memory: 64Mi}}}, {name: b, image: x}]",
         );
-        assert_eq!(of_pod(half.spec()).memory, None);
+        assert_eq!(of_pod(half.spec(), &NO_PAGES).memory, None);
         let both = pod("  containers: [{name: a, image: x, resources: {limits: {memory: 64Mi}}}, \
                         {name: b, image: x, resources: {limits: {memory: 1Mi}}}]");
-        assert_eq!(of_pod(both.spec()).memory, Some(65 << 20));
+        assert_eq!(of_pod(both.spec(), &NO_PAGES).memory, Some(65 << 20));
     }
 
     #[test]
@@ -178,17 +212,36 @@ mod tests {
                        containers: [{name: a, image: x, resources: {limits: {memory: 16Mi}}}, {name: b, image: x}]",
         );
         let spec = pod.spec();
-        let whole = of_pod(spec);
+        let whole = of_pod(spec, &NO_PAGES);
         assert_eq!(
             (whole.cpu_shares, whole.cpu_quota, whole.memory),
             (Some(1024), Some(200_000), Some(64 << 20))
         );
-        let [a, b] = [0, 1].map(|i| of_container(spec, &spec.containers[i]));
+        let [a, b] = [0, 1].map(|i| of_container(spec, &spec.containers[i], &NO_PAGES));
         assert_eq!((a.memory, b.memory), (Some(16 << 20), Some(64 << 20)));
         assert_eq!((a.cpu_quota, b.cpu_quota), (Some(200_000), Some(200_000)));
         // 16Mi that it requests itself and 16Mi of those that nobody does.
         let rank = |i: usize| oom_score(spec, QosClass::Burstable, &spec.containers[i], 1 << 28);
         assert_eq!((rank(0), rank(1)), (875, 938));
+    }
+
+    #[test]
+    fn b223_every_size_of_huge_pages_is_limited_and_none_is_had_unasked() {
+        let pod = pod(
+            "  containers: [{name: a, image: x, resources: {limits: {cpu: 1, hugepages-2Mi: 4Mi}}}, \
+                       {name: b, image: x, resources: {limits: {cpu: 1, hugepages-2048Ki: 2Mi}}}, {name: c, image: x}]",
+        );
+        let (spec, two, one) = (pod.spec(), 2 << 20, 1 << 30);
+        let mut there = HugePages::from([(two, 6 << 20), (one, 0)]);
+        assert_eq!(of_pod(spec, &there).huge_pages, [(two, 6 << 20), (one, 0)].into());
+        for (container, limit) in spec.containers.iter().zip([4 << 20, 2 << 20, 0]) {
+            let limits = of_container(spec, container, &there).huge_pages;
+            assert_eq!(limits, [(two, limit), (one, 0)].into(), "{}", container.name);
+        }
+        assert_eq!(missing_pages(spec, &there), None);
+        there.insert(two, 4 << 20);
+        assert_eq!(missing_pages(spec, &there), Some(("hugepages-2Mi".to_owned(), 4 << 20)));
+        assert_eq!(missing_pages(spec, &NO_PAGES), Some(("hugepages-2Mi".to_owned(), 0)));
     }
 
     #[test]
@@ -198,7 +251,7 @@ mod tests {
                        {name: i, image: x, resources: {requests: {cpu: 3}}}]\n  \
                        containers: [{name: a, image: x, resources: {requests: {cpu: 2}}}]",
         );
-        assert_eq!(of_pod(pod.spec()).cpu_shares, Some(4 * 1024));
+        assert_eq!(of_pod(pod.spec(), &NO_PAGES).cpu_shares, Some(4 * 1024));
     }
 
     #[test]

@@ -143,8 +143,8 @@ impl Runtime {
     /// is dropped.
     ///
     /// # Errors
-    /// When a pod of this name exists, something in it is not supported, the process is not root, or a volume or the
-    /// sandbox cannot be made. Nothing is left then.
+    /// When a pod of this name exists, something in it is not supported, the process is not root, the machine lacks the huge
+    /// pages it asks for, or a volume or the sandbox cannot be made. Nothing is left then.
     pub async fn run(&self, pod: ValidPod) -> Result<PodHandle, RuntimeError> {
         let runtime = self.clone();
         let made = tokio::task::spawn_blocking(move || runtime.run_blocking(pod)).await;
@@ -163,6 +163,7 @@ impl Runtime {
         let uid = uuid::Uuid::new_v4().to_string();
         let pod = pod.with_identity(&uid, now(), None)?;
         let plan = PodPlan::new(pod, &self.dirs, this_machine());
+        plan.fits()?;
         let _lock = self.claim(&plan)?;
         match self.build(&plan) {
             Ok(()) => Ok(self.handle(plan.pod)),

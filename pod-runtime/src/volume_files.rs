@@ -233,7 +233,12 @@ mod tests {
                     - {path: one, fieldRef: {fieldPath: \"metadata.labels['a']\"}}\n";
         let pod = Pod::from_yaml(text).expect("parses").validate().expect("valid");
         let dirs = Dirs::new(Path::new("/nowhere"));
-        let machine = Machine { node: "node".into(), cpus: 4, memory: 1 << 30 };
+        let machine = Machine {
+            node: "node".into(),
+            cpus: 4,
+            memory: 1 << 30,
+            huge_pages: Default::default(),
+        };
         let plan = PodPlan::new(pod, &dirs, machine);
         let contents = Contents {
             plan: &plan,

@@ -166,6 +166,9 @@ pub struct Tmpfs {
     /// The group that its root belongs to; `None` is root's.
     #[serde(default)]
     pub group: Option<u32>,
+    /// The size of its huge pages in bytes: it is a hugetlbfs then. `None` is a tmpfs, of ordinary pages.
+    #[serde(default)]
+    pub page_size: Option<u64>,
 }
 
 /// A program that the keeper starts and keeps alive, such as the engine that carries a policy.
@@ -393,7 +396,7 @@ pub enum Seccomp {
     Profile(PathBuf),
 }
 
-/// Limits on memory, processor time and processes (CRI `LinuxContainerResources`).
+/// Limits on memory, processor time, processes and huge pages (CRI `LinuxContainerResources`).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Resources {
     /// Relative weight, 2 to 262144; `None` leaves the kernel's default of 1024.
@@ -406,6 +409,10 @@ pub struct Resources {
     pub memory: Option<u64>,
     /// Most processes and threads.
     pub pids: Option<u64>,
+    /// Most memory in huge pages, in bytes, by the size of the pages in bytes. A size that is not here has no limit, and
+    /// none has one on a machine without the controller.
+    #[serde(default)]
+    pub huge_pages: BTreeMap<u64, u64>,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::types::*;
-use crate::{ByteString, IntOrString, Quantity, aggregate};
+use crate::{ByteString, IntOrString, Quantity, aggregate, huge_pages};
 
 /// The namespace of an object that names none.
 pub(crate) const NAMESPACE: &str = "default";
@@ -273,7 +273,7 @@ fn requests(resources: &mut ResourceRequirements) {
 
 /// What the pod as a whole may use and is sure to get, from what it says in part and what its containers say.
 fn pod_resources(resources: &mut ResourceRequirements, spec: &PodSpec) {
-    let is_huge = |name: &str| name.starts_with("hugepages-");
+    let is_huge = |name: &str| name.starts_with(huge_pages::RESOURCE);
     if resources.limits.is_empty() && resources.requests.is_empty() {
         return;
     }

@@ -243,6 +243,7 @@ mod defaults;
 mod document;
 mod explain;
 mod fault;
+mod huge_pages;
 mod int_or_string;
 #[cfg(feature = "json-schema")]
 mod json_schema;
@@ -272,6 +273,7 @@ pub use convert::ConvertError;
 pub use defaults::{DEFAULTS, DefaultValue};
 pub use explain::{Explanation, NoSuchField, explain};
 pub use fault::{Fault, FaultKind, Faults};
+pub use huge_pages::huge_page_size;
 pub use int_or_string::IntOrString;
 #[cfg(feature = "json-schema")]
 pub use json_schema::json_schema;

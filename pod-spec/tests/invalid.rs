@@ -190,7 +190,7 @@ fn containers_are_checked() {
         ),
         (
             "resources: {limits: {nvidia.com/gpu: 1}}",
-            "not supported yet: only `cpu` and `memory` are honoured, `nvidia.com/gpu` is not",
+            "not supported yet: only `cpu`, `memory` and huge pages are honoured, `nvidia.com/gpu` is not",
         ),
         (
             "restartPolicy: always",

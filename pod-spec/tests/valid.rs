@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use pod_spec::{
-    Admitted, EphemeralContainer, ImagePullPolicy, Pod, Protocol, QosClass, RestartPolicy, Time,
-    ValidPod, VolumeSource,
+    Admitted, EphemeralContainer, ImagePullPolicy, PersistentVolumeClaim, Pod, Protocol, QosClass,
+    RestartPolicy, Time, ValidPod, VolumeSource,
 };
 
 fn data(name: &str) -> String {
@@ -198,4 +198,14 @@ fn b214_a_container_is_added_to_a_pod_that_exists() {
     ] {
         assert!(added.with_ephemeral_container(one(wrong)).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn the_size_of_a_claim_is_told_not_to_be_enforced() {
+    let text = "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: a},
+                 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}";
+    let notices = PersistentVolumeClaim::from_yaml(text).unwrap().supported().unwrap();
+    let notices: Vec<_> = notices.iter().map(ToString::to_string).collect();
+    let want = "spec.resources.requests: the size is kept and shown, and not enforced: a claim may fill the disk that it lies on";
+    assert_eq!(notices, [want]);
 }

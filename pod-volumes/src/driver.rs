@@ -83,6 +83,8 @@ pub enum MountSource {
         mode: u32,
         /// The group of its root directory; none for root's.
         group: Option<u32>,
+        /// The size of its huge pages in bytes: it is to be a hugetlbfs then.
+        page_size: Option<u64>,
     },
 }
 

@@ -28,14 +28,12 @@ impl Driver for EmptyDir {
             return Err(DriverError::WrongSource { kind: Self::KIND.to_owned() });
         };
         let path = context.make_dir(MODE)?;
-        Ok(match medium {
-            Medium::Disk => MountSource::Path(path),
-            Medium::Memory => MountSource::Tmpfs {
-                path,
-                size: *size_limit,
-                mode: context.dir_mode(MODE),
-                group: context.group(),
-            },
-        })
+        let page_size = match medium {
+            Medium::Disk => return Ok(MountSource::Path(path)),
+            Medium::Memory => None,
+            Medium::HugePages { page_size } => Some(*page_size),
+        };
+        let (mode, group) = (context.dir_mode(MODE), context.group());
+        Ok(MountSource::Tmpfs { path, size: *size_limit, mode, group, page_size })
     }
 }

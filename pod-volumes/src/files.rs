@@ -41,6 +41,6 @@ impl Driver for Files {
         }
         let path = context.make_dir(MODE)?;
         let (mode, group) = (context.dir_mode(MODE), context.group());
-        Ok(MountSource::Tmpfs { path, size: None, mode, group })
+        Ok(MountSource::Tmpfs { path, size: None, mode, group, page_size: None })
     }
 }

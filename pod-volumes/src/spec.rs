@@ -23,8 +23,8 @@ pub enum Source {
     EmptyDir {
         /// What it is stored on.
         medium: Medium,
-        /// The most it may hold, in bytes. For memory it becomes the size of the
-        /// tmpfs; on disk nothing enforces it here, the caller has to measure.
+        /// The most it may hold, in bytes. For memory it becomes the size of the file
+        /// system; on disk nothing enforces it here, the caller has to measure.
         size_limit: Option<u64>,
     },
     /// A path of the host.
@@ -66,6 +66,11 @@ pub enum Medium {
     Disk,
     /// Memory, by a tmpfs.
     Memory,
+    /// Memory in huge pages, by a hugetlbfs.
+    HugePages {
+        /// The size of a page, in bytes.
+        page_size: u64,
+    },
 }
 
 /// What the files of a volume are made of.

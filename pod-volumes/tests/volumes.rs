@@ -62,7 +62,8 @@ fn an_empty_dir_is_open_to_all_and_ends_with_the_pod() {
     assert_eq!(prepared[0].source, MountSource::Path(at.join("cache")));
     assert_eq!(prepared[1].name, "scratch");
     let path = at.join("scratch");
-    let tmpfs = MountSource::Tmpfs { path, size: Some(1 << 20), mode: 0o777, group: None };
+    let tmpfs =
+        MountSource::Tmpfs { path, size: Some(1 << 20), mode: 0o777, group: None, page_size: None };
     assert_eq!(prepared[1].source, tmpfs);
     for name in ["cache", "scratch"] {
         assert_eq!(mode(&at.join(name)), 0o777);

@@ -457,3 +457,49 @@ async fn b224_a_pod_that_fills_its_volume_is_evicted() {
     assert_eq!(why, (PodPhase::Failed, Some("Evicted"), Some(words)));
     soon(pod.stop()).await.expect("is removed");
 }
+
+#[tokio::test]
+async fn b223_a_pod_is_refused_huge_pages_that_the_machine_lacks() {
+    let host = host("no-pages");
+    let spec = "
+  containers:
+  - {name: a, image: pod.local/host, resources: {limits: {cpu: 1, hugepages-3Mi: 3Mi}}}
+";
+    let refused = host.runtime().run(pod(&manifest("greedy", spec))).await.expect_err("refused");
+    let words = "the pod asks for more of `hugepages-3Mi` than this machine has, 0 bytes: see /sys/kernel/mm/hugepages";
+    assert_eq!(refused.to_string(), words);
+    assert_eq!(host.runtime().list(None).expect("can be listed").len(), 0);
+}
+
+#[tokio::test]
+#[ignore = "needs a machine with huge pages: sysctl -w vm.nr_hugepages=4"]
+async fn b223_a_volume_is_of_huge_pages_as_many_as_the_pod_may_have() {
+    let host = host("pages");
+    let spec = "
+  restartPolicy: Never
+  volumes: [{name: huge, emptyDir: {medium: HugePages}}]
+  containers:
+  - name: a
+    image: pod.local/host
+    command:
+    - python3
+    - -c
+    - |
+      import mmap, os
+      def take(name):
+          file = os.open('/huge/' + name, os.O_CREAT | os.O_RDWR)
+          os.ftruncate(file, 2 << 20)
+          try:
+              memory = mmap.mmap(file, 2 << 20)
+              memory[0] = 1
+              print(name, 'is there', flush=True)
+              return memory
+          except OSError:
+              print(name, 'is too much', flush=True)
+      held = [take(name) for name in ['one', 'two']]
+    resources: {limits: {memory: 64Mi, hugepages-2Mi: 2Mi}}
+    volumeMounts: [{name: huge, mountPath: /huge}]
+";
+    let text = written(&host, &manifest("pages", spec)).await;
+    assert_eq!(text, "one is there\ntwo is too much\n");
+}

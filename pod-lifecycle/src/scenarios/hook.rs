@@ -91,7 +91,9 @@ fn b132_a_container_that_waits_after_a_failed_hook_says_so() {
     let (container, attempt) = ("app".to_owned(), 0);
     machine.handle(at, Event::SandboxReady { addresses: Addresses::default() });
     let (id, image_id) = ("1".to_owned(), String::new());
-    machine.handle(at, Event::Started { container: container.clone(), attempt, id, image_id, at });
+    let (name, volume_images) = (container.clone(), Default::default());
+    let started = Event::Started { container: name, attempt, id, image_id, volume_images, at };
+    machine.handle(at, started);
     let (hook, result) = (HookKind::PostStart, Err("no such file".to_owned()));
     machine.handle(at, Event::HookEnded { container: container.clone(), attempt, hook, result });
     let (exit, started_at, finished_at) = (Exit::with_code(143), at, seconds(1));

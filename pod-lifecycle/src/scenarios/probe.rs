@@ -292,6 +292,7 @@ fn start(machine: &mut PodMachine) {
             attempt: 0,
             id: "1".into(),
             image_id: String::new(),
+            volume_images: Default::default(),
             at: seconds(0),
         },
     );

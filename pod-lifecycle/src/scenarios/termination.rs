@@ -192,6 +192,7 @@ fn a_container_that_comes_to_life_after_the_signal_gets_it_again_and_its_two_sec
         attempt: 0,
         id: "1".to_owned(),
         image_id: String::new(),
+        volume_images: Default::default(),
         at: seconds(at),
     };
     let (mut machine, _) = deleted_during_a_start(5, 3);

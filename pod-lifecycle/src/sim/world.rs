@@ -260,7 +260,9 @@ impl World {
         self.ever_alive.insert(key.clone());
         log.push(format!("{} {container}#{attempt} runs", self.clock()));
         let (id, image_id) = (id(&key), "sha256:1".to_owned());
-        self.tell(Event::Started { container, attempt, id, image_id, at: now }, choices);
+        let volume_images = Default::default();
+        let started = Event::Started { container, attempt, id, image_id, volume_images, at: now };
+        self.tell(started, choices);
         if let Some(after) = after {
             self.agenda.push((now + Duration::from_secs(after), Occurrence::Ends { key, exit }));
         }

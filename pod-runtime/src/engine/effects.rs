@@ -106,6 +106,18 @@ struct Turn {
     requested: Rc<Cell<bool>>,
 }
 
+/// What the images of a container were found as.
+struct Found {
+    image: String,
+    /// By the volume's name.
+    volumes: BTreeMap<String, String>,
+}
+
+/// What identifies an image.
+fn identity(image: Image) -> String {
+    image.repo_digest.unwrap_or(image.id)
+}
+
 /// Why a container did not start: the kubelet's reason, and for people.
 struct StartFailure {
     reason: String,
@@ -433,8 +445,8 @@ impl Shared {
         self.tell(Done::Note(PodEvent { kind, reason, container: None, message }));
     }
 
-    /// Starts a container and returns what identifies its image.
-    async fn start(&self, name: &str, attempt: u32, turn: Turn) -> Result<String, StartFailure> {
+    /// Starts a container and returns what identifies its images.
+    async fn start(&self, name: &str, attempt: u32, turn: Turn) -> Result<Found, StartFailure> {
         let fail = |reason: &'static str| {
             move |e: &dyn std::error::Error| StartFailure::new(reason, chain(e))
         };
@@ -477,7 +489,8 @@ impl Shared {
             }
             e => creating(&e),
         })?;
-        Ok(image.repo_digest.unwrap_or(image.id))
+        let volumes = images.into_iter().map(|(volume, image)| (volume, identity(image)));
+        Ok(Found { image: identity(image), volumes: volumes.collect() })
     }
 
     /// One instance of a container, with the ConfigMaps, Secrets and files of variables as they are now.
@@ -618,12 +631,13 @@ impl Shared {
         &self,
         container: String,
         attempt: u32,
-        result: Result<String, StartFailure>,
+        result: Result<Found, StartFailure>,
     ) -> Event {
         match result {
-            Ok(image_id) => Event::Started {
+            Ok(found) => Event::Started {
                 id: full_id(&self.plan().pod, &container, attempt),
-                image_id,
+                image_id: found.image,
+                volume_images: found.volumes,
                 container,
                 attempt,
                 at: now(),

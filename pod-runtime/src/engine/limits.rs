@@ -47,7 +47,7 @@ pub(super) async fn exceeded(spec: &PodSpec, volumes: &VolumePaths) -> Event {
 fn limits(spec: &PodSpec, volumes: &VolumePaths) -> Vec<Limit> {
     let limit = |volume: &pod_spec::Volume| {
         let Some(VolumeSource::EmptyDir(dir)) = &volume.source else { return None };
-        let limit = dir.size_limit.filter(|limit| !dir.is_memory() && !limit.is_zero())?;
+        let limit = dir.size_limit.filter(|limit| dir.is_on_disk() && !limit.is_zero())?;
         let path = volumes.get(&volume.name)?.clone();
         Some(Limit { volume: volume.name.clone(), path, limit })
     };

@@ -113,7 +113,7 @@ impl EnvVolumes {
 
 fn is_in_memory(spec: &PodSpec, volume: &str) -> bool {
     let source = spec.volumes.iter().find(|v| v.name == volume).and_then(|v| v.source.as_ref());
-    matches!(source, Some(VolumeSource::EmptyDir(dir)) if dir.is_memory())
+    matches!(source, Some(VolumeSource::EmptyDir(dir)) if !dir.is_on_disk())
 }
 
 /// The text of a file, which containers may make into anything meanwhile.

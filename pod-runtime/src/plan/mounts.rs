@@ -45,7 +45,9 @@ impl PodPlan {
     /// Whether a volume holds files that are written for it, which no container may change.
     fn holds_files(&self, volume: &str) -> bool {
         let found = self.spec().volumes.iter().find(|v| v.name == volume);
-        found.is_some_and(|v| matches!(super::source(v.source.as_ref()), Source::Files(_)))
+        found.is_some_and(|v| {
+            matches!(super::source(v.source.as_ref(), self.spec()), Source::Files(_))
+        })
     }
 
     /// Whether a volume says itself that it is not to be written.

@@ -206,13 +206,33 @@ fn check(path: &Path) -> Result<(), CgroupError> {
     if below { Ok(()) } else { Err(CgroupError::OutsideRoot { path: path.to_owned() }) }
 }
 
-/// `path` below the mount point of a hierarchy.
+/// The limits on huge pages, by the files that hold them: one on what is used, and one on what is reserved, so that who asks
+/// for too much is told so, and is not killed later.
+fn page_limits(resources: &Resources, file: &str) -> Vec<(String, u64)> {
+    let of_size = |(size, limit): (&u64, &u64)| {
+        let size = page_size(*size);
+        [format!("hugetlb.{size}.{file}"), format!("hugetlb.{size}.rsvd.{file}")]
+            .map(|name| (name, *limit))
+    };
+    resources.huge_pages.iter().flat_map(of_size).collect()
+}
+
+/// The size of a page in the words of the kernel: `2MB`.
+fn page_size(bytes: u64) -> String {
+    match bytes {
+        0..0x10_0000 => format!("{}KB", bytes >> 10),
+        0x10_0000..0x4000_0000 => format!("{}MB", bytes >> 20),
+        _ => format!("{}GB", bytes >> 30),
+    }
+}
+
 /// The number behind a name in a file of names and numbers.
 fn number(text: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines().filter_map(|line| line.split_once(' '));
     lines.find(|(key, _)| *key == name).and_then(|(_, value)| value.trim().parse().ok())
 }
 
+/// `path` below the mount point of a hierarchy.
 fn below(mount: &Path, path: &Path) -> PathBuf {
     mount.join(path.strip_prefix("/").unwrap_or(path))
 }
@@ -255,6 +275,16 @@ fn remove_directories(dir: &Path) -> Result<(), CgroupError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn b223_page_sizes_are_named_as_the_kernel_does() {
+        let named = [64 << 10, 2 << 20, 512 << 20, 1 << 30, 16 << 30].map(page_size);
+        assert_eq!(named, ["64KB", "2MB", "512MB", "1GB", "16GB"]);
+        let huge_pages = [(2 << 20, 4 << 20)].into();
+        let limits = page_limits(&Resources { huge_pages, ..Resources::default() }, "max");
+        let name = |name: &str| (name.to_owned(), 4 << 20);
+        assert_eq!(limits, [name("hugetlb.2MB.max"), name("hugetlb.2MB.rsvd.max")]);
+    }
 
     #[test]
     fn only_paths_strictly_below_our_root_are_taken() {

@@ -10,13 +10,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::devices::DeviceRules;
-use super::{Usage, below, failed, number, remove_directories, write};
+use super::{Usage, below, failed, number, page_limits, remove_directories, write};
 use crate::config::Resources;
 use crate::consumption::Consumption;
 use crate::error::CgroupError;
 
 /// The controllers that limit and count; a pod has a cgroup in each.
-const CONTROLLERS: [&str; 5] = ["cpu", "cpuacct", "memory", "devices", "pids"];
+const CONTROLLERS: [&str; 6] = ["cpu", "cpuacct", "memory", "devices", "pids", "hugetlb"];
 
 /// One mounted hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +83,11 @@ impl Hierarchies {
             && file.exists()
         {
             set("memory", "memory.memsw.limit_in_bytes", resources.memory)?;
+        }
+        for (name, value) in page_limits(resources, "limit_in_bytes") {
+            if let Some(file) = self.file("hugetlb", path, &name).filter(|file| file.exists()) {
+                write(&file, &value.to_string())?;
+            }
         }
         set("pids", "pids.max", resources.pids)
     }

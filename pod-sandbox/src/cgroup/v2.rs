@@ -8,13 +8,13 @@ use std::time::Duration;
 use nix::mount::{MsFlags, mount};
 
 use super::devices::DeviceRules;
-use super::{Usage, below, failed, number, remove_directories, write};
+use super::{Usage, below, failed, number, page_limits, remove_directories, write};
 use crate::config::Resources;
 use crate::consumption::Consumption;
 use crate::error::CgroupError;
 
 /// The controllers that limit and count.
-const CONTROLLERS: [&str; 3] = ["cpu", "memory", "pids"];
+const CONTROLLERS: [&str; 4] = ["cpu", "memory", "pids", "hugetlb"];
 
 /// The unified hierarchy.
 #[derive(Debug, Clone)]
@@ -82,6 +82,12 @@ impl Hierarchy {
                 write(&swap, "0")?;
             }
             write(&dir.join("memory.oom.group"), "1")?;
+        }
+        for (name, value) in page_limits(resources, "max") {
+            let file = dir.join(name);
+            if file.exists() {
+                write(&file, &value.to_string())?;
+            }
         }
         match resources.pids {
             Some(pids) => write(&dir.join("pids.max"), &pids.to_string()),

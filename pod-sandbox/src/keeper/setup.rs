@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, chown};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
@@ -220,13 +220,14 @@ fn mount_shared(dir: &SandboxDir, config: &SandboxConfig) -> Result<(), SetupErr
 
 fn mount_shm(dir: &SandboxDir, config: &SandboxConfig) -> Result<(), SetupError> {
     let (path, size) = (dir.shm(), Some(config.shm_size));
-    mount_tmpfs(&Tmpfs { path: path.clone(), size, mode: 0o1777, group: None })?;
+    mount_tmpfs(&Tmpfs { path: path.clone(), size, mode: 0o1777, group: None, page_size: None })?;
     // It is no volume, and needs nobody's ids but the sandbox's.
     let root = config.users.map(|users| users.first);
     chown(&path, root, root).map_err(doing(format!("give {} away", path.display())))
 }
 
-fn mount_tmpfs(Tmpfs { path, size, mode, group }: &Tmpfs) -> Result<(), SetupError> {
+fn mount_tmpfs(Tmpfs { path, size, mode, group, page_size }: &Tmpfs) -> Result<(), SetupError> {
+    let kind = if page_size.is_some() { "hugetlbfs" } else { "tmpfs" };
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     let mut options = format!("mode={mode:o}");
     if let Some(size) = size {
@@ -235,8 +236,18 @@ fn mount_tmpfs(Tmpfs { path, size, mode, group }: &Tmpfs) -> Result<(), SetupErr
     if let Some(group) = group {
         options.push_str(&format!(",gid={group}"));
     }
-    mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options.as_str()))
-        .map_err(doing(format!("mount tmpfs at {}", path.display())))
+    if let Some(page_size) = page_size {
+        options.push_str(&format!(",pagesize={page_size}"));
+    }
+    let make = || -> io::Result<()> {
+        mount(Some(kind), path, Some(kind), flags, Some(options.as_str()))?;
+        if page_size.is_some() {
+            // A hugetlbfs does not take the set-group-id bit from its options.
+            fs::set_permissions(path, fs::Permissions::from_mode(*mode))?;
+        }
+        Ok(())
+    };
+    make().map_err(doing(format!("mount {kind} at {}", path.display())))
 }
 
 /// Held as long as the keeper lives: whoever can take it knows that the keeper is dead.

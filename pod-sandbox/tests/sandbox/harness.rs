@@ -98,10 +98,9 @@ fn run_all(tests: &[&Test]) -> ExitCode {
                 Some(0) => say(format_args!("test {name} ... ok ({took} ms)")),
                 Some(IGNORED) => {
                     ignored.fetch_add(1, Ordering::Relaxed);
-                    say(format_args!(
-                        "test {name} ... ignored, {}",
-                        text.lines().last().unwrap_or("no reason")
-                    ));
+                    let said = String::from_utf8_lossy(&output.stdout);
+                    let reason = said.lines().last().unwrap_or("no reason");
+                    say(format_args!("test {name} ... ignored, {reason}"));
                 }
                 _ => {
                     // Told at once: whoever runs this may not wait for the end.

@@ -226,6 +226,7 @@ fn a_sandbox_that_cannot_be_made_leaves_nothing(w: &World) {
         size: None,
         mode: 0o755,
         group: None,
+        page_size: None,
     });
     let mut bad_cgroup = w.config("c");
     bad_cgroup.cgroup = "/elsewhere".into();

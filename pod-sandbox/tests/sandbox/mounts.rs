@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use pod_sandbox::{Mount, Propagation, RequestError, SandboxError, Tmpfs};
 
-use crate::harness::tests;
+use crate::harness::{Ignore, tests};
 use crate::world::{World, sh};
 
 tests![
@@ -17,6 +17,7 @@ tests![
     b177_mounts_are_seen_as_their_propagation_says,
     b177_without_a_shared_mount_there_is_no_bidirectional_one,
     a_tmpfs_can_be_written_from_outside,
+    b223_memory_may_be_of_huge_pages,
 ];
 
 fn mounted(source: impl Into<PathBuf>, at: &str) -> Mount {
@@ -159,7 +160,8 @@ fn b177_without_a_shared_mount_there_is_no_bidirectional_one(w: &World) {
 fn a_tmpfs_can_be_written_from_outside(w: &World) {
     let path = w.dir.join("shared/memory");
     fs::create_dir(&path).expect("makes");
-    let tmpfs = Tmpfs { path: path.clone(), size: None, mode: 0o2777, group: Some(77) };
+    let tmpfs =
+        Tmpfs { path: path.clone(), size: None, mode: 0o2777, group: Some(77), page_size: None };
     let s = w.sandbox_with("a", |c| c.tmpfs.push(tmpfs));
     let mut roots = s.tmpfs();
     assert!(roots.open(&w.dir.join("shared")).is_err(), "only those that were asked for");
@@ -171,4 +173,24 @@ fn a_tmpfs_can_be_written_from_outside(w: &World) {
     let mut config = w.container(&s, "c1", sh("cat /m/file; stat -c %a:%g /m"));
     config.mounts.push(mounted(&path, "/m"));
     assert_eq!(w.run_config(&s, &config).out, "from outside\n2777:77\n");
+}
+
+fn b223_memory_may_be_of_huge_pages(w: &World) {
+    if !Path::new("/sys/kernel/mm/hugepages/hugepages-2048kB").exists() {
+        std::panic::panic_any(Ignore("needs a machine with pages of 2 MiB".to_owned()));
+    }
+    let path = w.dir.join("shared/huge");
+    fs::create_dir(&path).expect("makes");
+    let (size, page_size) = (Some(4 << 20), Some(2 << 20));
+    let huge = Tmpfs { path: path.clone(), size, mode: 0o2777, group: Some(77), page_size };
+    let s = w.sandbox_with("a", |c| c.tmpfs.push(huge));
+    let mut config = w.container(&s, "c1", sh("stat -c %a:%g /m; grep ' /m ' /proc/mounts"));
+    config.mounts.push(mounted(&path, "/m"));
+    let out = w.run_config(&s, &config).out;
+    let (mode, mount) = out.split_once('\n').expect("two lines");
+    assert_eq!(mode, "2777:77");
+    assert!(mount.starts_with("hugetlbfs "), "{mount}");
+    for option in ["pagesize=2M", "size=4194304"] {
+        assert!(mount.contains(option), "{option}: {mount}");
+    }
 }

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use nix::mount::{MsFlags, mount};
 use pod_sandbox::{Mount, Process, Sandbox};
 
-use crate::harness::tests;
+use crate::harness::{Ignore, tests};
 use crate::world::{PROBE, World, fifo, id, sh, stream};
 
 tests![
     limits_are_written,
+    b223_huge_pages_are_limited,
     b202_memory_over_the_limit_is_an_oom_kill,
     processes_over_the_limit_are_refused,
     b211_output_is_in_the_log,
@@ -63,6 +64,28 @@ fn limits_are_written(w: &World) {
         assert_eq!(file("cpu", "a/c1", "cpu.shares", ""), "512");
         assert_eq!(file("cpu", "a/c1", "cpu.cfs_quota_us", ""), "25000");
         assert_eq!(file("cpu", "a/c1", "cpu.cfs_period_us", ""), "100000");
+    }
+}
+
+fn b223_huge_pages_are_limited(w: &World) {
+    let (controllers, file) = if v2() {
+        (fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").expect("reads"), "max")
+    } else {
+        let mounted = Path::new("/sys/fs/cgroup/hugetlb/cgroup.procs").exists();
+        (if mounted { "hugetlb".to_owned() } else { String::new() }, "limit_in_bytes")
+    };
+    if !controllers.contains("hugetlb") {
+        std::panic::panic_any(Ignore("needs the cgroup controller hugetlb".to_owned()));
+    }
+    let limits = [(2 << 20, 4 << 20)];
+    let s = w.sandbox_with("a", |c| c.resources.huge_pages = limits.into());
+    let mut config = w.container(&s, "c1", Process::new(["sleep", "1000"]));
+    config.resources.huge_pages = [(2 << 20, 0)].into();
+    w.start(&s, &config).expect("starts");
+    for name in ["hugetlb.2MB", "hugetlb.2MB.rsvd"] {
+        let name = format!("{name}.{file}");
+        assert_eq!(cgroup_file(w, "hugetlb", "a", &name), (4 << 20).to_string(), "{name}");
+        assert_eq!(cgroup_file(w, "hugetlb", "a/c1", &name), "0", "{name}");
     }
 }
 

@@ -228,7 +228,13 @@ fn b176_mounts_of_files_and_missing_places(w: &World) {
 fn tmpfs_of_the_sandbox_are_seen_in_it_only(w: &World) {
     let path = w.dir.join("shared/memory");
     fs::create_dir(&path).expect("makes");
-    let tmpfs = Tmpfs { path: path.clone(), size: Some(1 << 20), mode: 0o777, group: None };
+    let tmpfs = Tmpfs {
+        path: path.clone(),
+        size: Some(1 << 20),
+        mode: 0o777,
+        group: None,
+        page_size: None,
+    };
     let s = w.sandbox_with("a", |c| c.tmpfs.push(tmpfs));
     for (name, script, expected) in [
         ("c1", "echo x >/m/f; stat -c %a /m; stat -f -c %T /m", "777\ntmpfs\n"),

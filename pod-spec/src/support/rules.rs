@@ -234,8 +234,10 @@ pub(crate) const POD: &[Rule] = &[
     refused("spec.volumes[].csi.nodePublishSecretRef", "drivers are not given Secrets yet"),
     honoured("spec.volumes[].downwardAPI", "b158_fields_of_the_pod_are_files"),
     honoured("spec.volumes[].emptyDir", "volumes_are_mounted_as_they_say"),
-    refused("spec.volumes[].emptyDir.medium", "huge pages are not there yet")
-        .except(&["", "Memory"]),
+    honoured(
+        "spec.volumes[].emptyDir.medium",
+        "b223_an_empty_dir_of_huge_pages_has_their_size_and_its_own",
+    ),
     honoured("spec.volumes[].emptyDir.sizeLimit", "b224_a_pod_that_fills_its_volume_is_evicted"),
     honoured("spec.volumes[].ephemeral", "a_claim_that_is_made_for_a_pod_goes_with_it"),
     refused("spec.volumes[].ephemeral.volumeClaimTemplate.spec.dataSource", FILLED),
@@ -243,6 +245,10 @@ pub(crate) const POD: &[Rule] = &[
     refused(
         "spec.volumes[].ephemeral.volumeClaimTemplate.spec.resources.limits",
         "the size of a claim is not limited",
+    ),
+    cluster_only(
+        "spec.volumes[].ephemeral.volumeClaimTemplate.spec.resources.requests",
+        "the size is kept and shown, and not enforced: a claim may fill the disk that it lies on",
     ),
     refused(
         "spec.volumes[].ephemeral.volumeClaimTemplate.spec.selector",

@@ -3,14 +3,16 @@
 use super::Survey;
 use crate::backoff::RestartBackoff;
 use crate::fault::quoted;
+use crate::huge_pages;
 use crate::path::Path;
 use crate::spelling;
 use crate::types::{
-    Capabilities, Container, ContainerPort, HostPathVolumeSource, MountPropagation, ObjectMeta,
-    PodSpec, Protocol, ResourceRequirements, Sysctl, VolumeSource,
+    Capabilities, Container, ContainerPort, EmptyDirVolumeSource, HostPathVolumeSource,
+    MountPropagation, ObjectMeta, PodSpec, Protocol, ResourceRequirements, Sysctl, VolumeSource,
 };
+use crate::word::Word;
 
-/// The resources that containers can have.
+/// The resources that containers can have, besides huge pages.
 const RESOURCES: [&str; 2] = ["cpu", "memory"];
 
 /// The kernel parameters that a pod may set anywhere: they cannot be used against other pods or the node, in the words of
@@ -115,8 +117,13 @@ pub(super) fn look(metadata: &ObjectMeta, pod: &PodSpec, at: &Path<'_>, survey: 
     }
     let volumes = spec.field("volumes");
     for (i, volume) in pod.volumes.iter().enumerate() {
-        if let Some(VolumeSource::HostPath(host)) = &volume.source {
-            host_path(host, &volumes.index(i).field("hostPath"), survey);
+        let at = volumes.index(i);
+        match &volume.source {
+            Some(VolumeSource::HostPath(host)) => host_path(host, &at.field("hostPath"), survey),
+            Some(VolumeSource::EmptyDir(dir)) => {
+                medium(dir, pod, &at.field("emptyDir").field("medium"), survey);
+            }
+            _ => {}
         }
     }
 }
@@ -173,9 +180,11 @@ fn mount_path(path: &str, mount: &Path<'_>, survey: &mut Survey<'_>) {
 fn resources(resources: &ResourceRequirements, at: &Path<'_>, survey: &mut Survey<'_>) {
     for (field, amounts) in [("limits", &resources.limits), ("requests", &resources.requests)] {
         let at = at.field(field);
-        for name in amounts.keys().filter(|name| !RESOURCES.contains(&name.as_str())) {
+        let supported =
+            |name: &str| RESOURCES.contains(&name) || name.starts_with(huge_pages::RESOURCE);
+        for name in amounts.keys().filter(|name| !supported(name)) {
             let message = format!(
-                "not supported yet: only `cpu` and `memory` are honoured, {} is not",
+                "not supported yet: only `cpu`, `memory` and huge pages are honoured, {} is not",
                 quoted(name)
             );
             survey.refuse(&at.key(name), message);
@@ -190,6 +199,20 @@ fn host_path(host: &HostPathVolumeSource, at: &Path<'_>, survey: &mut Survey<'_>
             quoted(&host.path)
         );
         survey.refuse(&at.field("path"), message);
+    }
+}
+
+/// Kubernetes takes any word, and the pod then waits for its volumes for good.
+fn medium(dir: &EmptyDirVolumeSource, pod: &PodSpec, at: &Path<'_>, survey: &mut Survey<'_>) {
+    match &dir.medium {
+        Some(Word::Unknown(word)) if !word.starts_with(huge_pages::MEDIUM) => {
+            survey.refuse(at, format!("there is no medium {}", quoted(word)));
+        }
+        _ => {
+            if let Err(why) = dir.huge_page_size(pod) {
+                survey.refuse(at, why);
+            }
+        }
     }
 }
 

@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn rows_say_what_happens() {
         assert!(matches!(row("spec.containers[].image"), Some(Support::Honoured { .. })));
-        assert!(matches!(row("spec.volumes[].emptyDir.medium"), Some(Support::Refused(_))));
+        assert!(matches!(row("spec.volumes[].nfs"), Some(Support::Refused(_))));
         assert!(matches!(row("spec.containers[].volumeDevices"), Some(Support::Refused(_))));
         assert!(matches!(row("spec.containers[].volumeDevices[].name"), Some(Support::Refused(_))));
         assert!(matches!(row("spec.initContainers[].volumeDevices"), Some(Support::Refused(_))));

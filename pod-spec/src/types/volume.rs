@@ -100,6 +100,11 @@ object! {
 }
 
 impl EmptyDirVolumeSource {
+    /// Whether it lies on the disk.
+    pub fn is_on_disk(&self) -> bool {
+        matches!(self.medium, None | Some(Word::Known(EmptyDirMedium::Default)))
+    }
+
     /// Whether it lies in memory, as a tmpfs.
     pub fn is_memory(&self) -> bool {
         self.medium == Some(Word::Known(EmptyDirMedium::Memory))

@@ -2,9 +2,10 @@
 
 use super::Check;
 use super::pod::Around;
-use super::resources::{self, HUGE_PAGES};
+use super::resources;
 use crate::aggregate::{self, Which};
 use crate::fault::{FaultKind, quoted};
+use crate::huge_pages::RESOURCE as HUGE_PAGES;
 use crate::names::rule;
 use crate::path::Path;
 use crate::types::{OsName, ResourceRequirements};

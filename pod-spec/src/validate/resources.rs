@@ -6,13 +6,12 @@ use super::check::{Check, Given as _};
 use super::pod;
 use crate::Quantity;
 use crate::fault::{FaultKind, quoted};
+use crate::huge_pages::RESOURCE as HUGE_PAGES;
 use crate::names::rule;
 use crate::path::Path;
 use crate::spelling;
 use crate::types::{ResourceClaim, ResourceRequirements};
 
-/// Before a size of huge pages.
-pub(super) const HUGE_PAGES: &str = "hugepages-";
 /// What containers can have of Kubernetes' own, besides huge pages.
 const CONTAINER: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 

@@ -49,6 +49,10 @@ async fn b175_an_image_is_a_volume() {
         assert_eq!(status.phase, PodPhase::Succeeded, "{status:#?}");
         let text = log(&pod, "a").await;
         assert_eq!(text, "1\n755:1234\nRead-only file system\nnor below\n");
+        let mounts = &status.container_statuses[0].volume_mounts;
+        let shown = mounts[0].volume_status.as_ref().and_then(|volume| volume.image.as_ref());
+        let image = host.runtime().images().inspect(IMAGE).expect("is there");
+        assert_eq!(Some(&shown.expect("is shown").image_ref), image.summary.repo_digests.first());
         assert!(registry.requests("/manifests/") >= round, "it is asked for each time");
         let pulled = format!("Successfully pulled image \"{IMAGE}\"");
         told(&pod, "Pulled", &pulled);
