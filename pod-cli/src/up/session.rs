@@ -133,27 +133,31 @@ impl<'a> Session<'a> {
 
     fn hear(&mut self, (place, status): News) -> Result<(), CliError> {
         let pod = &mut self.pods[place];
-        match status? {
-            None => pod.life = Life::Gone,
-            Some(status) if pod.stop == Stop::No && status.phase.is_terminal() => {
-                pod.life = Life::Over;
-                pod.last = status;
-            }
-            Some(status) => {
-                if pod.life == Life::Pending && pod.stop == Stop::No {
-                    refuse_obstacles(pod.handle.name(), &status)?;
-                }
-                if status.phase == PodPhase::Running {
-                    pod.life = Life::Begun;
-                }
-                pod.see(status, &self.voice);
-                return Ok(());
-            }
+        let Some(status) = status? else {
+            pod.life = Life::Gone;
+            self.tell_end(place);
+            return Ok(());
+        };
+        if pod.life == Life::Pending && pod.stop == Stop::No {
+            refuse_obstacles(pod.handle.name(), &status)?;
         }
-        if let Some(tale) = pod.tell_end(self.voice.clone()) {
+        if pod.stop == Stop::No && status.phase.is_terminal() {
+            pod.life = Life::Over;
+            pod.last = status;
+            self.tell_end(place);
+            return Ok(());
+        }
+        if status.phase == PodPhase::Running {
+            pod.life = Life::Begun;
+        }
+        pod.see(status, &self.voice);
+        Ok(())
+    }
+
+    fn tell_end(&mut self, place: usize) {
+        if let Some(tale) = self.pods[place].tell_end(self.voice.clone()) {
             self.tales.spawn_local(tale);
         }
-        Ok(())
     }
 
     /// Stops what is left within its grace period, or at once when asked for a second time.

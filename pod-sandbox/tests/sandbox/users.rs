@@ -93,7 +93,13 @@ fn b195_files_show_the_owners_that_they_have(w: &World) {
     fs::create_dir(&memory).expect("makes");
     let s = w.sandbox_with("a", |c| {
         c.users = Some(USERS);
-        let tmpfs = Tmpfs { path: memory.clone(), size: None, mode: 0o2770, group: Some(7) };
+        let tmpfs = Tmpfs {
+            path: memory.clone(),
+            size: None,
+            mode: 0o2770,
+            group: Some(7),
+            page_size: None,
+        };
         c.tmpfs.push(tmpfs);
     });
     let script = "stat -c '%n %u:%g %a' /v/* /m; echo x >/v/made; chown 5:6 /v/made; echo x >/m/f && stat -c %u:%g /m/f; \
