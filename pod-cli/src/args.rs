@@ -59,13 +59,14 @@ impl Globals {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a pod in the foreground, with the output of its containers
+    /// Run pods in the foreground, with the output of their containers
     ///
-    /// ConfigMaps and Secrets that stand beside it in the manifest are applied first, and stay.
+    /// ConfigMaps and Secrets that stand beside them in the manifests are applied first, and stay.
     ///
-    /// Prints what the containers write, each line with its container's name, until the pod ends. Ends with code 0, or with
-    /// that of the first container that failed. Ctrl-C or SIGTERM stops the pod within its grace period, a second one at
-    /// once; a container that such a stop ended by SIGTERM has not failed.
+    /// Prints what the containers write, each line with its container's name, and with its pod's where there are several,
+    /// until all pods have ended. Ends with code 0, or with that of the first container that failed. Ctrl-C or SIGTERM stops
+    /// the pods within their grace periods, a second one at once; a container that such a stop ended by SIGTERM has not
+    /// failed.
     ///
     /// For tests: --exit-code-from ends with one container's code and stops the others, --timeout limits how long it takes,
     /// and --summary writes how each container ended to a file.

@@ -33,12 +33,15 @@ pub enum CliError {
     /// Something with ConfigMaps or Secrets.
     #[error(transparent)]
     Object(#[from] ObjectError),
-    /// A pod in the foreground is one alone.
-    #[error("`pod up` runs one pod, and the manifest has {pods}: use `pod apply`")]
-    NotOnePod { pods: usize },
+    /// There is nothing to run in the foreground.
+    #[error("`pod up` runs pods, and the manifest has none: use `pod apply`")]
+    NoPod,
     /// What makes pods is looked after in the background.
-    #[error("`pod up` runs one pod, and the manifest has a Deployment or a Job: use `pod apply`")]
+    #[error("`pod up` runs pods, and the manifest has a Deployment or a Job: use `pod apply`")]
     NotForeground,
+    /// The exit code of something that is not there would count.
+    #[error("there is no container `{word}` in the manifest, only {known}")]
+    NotCounted { word: String, known: String },
     /// What is given is no name of an image.
     #[error(transparent)]
     Reference(pod_images::ReferenceError),
@@ -197,12 +200,14 @@ impl CliError {
             Self::Runtime(error) => runtime_code(error),
             Self::KeptUnready { source, .. } => runtime_code(source),
             Self::Object(error) => object_code(error),
-            Self::Manifest { .. } | Self::NotOnePod { .. } | Self::NotForeground => exit::MANIFEST,
+            Self::Manifest { .. } | Self::NoPod | Self::NotForeground => exit::MANIFEST,
             Self::Usage(_) | Self::Namespace { .. } | Self::Reference(_) => exit::USAGE,
             Self::Image(error) if error.is_not_found() => exit::NOT_FOUND,
             Self::Image(error) if is_denied(error) => exit::PRIVILEGE,
             Self::Differs { .. } | Self::Terminating { .. } | Self::There { .. } => exit::EXISTS,
-            Self::NoEvent { .. } | Self::Missing { .. } => exit::NOT_FOUND,
+            Self::NoEvent { .. } | Self::Missing { .. } | Self::NotCounted { .. } => {
+                exit::NOT_FOUND
+            }
             Self::Reported { code } => *code,
             Self::Image(_)
             | Self::Path(_)

@@ -27,11 +27,6 @@ pub struct Files {
 }
 
 impl Files {
-    /// One file alone.
-    pub fn one(file: &str) -> Self {
-        Self { filename: vec![file.to_owned()], recursive: false }
-    }
-
     pub fn is_empty(&self) -> bool {
         self.filename.is_empty()
     }

@@ -13,6 +13,8 @@ const TERMINATED: i32 = 128 + 15;
 #[derive(Debug)]
 pub struct Narrator {
     pod: String,
+    /// What stands before the names of its containers.
+    prefix: String,
     sidecars: Vec<String>,
     phase: Option<PodPhase>,
     containers: BTreeMap<String, Known>,
@@ -29,9 +31,11 @@ struct Known {
 }
 
 impl Narrator {
-    pub fn new(pod: &ValidPod) -> Self {
+    /// `name` is what the pod is called in front of the names of its containers.
+    pub fn new(pod: &ValidPod, name: Option<&str>) -> Self {
         Self {
             pod: pod.name().to_owned(),
+            prefix: name.map_or_else(String::new, |name| format!("{name}/")),
             sidecars: pod.spec().sidecars().map(str::to_owned).collect(),
             phase: None,
             containers: BTreeMap::new(),
@@ -80,9 +84,9 @@ impl Narrator {
     }
 
     fn see_container(&mut self, container: &ContainerStatus, news: &mut Vec<String>) {
-        let name = &container.name;
-        let quiet = self.stopping || self.sidecars.contains(name);
-        let known = self.containers.entry(name.clone()).or_default();
+        let quiet = self.stopping || self.sidecars.contains(&container.name);
+        let known = self.containers.entry(container.name.clone()).or_default();
+        let name = format!("{}{}", self.prefix, container.name);
         for state in [&container.last_state, &container.state] {
             if let Some(ended) = state.terminated.as_ref().filter(|t| t.finished_at > known.ended) {
                 known.ended = ended.finished_at;
@@ -140,7 +144,7 @@ mod tests {
                 "containers": [{"name": "app", "image": "pod.local/host"}],
             },
         });
-        Narrator::new(&Pod::from_json(&manifest.to_string()).unwrap().validate().unwrap())
+        Narrator::new(&Pod::from_json(&manifest.to_string()).unwrap().validate().unwrap(), None)
     }
 
     fn status(phase: &str, app: Value) -> PodStatus {

@@ -1,4 +1,4 @@
-//! How a pod ended, in a file for programs.
+//! How pods ended, in a file for programs.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -6,10 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use pod_runtime::{PodStatus, ValidPod};
 use pod_spec::Time;
 use pod_spec::status::ContainerStatus;
-use serde_json::json;
+use serde_json::{Value, json};
+
+use crate::up::{Outcome, exit_code};
 
 const NANOSECONDS: f64 = 1e9;
 
@@ -45,10 +46,10 @@ impl FromStr for Report {
 
 impl Report {
     /// Writes the report as a whole.
-    pub fn write(&self, pod: &ValidPod, status: &PodStatus, code: u8) -> io::Result<()> {
+    pub fn write(&self, pods: &[Outcome<'_>], code: u8) -> io::Result<()> {
         let text = match self.form {
-            Form::Json => json_text(pod, status, code),
-            Form::Junit => junit(pod, status),
+            Form::Json => format!("{:#}\n", json_of_all(pods, code)),
+            Form::Junit => junit_of_all(pods),
         };
         let aside = aside(&self.file);
         fs::write(&aside, text)?;
@@ -74,8 +75,11 @@ struct Ended<'a> {
 }
 
 /// All containers but sidecars, whose codes do not count.
-fn ended<'a>(pod: &'a ValidPod, status: &'a PodStatus) -> impl Iterator<Item = Ended<'a>> {
-    let all = status.init_container_statuses.iter().chain(&status.container_statuses);
+fn ended<'a>(
+    Outcome { pod, status, .. }: &Outcome<'a>,
+) -> impl Iterator<Item = Ended<'a>> + use<'a> {
+    let (all, pod) =
+        (status.init_container_statuses.iter().chain(&status.container_statuses), *pod);
     all.filter(|c| !pod.spec().is_sidecar(&c.name)).map(of)
 }
 
@@ -95,7 +99,16 @@ fn of(container: &ContainerStatus) -> Ended<'_> {
     }
 }
 
-fn json_text(pod: &ValidPod, status: &PodStatus, code: u8) -> String {
+/// One pod as it is, several in a list.
+fn json_of_all(pods: &[Outcome<'_>], code: u8) -> Value {
+    if let [pod] = pods {
+        return json_of(pod, code);
+    }
+    let each = |pod: &Outcome<'_>| json_of(pod, exit_code(&[*pod]));
+    json!({"exitCode": code, "pods": pods.iter().map(each).collect::<Vec<_>>()})
+}
+
+fn json_of(pod: &Outcome<'_>, code: u8) -> Value {
     let container = |c: Ended<'_>| {
         json!({
             "name": c.name,
@@ -106,24 +119,32 @@ fn json_text(pod: &ValidPod, status: &PodStatus, code: u8) -> String {
             "seconds": c.seconds,
         })
     };
-    let containers: Vec<_> = ended(pod, status).map(container).collect();
-    let report = json!({
-        "namespace": pod.namespace(),
-        "pod": pod.name(),
-        "phase": status.phase.as_str(),
+    json!({
+        "namespace": pod.pod.namespace(),
+        "pod": pod.pod.name(),
+        "phase": pod.status.phase.as_str(),
         "exitCode": code,
-        "containers": containers,
-    });
-    format!("{report:#}\n")
+        "containers": ended(pod).map(container).collect::<Vec<_>>(),
+    })
+}
+
+/// One suite as it is, several together.
+fn junit_of_all(pods: &[Outcome<'_>]) -> String {
+    let suites: String = pods.iter().map(junit).collect();
+    let suites = match pods {
+        [_] => suites,
+        _ => format!("<testsuites>\n{suites}</testsuites>\n"),
+    };
+    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{suites}")
 }
 
 /// A suite of one test for each container, which fails with another code than 0.
-fn junit(pod: &ValidPod, status: &PodStatus) -> String {
+fn junit(pod: &Outcome<'_>) -> String {
     let (mut cases, mut tests, mut failures, mut time) = (String::new(), 0, 0, 0.0_f64);
-    for container in ended(pod, status) {
+    for container in ended(pod) {
         tests += 1;
         time = time.max(container.seconds);
-        let (class, name) = (escaped(pod.name()), escaped(container.name));
+        let (class, name) = (escaped(pod.pod.name()), escaped(container.name));
         let _ = write!(
             cases,
             "  <testcase classname=\"{class}\" name=\"{name}\" time=\"{:.3}\"",
@@ -136,9 +157,9 @@ fn junit(pod: &ValidPod, status: &PodStatus) -> String {
         failures += 1;
         let _ = write!(cases, ">\n    <failure message=\"{}\"/>\n  </testcase>\n", escaped(&why));
     }
-    let name = escaped(pod.name());
+    let name = escaped(pod.pod.name());
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"{name}\" tests=\"{tests}\" \
+        "<testsuite name=\"{name}\" tests=\"{tests}\" \
          failures=\"{failures}\" time=\"{time:.3}\">\n{cases}</testsuite>\n"
     )
 }

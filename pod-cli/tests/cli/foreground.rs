@@ -199,6 +199,86 @@ fn a_pod_that_takes_too_long_is_stopped() {
     assert!(ran.err.contains("timed out after 1s waiting for its end on pod/web"), "{ran:?}");
 }
 
+/// Pods of one container each, which runs a script.
+fn pods(pods: &[(&str, &str)]) -> String {
+    let pod = |(name, text): &(&str, &str)| {
+        script(text, "Never").replace("name: web", &format!("name: {name}"))
+    };
+    pods.iter().map(pod).collect::<Vec<_>>().join("---\n")
+}
+
+#[test]
+fn several_pods_are_shown_together() {
+    let host = Host::new();
+    let (json, junit) = (host.path("report.json"), host.path("report.xml"));
+    let file = host.manifest(&pods(&[("web", "echo from web"), ("db", "echo from db; exit 5")]));
+    let summary = |form, path: &std::path::Path| {
+        format!("--summary {form}={}", path.to_str().expect("UTF-8"))
+    };
+    let ran =
+        host.pod(&format!("up -f {file} {} {}", summary("json", &json), summary("junit", &junit)));
+    assert_eq!(ran.code, 5, "{ran:?}");
+    let mut lines: Vec<&str> = ran.out.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["db/app  | from db", "web/app | from web"]);
+    for message in ["pod/web Succeeded", "container db/app: ended with code 5", "pod/db Failed"] {
+        assert!(ran.err.lines().any(|line| line == message), "{message}: {}", ran.err);
+    }
+    let read = |path| std::fs::read_to_string(path).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&read(json)).expect("JSON");
+    assert_eq!(report["exitCode"], 5);
+    let pods = report["pods"].as_array().expect("a list");
+    let pods: Vec<_> = pods.iter().map(|pod| (&pod["pod"], &pod["exitCode"])).collect();
+    assert_eq!(pods, [(&"web".into(), &0.into()), (&"db".into(), &5.into())]);
+    let report = read(junit);
+    assert!(report.contains("<testsuites>\n<testsuite name=\"web\""), "{report}");
+    assert!(report.contains("classname=\"db\" name=\"app\""), "{report}");
+}
+
+#[test]
+fn a_signal_stops_all_pods() {
+    let host = Host::new();
+    let text = "trap 'echo bye; exit 0' TERM; echo hello; sleep 1000 & wait";
+    let mut child = start(&host, &pods(&[("web", text), ("db", text)]));
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut greeted = std::collections::BTreeSet::new();
+    read_until(&mut lines, |line| {
+        greeted.insert(line.to_owned());
+        greeted.len() == 2
+    });
+    assert_eq!(greeted.into_iter().collect::<Vec<_>>(), ["db/app  | hello", "web/app | hello"]);
+    signal(&child, Signal::SIGINT);
+    let mut rest: Vec<String> = lines.map(|line| line.expect("it is UTF-8")).collect();
+    rest.sort();
+    assert_eq!(rest, ["db/app  | bye", "web/app | bye"]);
+    let ran = end(child);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("pod/web, pod/db stopping, within 2s"), "{}", ran.err);
+}
+
+#[test]
+fn the_code_of_a_container_of_one_of_the_pods_counts() {
+    let host = Host::new();
+    let file = host.manifest(&pods(&[("web", "exec sleep 1000"), ("test", "exit 3")]));
+    let ran = host.pod(&format!("up -f {file} --exit-code-from=test/app"));
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let ran = host.pod(&format!("up -f {file} --exit-code-from=app"));
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("--exit-code-from=POD/app"), "{ran:?}");
+    let ran = host.pod(&format!("up -f {file} --exit-code-from=web/none"));
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.err.contains("only web/app, test/app"), "{ran:?}");
+}
+
+#[test]
+fn pods_that_cannot_all_be_made_are_taken_away() {
+    let host = Host::new();
+    let file = host.manifest(&pods(&[("web", "exec sleep 1000"), ("web", "exit 3")]));
+    let ran = host.pod(&format!("up -f {file}"));
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert_eq!(host.pod("get pods -o name").out, "");
+}
+
 #[test]
 fn what_has_been_made_is_taken_away() {
     let host = Host::new();

@@ -134,13 +134,9 @@ fn a_pod_in_the_foreground_has_its_objects_beside_it() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.out.contains("red hunter2"), "{ran:?}");
     clear(&host);
-    let two = format!("{}---\n{}", reader(), reader().replace("name: web", "name: other"));
-    let ran = host.pod_on("up", &two);
+    let ran = host.pod_on("up", OBJECTS);
     assert_eq!(ran.code, 3, "{ran:?}");
-    assert!(
-        ran.err.contains("`pod up` runs one pod, and the manifest has 2: use `pod apply`"),
-        "{ran:?}"
-    );
+    assert!(ran.err.contains("`pod up` runs pods, and the manifest has none"), "{ran:?}");
 }
 
 #[test]

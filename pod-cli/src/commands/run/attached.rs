@@ -78,7 +78,7 @@ pub fn run(
         AdmittedObject::Pod(pod) => Some(pod.pod),
         _ => None,
     });
-    let Some(pod) = pods.into_iter().next() else { return Err(CliError::NotOnePod { pods: 0 }) };
+    let Some(pod) = pods.into_iter().next() else { return Err(CliError::NoPod) };
     event_loop::block_on(async {
         let pod = runtime.run(pod).await?;
         let code = sit_at(&pod, args).await;
