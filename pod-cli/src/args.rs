@@ -82,7 +82,10 @@ pub enum Command {
     /// start but fail, is kept. A ConfigMap or Secret that is there is changed.
     Apply(commands::apply::Apply),
     /// As `apply`, but nothing may be there already
-    Create(commands::apply::Apply),
+    ///
+    /// ConfigMaps, Secrets, Deployments and Jobs can also be described on the command line; `--dry-run=client -o yaml` shows
+    /// their manifests.
+    Create(commands::create::Create),
     /// Put objects in the place of those that are there
     Replace(commands::replace::Replace),
     /// Show what `apply` would change
@@ -224,6 +227,9 @@ mod tests {
             "pod system repair",
             "pod apply -f dir -R --dry-run=server -o yaml",
             "pod create -f a.yaml --dry-run",
+            "pod create -n team cm app --from-literal=a=b --dry-run=client -o yaml",
+            "pod create --dry-run=client secret generic app --from-file=a=b",
+            "pod create deployment web --image=a -r 3 --network=loopback -- sh -c ls",
             "pod replace --force -f a.yaml",
             "pod diff -f a.yaml",
             "pod run web --image=nginx --env=A=b -l app=web --port=80 --command -- sh -c ls",
@@ -255,6 +261,10 @@ mod tests {
             "pod run web --image=a --env=b",
             "pod label",
             "pod completion tcsh",
+            "pod create job pi",
+            "pod create secret tls cert --cert=a",
+            "pod create secret docker-registry login --docker-username=a",
+            "pod create cm app --from-literal=a=b --from-env-file=c",
             "pod up",
             "pod exec web",
             "pod exec web ls",

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use pod_images::{CatalogError, LeaseError, LoadError, PullError, RemoveError, SaveError};
 use pod_runtime::{Faults, ObjectError, RequestError, RuntimeError, SandboxError};
@@ -24,6 +25,9 @@ pub enum CliError {
     /// The manifest could not be read.
     #[error("cannot read the manifest {file}")]
     ReadManifest { file: String, source: io::Error },
+    /// A file that something is made of could not be read.
+    #[error("cannot read {}", file.display())]
+    ReadFile { file: PathBuf, source: io::Error },
     /// The manifest names another namespace than the command line.
     #[error(
         "the manifest is for namespace `{manifest}`, which is not the `{given}` of --namespace: \
@@ -216,6 +220,7 @@ impl CliError {
             | Self::Kept { .. }
             | Self::NotMeasured { .. }
             | Self::ReadManifest { .. }
+            | Self::ReadFile { .. }
             | Self::TimedOut { .. }
             | Self::NoneMatches
             | Self::NeverReached { .. }

@@ -17,6 +17,7 @@ mod failures;
 mod fields;
 mod following;
 mod format;
+mod generated;
 mod item;
 mod jsonpath;
 mod manifest;

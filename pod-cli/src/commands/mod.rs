@@ -6,6 +6,7 @@ pub mod attach;
 pub mod check;
 pub mod completion;
 pub mod cp;
+pub mod create;
 pub mod debug;
 pub mod delete;
 pub mod describe;
@@ -41,7 +42,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
     match command {
         Command::Up(args) => up::run(&globals, &args),
         Command::Apply(args) => apply::run(&globals, &args, Making::Apply),
-        Command::Create(args) => apply::run(&globals, &args, Making::Create),
+        Command::Create(args) => create::run(&globals, &args),
         Command::Replace(args) => replace::run(&globals, &args),
         Command::Diff(args) => diff::run(&globals, &args),
         Command::Run(args) => run::run(&globals, &args),

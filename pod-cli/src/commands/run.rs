@@ -10,10 +10,8 @@ use crate::args::{BackoffArgs, DryRun, Globals, NetworkArgs};
 use crate::commands::apply;
 use crate::configuration::Making;
 use crate::error::CliError;
-use crate::failures::Failures;
 use crate::format::Data;
-use crate::item::Item;
-use crate::manifest;
+use crate::generated::Generated;
 use crate::report::Report;
 use crate::resource::Kind;
 
@@ -100,17 +98,13 @@ fn overrides(text: &str) -> Result<Value, String> {
 }
 
 pub fn run(globals: &Globals, args: &Run) -> Result<u8, CliError> {
-    let object = manifest(args, globals.namespace.as_deref());
-    // What is only shown is checked as well. An empty status is part of what kubectl shows.
-    let mut asked = object.clone();
-    asked["status"].take();
-    let objects = manifest::admit(&asked.to_string(), "the pod", globals, &args.backoff)?;
+    let generated = generate(args, globals.namespace.as_deref());
+    let objects = generated.admit(globals, &args.backoff)?;
     let runtime = globals.runtime_with(&args.network)?;
     args.attached.check()?;
-    let mut report = Report::new(args.output.as_ref(), &args.dry_run);
+    let report = Report::new(args.output.as_ref(), &args.dry_run);
     if args.dry_run.is_on() {
-        report.say(&Item { kind: Kind::Pod, object }, "created")?;
-        return report.end(&runtime, Failures::default());
+        return generated.show(&runtime, report);
     }
     if args.attached.attaches() {
         return attached::run(&runtime, objects, &args.attached);
@@ -119,37 +113,34 @@ pub fn run(globals: &Globals, args: &Run) -> Result<u8, CliError> {
 }
 
 /// The pod, as kubectl generates it.
-fn manifest(args: &Run, namespace: Option<&str>) -> Value {
+fn generate(args: &Run, namespace: Option<&str>) -> Generated {
     let words = |words: &[(String, String)]| -> Map<String, Value> {
         words.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect()
     };
-    let mut metadata =
-        json!({"creationTimestamp": null, "name": args.name, "labels": words(&args.labels)});
-    if args.labels.is_empty() {
-        metadata["labels"] = json!({"run": args.name});
-    }
+    let mut generated = Generated::new(Kind::Pod, &args.name, namespace);
+    let pod = &mut generated.object;
+    pod["metadata"]["labels"] = match args.labels.is_empty() {
+        true => json!({"run": args.name}),
+        false => words(&args.labels).into(),
+    };
     if !args.annotations.is_empty() {
-        metadata["annotations"] = words(&args.annotations).into();
-    }
-    if let Some(namespace) = namespace {
-        metadata["namespace"] = namespace.into();
+        pod["metadata"]["annotations"] = words(&args.annotations).into();
     }
     let restart = match args.restart {
         Restart::Always => "Always",
         Restart::OnFailure => "OnFailure",
         Restart::Never => "Never",
     };
-    let mut pod = json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": metadata,
-        "spec": {"containers": [container(args)], "dnsPolicy": "ClusterFirst", "restartPolicy": restart},
-        "status": {},
+    pod["spec"] = json!({
+        "containers": [container(args)],
+        "dnsPolicy": "ClusterFirst",
+        "restartPolicy": restart,
     });
+    pod["status"] = json!({});
     if let Some(overrides) = &args.overrides {
-        merge(&mut pod, overrides);
+        merge(pod, overrides);
     }
-    pod
+    generated
 }
 
 fn container(args: &Run) -> Value {
@@ -208,7 +199,7 @@ mod tests {
         let cli = Cli::try_parse_from([&["pod", "run", "web", "--image=nginx"], words].concat())
             .expect("a line");
         let Command::Run(args) = cli.command else { panic!("run is read") };
-        to_yaml(&manifest(&args, cli.globals.namespace.as_deref())).expect("YAML")
+        to_yaml(&generate(&args, cli.globals.namespace.as_deref()).object).expect("YAML")
     }
 
     /// What `kubectl run … --dry-run=client -o yaml` of 1.32 prints.

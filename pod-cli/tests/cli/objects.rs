@@ -128,6 +128,26 @@ fn a_pod_without_its_objects_is_kept_and_starts_when_they_come() {
 }
 
 #[test]
+fn objects_are_made_from_the_command_line() {
+    let host = Host::new();
+    let file = host.path("colour");
+    std::fs::write(&file, "red").expect("it is written");
+    let line = format!("create configmap app --from-file=COLOUR={}", file.display());
+    let tried = host.pod(&format!("{line} --dry-run=client"));
+    assert_eq!(tried.out, "configmap/app created (dry run)\n", "{tried:?}");
+    assert_eq!(host.pod("get configmaps -o name").out, "");
+    assert_eq!(host.pod(&line).out, "configmap/app created\n");
+    assert_eq!(host.pod(&line).code, 5);
+    let secret = "create secret generic login --from-literal=password=hunter2 -o name";
+    assert_eq!(host.pod(secret).out, "secret/login\n");
+    let ran = host.pod_on("up", &reader());
+    assert_eq!((ran.code, ran.out.as_str()), (0, "app | red hunter2\n"), "{ran:?}");
+    clear(&host);
+    let pod = host.manifest(&reader());
+    assert_eq!(host.pod(&format!("create -f {pod} configmap app")).code, 2);
+}
+
+#[test]
 fn a_pod_in_the_foreground_has_its_objects_beside_it() {
     let host = Host::new();
     let ran = host.pod_on("up", &format!("{OBJECTS}---\n{}", reader()));

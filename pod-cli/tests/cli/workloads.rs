@@ -136,3 +136,16 @@ fn what_makes_pods_is_nothing_for_the_foreground() {
     let ran = host.pod("scale pod/web --replicas=2");
     assert!(ran.code == 2 && ran.err.contains("this is done to Deployments"), "{ran:?}");
 }
+
+#[test]
+fn workloads_are_made_from_the_command_line() {
+    let host = Host::new();
+    let ran = host.pod("create deployment web --image=pod.local/host -r 2 -- sleep infinity");
+    assert_eq!((ran.code, ran.out.as_str()), (0, "deployment.apps/web created\n"), "{ran:?}");
+    assert_eq!(host.pod("rollout status deployment/web --timeout=60s").code, 0);
+    assert_eq!(host.pod("get pods -l app=web -o name").out.lines().count(), 2);
+    let ran = host.pod("create job sum --image=pod.local/host -- sh -c exit");
+    assert_eq!((ran.code, ran.out.as_str()), (0, "job.batch/sum created\n"), "{ran:?}");
+    assert_eq!(host.pod("wait job/sum --for=condition=Complete --timeout=60s").code, 0);
+    assert_eq!(host.pod("delete job/sum deploy/web --cascade=foreground").code, 0);
+}
