@@ -170,6 +170,9 @@ pub enum Command {
     ApiResources(commands::api_resources::ApiResources),
     /// Print what a shell needs to complete command lines
     Completion(commands::completion::Completion),
+    /// Say what the last word of a line may become
+    #[command(name = "__complete", hide = true)]
+    Complete(commands::completion::Complete),
     /// Print the version
     Version(commands::version::Version),
 }

@@ -116,7 +116,7 @@ pub fn asked(words: &[String], default: Option<Kind>) -> Result<Asked, CliError>
 }
 
 /// The kinds of `pods`, `pods,secrets` or `all`; `None` when a word is none of them.
-fn kinds(word: &str) -> Option<Vec<Kind>> {
+pub fn kinds(word: &str) -> Option<Vec<Kind>> {
     let mut all = Vec::new();
     for word in word.split(',') {
         match Kind::of(word) {

@@ -71,6 +71,7 @@ pub fn run(Cli { globals, command }: Cli) -> Result<u8, CliError> {
         Command::System(args) => system::run(&globals, &args),
         Command::ApiResources(args) => api_resources::run(&args),
         Command::Completion(args) => completion::run(&args),
+        Command::Complete(args) => completion::complete(&globals, &args),
         Command::Version(args) => version::run(&args),
     }
 }

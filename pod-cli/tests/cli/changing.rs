@@ -175,6 +175,8 @@ fn what_the_program_is_it_says() {
     }
     for shell in ["bash", "zsh", "fish"] {
         let script = host.pod(&format!("completion {shell}")).out;
-        assert!(script.contains("port-forward"), "{shell}");
+        assert!(script.contains(" __complete -- "), "{shell}");
     }
+    let completed = host.pod("__complete -- port-f").out;
+    assert!(completed.starts_with("port-forward\t"), "{completed}");
 }

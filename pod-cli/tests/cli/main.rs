@@ -7,6 +7,7 @@ mod bad_input;
 mod changing;
 mod check;
 mod claims;
+mod completion;
 mod copies;
 mod debugging;
 mod exec;
