@@ -13,8 +13,19 @@ pub enum Making {
     Apply,
     /// Nothing may be there.
     Create,
-    /// Something has to be there; with `force` a pod that cannot be changed makes room for a new one.
-    Replace { force: bool },
+    /// Something has to be there; with `force` a pod that cannot be changed makes room for a new one, within so many
+    /// seconds (`None`: its own).
+    Replace { force: bool, grace: Option<i64> },
+}
+
+impl Making {
+    /// How long a pod has that makes room; `None`: its own.
+    pub const fn grace(self) -> Option<i64> {
+        match self {
+            Self::Replace { grace, .. } => grace,
+            Self::Apply | Self::Create => None,
+        }
+    }
 }
 
 /// Keeps a ConfigMap. Returns what has been done, in kubectl's word.

@@ -41,7 +41,7 @@ impl Proposal {
             (Some(live), Making::Apply) if *live == self.merged => Ok("unchanged"),
             (Some(live), making) => match (self.in_place(live)?, making) {
                 (Ok(()), Making::Apply) => Ok("configured"),
-                (Err(source), Making::Replace { force: false }) => {
+                (Err(source), Making::Replace { force: false, .. }) => {
                     Err(CliError::Differs { namespace, name, source: Box::new(source) })
                 }
                 _ => Ok("replaced"),
@@ -105,7 +105,7 @@ mod tests {
         let same: fn(&mut Value) = |_| {};
         let image: fn(&mut Value) = |pod| pod["spec"]["containers"][0]["image"] = "nginx:2".into();
         let command: fn(&mut Value) = |pod| pod["spec"]["containers"][0]["command"] = json!(["a"]);
-        let replace = |force| Making::Replace { force };
+        let replace = |force| Making::Replace { force, grace: None };
         assert_eq!(word(same, Making::Apply), Some("unchanged"));
         assert_eq!(word(image, Making::Apply), Some("configured"));
         assert_eq!(word(command, Making::Apply), Some("replaced"));

@@ -156,7 +156,9 @@ fn change(
     }
     match event_loop::block_on(async { Ok(existing.update(wanted).await) })? {
         Ok(()) => Ok(Begun::There(said("configured"))),
-        Err(RuntimeError::Manifest(source)) if making == (Making::Replace { force: false }) => {
+        Err(RuntimeError::Manifest(source))
+            if matches!(making, Making::Replace { force: false, .. }) =>
+        {
             Err(CliError::Differs { namespace, name, source: Box::new(source) })
         }
         // A pod that is over is not run again for the sake of its labels.
@@ -168,7 +170,7 @@ fn change(
                 "note: pod/{name} is replaced by a new one: {}",
                 reason(&error)
             ));
-            let handle = replace(runtime, &existing, wanted)?;
+            let handle = replace(runtime, &existing, wanted, making.grace())?;
             Ok(Begun::New(Box::new(handle), "replaced"))
         }
         Err(error) => Err(error.into()),
@@ -190,14 +192,15 @@ fn is_same(old: &ValidPod, new: &ValidPod) -> bool {
         && old.metadata().annotations == new.metadata().annotations
 }
 
-/// Stops a pod within its grace period, and makes a new one in its place.
+/// Stops a pod within a grace period, its own if none is given, and makes a new one in its place.
 fn replace(
     runtime: &Runtime,
     existing: &PodHandle,
     wanted: &ValidPod,
+    grace: Option<i64>,
 ) -> Result<PodHandle, CliError> {
     event_loop::block_on(async {
-        existing.delete(None).await?;
+        existing.delete(grace).await?;
         Ok(existing.wait_gone().await?)
     })?;
     Ok(runtime.run_blocking(wanted.clone())?)

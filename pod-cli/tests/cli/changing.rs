@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::host::{Host, server};
+use crate::host::{Host, script, server};
 
 const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\ndata: {COLOUR: red}\n";
 
@@ -48,6 +48,21 @@ fn a_pod_that_cannot_be_changed_is_replaced() {
     let missing = host.pod_on("replace", &server());
     assert_eq!(missing.code, 4, "{missing:?}");
     assert!(host.pod("diff -f /nothing").code > 1);
+}
+
+#[test]
+fn a_pod_that_is_replaced_may_be_given_less_time() {
+    let host = Host::new();
+    let patient = |text: &str| {
+        let text = format!("trap '' TERM; echo {text}; while :; do sleep 1000; done");
+        script(&text, "Always").replace("Seconds: 2", "Seconds: 3600")
+    };
+    assert_eq!(host.pod_on("apply", &patient("hello")).code, 0);
+    let file = host.manifest(&patient("good day"));
+    assert_eq!(host.pod(&format!("replace --grace-period=0 -f {file}")).code, 2);
+    let replaced = host.pod(&format!("replace --force --grace-period=0 -f {file}"));
+    assert_eq!((replaced.code, replaced.out.as_str()), (0, "pod/web replaced\n"), "{replaced:?}");
+    assert_eq!(host.pod("delete pod web --force").code, 0);
 }
 
 #[test]

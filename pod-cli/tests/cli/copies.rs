@@ -70,6 +70,41 @@ fn files_and_directories_are_copied_both_ways() {
 }
 
 #[test]
+fn what_is_copied_keeps_its_times() {
+    let host = Host::new();
+    assert_eq!(host.pod_on("apply", &server()).code, 0);
+    let at = |name: &str| host.path(name).to_str().expect("it is UTF-8").to_owned();
+    fs::create_dir(at("tree")).expect("a directory");
+    fs::write(at("tree/file"), "old").expect("a file");
+    symlink("file", at("tree/link")).expect("a link");
+    let names = ["tree/file", "tree/link", "tree"];
+    for (name, second) in names.iter().zip(1..) {
+        let touched = std::process::Command::new("touch")
+            .args(["-h", "-d", &format!("@100000000{second}.25"), &at(name)])
+            .status();
+        assert!(touched.expect("touch runs").success());
+    }
+    let want = "1000000001 1000000002 1000000003\n";
+    let times = "echo $(stat -c %Y tree/file tree/link tree)";
+
+    assert_eq!(host.pod_args(&["cp", "--no-preserve", &at("tree"), "web:/tmp"]).code, 0);
+    assert_eq!(shell(&host, &format!("cd /tmp; {times}")), want);
+    let nanoseconds = shell(&host, "stat -c %y /tmp/tree/file");
+    assert!(nanoseconds.contains(":41.250000000 "), "{nanoseconds}");
+    let packed = host.command(["cp", "web:/tmp/tree", "-"]).output().expect("it runs").stdout;
+    shell(&host, "mkdir /tmp/new");
+    let unpacked = run(host.command(["cp", "-", "web:/tmp/new"]).stdin(Stdio::piped()), &packed);
+    assert_eq!(unpacked.code, 0, "{unpacked:?}");
+    assert_eq!(shell(&host, &format!("cd /tmp/new; {times}")), want);
+    assert_eq!(host.pod_args(&["cp", "web:/tmp/tree", &at("back")]).code, 0);
+    for (name, second) in ["back/file", "back/link", "back"].iter().zip(1..) {
+        let metadata = fs::symlink_metadata(at(name)).expect("it is there");
+        assert_eq!(metadata.mtime(), 1_000_000_000 + second, "{name}");
+    }
+    assert_eq!(host.pod("delete web --force").code, 0);
+}
+
+#[test]
 fn links_of_a_container_lead_nowhere_else() {
     let host = Host::new();
     let outside = host.path("outside");

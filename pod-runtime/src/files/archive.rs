@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::stat::{FileStat, SFlag};
+use nix::sys::time::TimeSpec;
 use tar::{Archive, Builder, Entry, EntryType, Header};
 
 use super::Skipped;
@@ -123,7 +124,8 @@ fn target<R: Read>(entry: &Entry<'_, R>) -> io::Result<PathBuf> {
 
 fn metadata(header: &Header) -> io::Result<Metadata> {
     let id = |id: u64| u32::try_from(id).unwrap_or(u32::MAX - 1);
-    Ok(Metadata { uid: id(header.uid()?), gid: id(header.gid()?), mode: header.mode()? })
+    let modified = TimeSpec::new(i64::try_from(header.mtime()?).unwrap_or(0), 0);
+    Ok(Metadata { uid: id(header.uid()?), gid: id(header.gid()?), mode: header.mode()?, modified })
 }
 
 /// The directory of an entry, made when it is missing.

@@ -48,8 +48,8 @@ impl PodHandle {
 
 impl ContainerFiles {
     /// Copies a file or directory of this machine into the container: below `to` when that is a directory, else in its
-    /// place. Links within are copied as links. `preserve` keeps modes and, when the container runs as root, owners; what
-    /// is not kept is the container's user's.
+    /// place. Links within are copied as links, and all keeps the times of its last changes. `preserve` keeps modes and, when
+    /// the container runs as root, owners; what is not kept is the container's user's.
     ///
     /// # Errors
     /// When something cannot be read or written; what was copied before stays.
@@ -71,7 +71,7 @@ impl ContainerFiles {
 
     /// Copies a file or directory of the container to this machine. A file goes below `to` when that is a directory; what a
     /// directory holds goes to the directory `to`, which is made when it is missing. All is the caller's, without setuid and
-    /// setgid bits.
+    /// setgid bits, and keeps the times of its last changes.
     ///
     /// # Errors
     /// When something cannot be read or written; what was copied before stays.

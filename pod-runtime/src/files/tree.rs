@@ -7,7 +7,8 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::sys::stat::{Mode, SFlag, fchmod};
+use nix::sys::stat::{FileStat, Mode, SFlag, UtimensatFlags, fchmod, futimens, utimensat};
+use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, fchown, fchownat};
 
 use super::Skipped;
@@ -27,12 +28,20 @@ pub(super) enum Ownership {
     Callers,
 }
 
-/// The owner and mode of a source.
+/// The owner and mode of a source, and when it was last written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Metadata {
     pub uid: u32,
     pub gid: u32,
     pub mode: u32,
+    pub modified: TimeSpec,
+}
+
+impl Metadata {
+    fn of(stat: &FileStat) -> Self {
+        let modified = TimeSpec::new(stat.st_mtime, stat.st_mtime_nsec);
+        Self { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode, modified }
+    }
 }
 
 /// A copy that is being made.
@@ -61,8 +70,7 @@ impl Copy {
         shown: &Path,
         depth: usize,
     ) -> io::Result<()> {
-        let stat = source.stat()?;
-        let metadata = Metadata { uid: stat.st_uid, gid: stat.st_gid, mode: stat.st_mode };
+        let metadata = Metadata::of(&source.stat()?);
         match source.kind()? {
             SFlag::S_IFREG => {
                 let mut data = source.reopen(OpenOptions::new().read(true))?;
@@ -136,15 +144,18 @@ impl Copy {
     ) -> io::Result<()> {
         let aside = aside_name();
         to.create_link(target, &aside)?;
-        let owned = self.own_link(to, &aside, metadata).map_err(io::Error::from);
-        owned.and_then(|()| to.replace(name, &aside)).inspect_err(|_| {
+        let finished = self.finish_link(to, &aside, metadata).map_err(io::Error::from);
+        finished.and_then(|()| to.replace(name, &aside)).inspect_err(|_| {
             let _ = to.remove(&aside);
         })
     }
 
-    fn own_link(&self, to: &Directory, name: &OsStr, metadata: Metadata) -> nix::Result<()> {
-        let Some((uid, gid)) = self.owner(metadata) else { return Ok(()) };
-        fchownat(to, name, Some(uid), Some(gid), nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW)
+    fn finish_link(&self, to: &Directory, name: &OsStr, metadata: Metadata) -> nix::Result<()> {
+        if let Some((uid, gid)) = self.owner(metadata) {
+            fchownat(to, name, Some(uid), Some(gid), nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        }
+        let (read, modified) = (&TimeSpec::UTIME_OMIT, &metadata.modified);
+        utimensat(to, name, read, modified, UtimensatFlags::NoFollowSymlink)
     }
 
     fn owner(&self, metadata: Metadata) -> Option<(Uid, Gid)> {
@@ -165,7 +176,8 @@ impl Copy {
             Ownership::Users { modes: true, .. } | Ownership::Callers => metadata.mode & 0o777,
             Ownership::Users { modes: false, .. } => usual,
         };
-        Ok(fchmod(file.as_fd(), Mode::from_bits_truncate(mode))?)
+        fchmod(file.as_fd(), Mode::from_bits_truncate(mode))?;
+        Ok(futimens(file.as_fd(), &TimeSpec::UTIME_OMIT, &metadata.modified)?)
     }
 }
 

@@ -42,3 +42,29 @@ impl Profile {
         self == Self::Legacy
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `kubectl debug` of 1.32 sends to an API server.
+    #[test]
+    fn the_security_contexts_are_kubectls() {
+        let restricted = json!({
+            "allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]},
+            "runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"},
+        });
+        let adding = |capabilities: &[&str]| Some(json!({"capabilities": {"add": capabilities}}));
+        for (name, want) in [
+            ("legacy", None),
+            ("general", adding(&["SYS_PTRACE"])),
+            ("baseline", None),
+            ("restricted", Some(restricted)),
+            ("netadmin", adding(&["NET_ADMIN", "NET_RAW"])),
+            ("sysadmin", Some(json!({"privileged": true}))),
+        ] {
+            let profile = Profile::from_str(name, false).expect("there is one");
+            assert_eq!(profile.security_context(), want, "{name}");
+        }
+    }
+}
