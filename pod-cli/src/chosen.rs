@@ -1,13 +1,34 @@
 //! The pod that a command enters: one that is named, or one of those that a Deployment or a Job has made.
 
+use clap::Args;
 use pod_runtime::{PodHandle, Runtime};
-use pod_spec::status::ConditionStatus;
 use pod_spec::{Deployment, Job, PodStatus};
 use pod_workloads::{Workload, Workloads};
 
+use crate::args::Globals;
+use crate::commands::logs::default_container;
 use crate::error::CliError;
 use crate::output;
 use crate::resource::{self, Kind, Named};
+
+/// A container of a pod.
+#[derive(Debug, Args)]
+pub struct ContainerArgs {
+    /// The pod
+    pub pod: String,
+    /// Which container [default: the first main one]
+    #[arg(short, long, value_name = "NAME")]
+    pub container: Option<String>,
+}
+
+impl ContainerArgs {
+    /// The pod, and the name of the container.
+    pub fn find(&self, globals: &Globals) -> Result<(PodHandle, String), CliError> {
+        let pod = pod(&globals.runtime()?, globals.namespace(), &self.pod)?;
+        let container = self.container.clone().unwrap_or_else(|| default_container(&pod));
+        Ok((pod, container))
+    }
+}
 
 /// The pod that a word of the command line means.
 pub fn pod(runtime: &Runtime, namespace: &str, word: &str) -> Result<PodHandle, CliError> {
@@ -41,7 +62,5 @@ fn one_of<T: Workload>(
 
 /// Less for what serves better.
 fn rank(status: &PodStatus) -> u8 {
-    let ready =
-        status.conditions.iter().any(|c| c.kind == "Ready" && c.status == ConditionStatus::True);
-    if ready { 0 } else { 1 }
+    if status.is_ready() { 0 } else { 1 }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use pod_images::{CatalogError, LeaseError, LoadError, PullError, RemoveError, SaveError};
-use pod_runtime::{Faults, ObjectError, RequestError, RuntimeError, SandboxError};
+use pod_runtime::{Faults, ObjectError, RequestError, RuntimeError, SandboxError, chain};
 
 use crate::jsonpath::PathError;
 use pod_workloads::WorkloadError;
@@ -307,21 +307,6 @@ fn needs_root(error: &CliError) -> bool {
         CliError::Object(error) => is_denied(error),
         _ => false,
     }
-}
-
-/// An error and its causes in one line, outermost first; what a message already ends with is not said twice.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! One line about a pod, by kubectl's rules: READY, STATUS, RESTARTS, AGE.
 
-use pod_spec::status::{
-    ConditionStatus, ContainerState, ContainerStateTerminated, ContainerStatus,
-};
+use pod_spec::status::{ContainerState, ContainerStateTerminated, ContainerStatus};
 use pod_spec::{Pod, PodStatus, Time};
 
 use crate::span;
@@ -47,7 +45,7 @@ impl Summary {
                 break;
             }
         }
-        if !initializing || is_true(status, "Initialized") {
+        if !initializing || status.is_true("Initialized") {
             restarts = sidecar_restarts;
             let mut running = false;
             for container in status.container_statuses.iter().rev() {
@@ -62,7 +60,7 @@ impl Summary {
                 }
             }
             if word == "Completed" && running {
-                word = if is_true(status, "Ready") { "Running" } else { "NotReady" }.to_owned();
+                word = if status.is_ready() { "Running" } else { "NotReady" }.to_owned();
             }
         }
         if pod.metadata.deletion_timestamp.is_some() && !status.phase.is_terminal() {
@@ -134,10 +132,6 @@ fn ended_word(ended: &ContainerStateTerminated) -> String {
         (_, Some(signal)) if signal != 0 => format!("Signal:{signal}"),
         _ => format!("ExitCode:{}", ended.exit_code),
     }
-}
-
-fn is_true(status: &PodStatus, kind: &str) -> bool {
-    status.conditions.iter().any(|c| c.kind == kind && c.status == ConditionStatus::True)
 }
 
 #[cfg(test)]

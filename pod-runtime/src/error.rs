@@ -296,13 +296,13 @@ impl RuntimeError {
     }
 }
 
-/// An error and its causes in one line, outermost first.
+/// An error and its causes in one line, outermost first; what a message says already is not said twice.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
+        if !text.contains(&cause_text) {
             text.push_str(": ");
             text.push_str(&cause_text);
         }

@@ -259,7 +259,7 @@ impl PodHandle {
     pub async fn wait_ready(&self) -> Result<PodStatus, RuntimeError> {
         self.wait_for(|status| {
             self.check_progress(status)?;
-            Ok(is_ready(status) || status.phase == PodPhase::Succeeded)
+            Ok(status.is_ready() || status.phase == PodPhase::Succeeded)
         })
         .await
     }
@@ -456,11 +456,6 @@ impl PodHandle {
         }
         Ok(last)
     }
-}
-
-fn is_ready(status: &PodStatus) -> bool {
-    let ready = status.conditions.iter().find(|c| c.kind == "Ready");
-    ready.is_some_and(|c| c.status == pod_spec::status::ConditionStatus::True)
 }
 
 /// The containers that ended with another code than 0, in words.

@@ -92,6 +92,23 @@ object! {
     }
 }
 
+impl PodStatus {
+    /// The condition of this type, if it is known.
+    pub fn condition(&self, kind: &str) -> Option<&PodCondition> {
+        self.conditions.iter().find(|condition| condition.kind == kind)
+    }
+
+    /// Whether the condition of this type is True.
+    pub fn is_true(&self, kind: &str) -> bool {
+        self.condition(kind).is_some_and(|condition| condition.status == ConditionStatus::True)
+    }
+
+    /// Whether the pod can serve: its condition `Ready` is True.
+    pub fn is_ready(&self) -> bool {
+        self.is_true("Ready")
+    }
+}
+
 object! {
     /// One address of the machine.
     pub struct HostIp: "v1.HostIP" {
@@ -349,5 +366,22 @@ object! {
         "containers" containers: Vec<String>,
         /// How much.
         "resources" resources: BTreeMap<String, Quantity> => required,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_is_ready_when_its_condition_says_so() {
+        let ready = |status| {
+            let (kind, status) = ("Ready".to_owned(), status);
+            let condition = PodCondition { kind, status, ..PodCondition::default() };
+            PodStatus { conditions: vec![condition], ..PodStatus::default() }.is_ready()
+        };
+        assert!(ready(ConditionStatus::True));
+        assert!(!ready(ConditionStatus::False) && !ready(ConditionStatus::Unknown));
+        assert!(!PodStatus::default().is_ready());
     }
 }

@@ -1,7 +1,6 @@
 //! A pod that was made from a workload, as far as its supervisor looks at it.
 
 use pod_runtime::{PodHandle, RuntimeError};
-use pod_spec::status::ConditionStatus;
 use pod_spec::{ObjectMeta, PodPhase, PodStatus, Time};
 
 /// The label with the name of the template.
@@ -87,9 +86,8 @@ pub(crate) fn is_of(pod: &PodHandle, owner: &ObjectMeta) -> bool {
 }
 
 fn ready_since(status: &PodStatus) -> Option<Time> {
-    let ready = status.conditions.iter().find(|condition| condition.kind == "Ready")?;
-    let since = ready.last_transition_time.unwrap_or_default();
-    (ready.status == ConditionStatus::True).then_some(since)
+    let ready = status.condition("Ready").filter(|_| status.is_ready())?;
+    Some(ready.last_transition_time.unwrap_or_default())
 }
 
 fn restarts(status: &PodStatus) -> u32 {

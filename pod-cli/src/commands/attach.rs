@@ -13,22 +13,19 @@ use pod_spec::{Container, RestartPolicy};
 use tokio::time::{Instant, timeout_at};
 
 use crate::args::Globals;
+use crate::chosen::ContainerArgs;
 use crate::commands::exec::exit_code;
-use crate::commands::logs::default_container;
 use crate::error::{CliError, located};
 use crate::terminal::{self, DetachKeys, End, Session};
-use crate::{chosen, event_loop, exit, output, span};
+use crate::{event_loop, exit, output, span};
 
 /// The keys that leave an attached container running, unless others are given: those of docker.
 pub const DETACH_KEYS: &str = "ctrl-p,ctrl-q";
 
 #[derive(Debug, Args)]
 pub struct Attach {
-    /// The pod
-    pub pod: String,
-    /// Which container [default: the first main one]
-    #[arg(short, long, value_name = "NAME")]
-    pub container: Option<String>,
+    #[command(flatten)]
+    pub place: ContainerArgs,
     #[command(flatten)]
     pub how: AttachArgs,
 }
@@ -51,8 +48,7 @@ pub struct AttachArgs {
 }
 
 pub fn run(globals: &Globals, args: Attach) -> Result<u8, CliError> {
-    let pod = chosen::pod(&globals.runtime()?, globals.namespace(), &args.pod)?;
-    let container = args.container.unwrap_or_else(|| default_container(&pod));
+    let (pod, container) = args.place.find(globals)?;
     event_loop::block_on(async {
         let attachment = pod.attach(&container, args.how.stdin).await?;
         let end = session(&pod, &container, attachment, args.how).await?;

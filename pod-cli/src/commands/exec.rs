@@ -6,18 +6,15 @@ use clap::Args;
 use pod_runtime::TerminalSize;
 
 use crate::args::Globals;
-use crate::commands::logs::default_container;
+use crate::chosen::ContainerArgs;
 use crate::error::CliError;
 use crate::terminal::{self, DetachKeys, End, Session};
-use crate::{chosen, event_loop, exit};
+use crate::{event_loop, exit};
 
 #[derive(Debug, Args)]
 pub struct Exec {
-    /// The pod
-    pub pod: String,
-    /// Which container [default: the first main one]
-    #[arg(short, long, value_name = "NAME")]
-    pub container: Option<String>,
+    #[command(flatten)]
+    pub place: ContainerArgs,
     /// Pass standard input on, also from a terminal
     #[arg(short = 'i', long)]
     pub stdin: bool,
@@ -36,8 +33,7 @@ pub struct Exec {
 }
 
 pub fn run(globals: &Globals, args: Exec) -> Result<u8, CliError> {
-    let pod = chosen::pod(&globals.runtime()?, globals.namespace(), &args.pod)?;
-    let container = args.container.unwrap_or_else(|| default_container(&pod));
+    let (pod, container) = args.place.find(globals)?;
     let raw = terminal::wanted(args.tty, args.stdin, args.quiet);
     let with_stdin = args.stdin || !io::stdin().is_terminal();
     let end = event_loop::block_on(async {

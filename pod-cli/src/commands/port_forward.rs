@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 
 use clap::Args;
-use pod_runtime::{Forwarded, PodHandle, PodPhase};
+use pod_runtime::{Forwarded, PodHandle, PodPhase, chain};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::args::Globals;
-use crate::error::{CliError, chain};
+use crate::error::CliError;
 use crate::up::Signals;
 use crate::{chosen, event_loop, exit, output};
 
