@@ -3,7 +3,6 @@
 use std::fs;
 use std::str::FromStr;
 
-use pod_runtime::parallel;
 use pod_spec::to_yaml;
 use serde_json::Value;
 
@@ -92,7 +91,7 @@ impl Data {
     pub fn render(&self, items: Vec<Item>, alone: bool) -> Result<String, CliError> {
         match self {
             Self::Json => Ok(object::json(&whole(items, alone))),
-            Self::Yaml => yaml(&items, alone),
+            Self::Yaml => to_yaml(&whole(items, alone)).map_err(object::unwritable),
             Self::Name => Ok(items.iter().map(|item| item.path() + "\n").collect()),
             Self::JsonPath(template) => Ok(template.render(&whole(items, alone))?),
             Self::JsonPathAsJson(template) => {
@@ -108,15 +107,5 @@ fn whole(mut items: Vec<Item>, alone: bool) -> Value {
     match items.pop() {
         Some(one) if alone && items.is_empty() => one.object,
         last => object::list(items.into_iter().chain(last).map(|item| item.object).collect()),
-    }
-}
-
-fn yaml(items: &[Item], alone: bool) -> Result<String, CliError> {
-    let text = |item: &Item| to_yaml(&item.object).map_err(object::unwritable);
-    match items {
-        [one] if alone => text(one),
-        _ => Ok(object::yaml_list(
-            &parallel(items, text).into_iter().collect::<Result<Vec<_>, _>>()?,
-        )),
     }
 }

@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
 use pod_network::{NetworkError, bring_up_loopback};
@@ -52,12 +53,19 @@ fn loopback_connects_inside_and_the_caller_stays_where_it_was() {
         TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     });
     assert_eq!(own_namespace(), before);
-    for task in fs::read_dir("/proc/self/task").unwrap() {
-        // A thread of the other test may end while we look.
-        if let Ok(namespace) = fs::read_link(task.unwrap().path().join("ns/net")) {
-            assert_eq!(namespace, before);
-        }
+    // A thread that has been joined, or is the other test's, may be there a moment longer.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !all_threads_are_in(&before) {
+        assert!(Instant::now() < deadline, "a thread has stayed elsewhere");
+        thread::yield_now();
     }
+}
+
+fn all_threads_are_in(namespace: &Path) -> bool {
+    let is_elsewhere = |task: fs::DirEntry| {
+        fs::read_link(task.path().join("ns/net")).is_ok_and(|found| found != namespace)
+    };
+    !fs::read_dir("/proc/self/task").unwrap().any(|task| is_elsewhere(task.unwrap()))
 }
 
 #[test]

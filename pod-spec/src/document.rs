@@ -154,25 +154,6 @@ pub(crate) fn read(text: &str) -> Result<Vec<Node<'_>>, Faults> {
     Ok(tree.documents)
 }
 
-/// The unquoted scalars of a text that was written by a YAML writer, each with the byte it begins at.
-pub(crate) fn bare_scalars(text: &str) -> Vec<(usize, String)> {
-    let mut bare = Vec::new();
-    // The parser counts characters.
-    let mut bytes = text.char_indices().enumerate().map(|(index, (byte, _))| (index, byte));
-    for (event, span) in Parser::new_from_str(text).map_while(Result::ok) {
-        if let Event::Scalar(scalar, ScalarStyle::Plain, _, None) = event {
-            let start = bytes.find(|(index, _)| *index == span.start.index());
-            // An empty scalar may stand where nothing does.
-            if let Some((_, byte)) =
-                start.filter(|(_, byte)| !scalar.is_empty() && text[*byte..].starts_with(&*scalar))
-            {
-                bare.push((byte, scalar.into_owned()));
-            }
-        }
-    }
-    bare
-}
-
 /// YAML forbids them, and the parser would take a NUL for the end.
 fn no_control_characters(text: &str) -> Result<(), Faults> {
     for (i, line) in text.split('\n').enumerate() {

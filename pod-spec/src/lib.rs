@@ -265,6 +265,7 @@ mod valid;
 mod validate;
 mod word;
 mod write;
+mod yaml;
 
 pub use backoff::{BACKOFF_INITIAL, BACKOFF_MAX, RestartBackoff, parse_duration};
 pub use bytes::{ByteString, SecretText};

@@ -81,7 +81,8 @@ fn float(text: &str) -> Option<f64> {
         && digits(fraction)
         && !(whole.is_empty() && fraction.is_empty())
         && exponent_fits;
-    if fits { text.parse().ok() } else { None }
+    // What is too large is a text.
+    if fits { text.parse().ok().filter(|value: &f64| value.is_finite()) } else { None }
 }
 
 #[cfg(test)]
@@ -114,6 +115,7 @@ mod tests {
             ("18446744073709551615", int(18_446_744_073_709_551_615, "18446744073709551615")),
             ("128Mi", text("128Mi")),
             ("1.2.3", text("1.2.3")),
+            ("1e400", text("1e400")),
             ("--5", text("--5")),
             ("-", text("-")),
             (".", text(".")),

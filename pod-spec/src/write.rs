@@ -4,9 +4,9 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::decode::Cx;
-use crate::document::{self, Value};
+use crate::document;
 use crate::path::Path;
-use crate::scalar;
+use crate::yaml;
 
 /// An object that could not be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,56 +26,17 @@ impl From<serde_json::Error> for WriteError {
 pub fn to_yaml(object: &impl Serialize) -> Result<String, WriteError> {
     // Over JSON, whose maps are sorted.
     let json = serde_json::to_value(object)?;
-    let yaml = serde_yaml::to_string(&json).map_err(|e| WriteError(e.to_string()))?;
-    // To read it back takes longer than all else.
-    if is_plain(&json) || reads_back(&yaml, &json) {
-        return Ok(yaml);
+    match yaml::write(&json) {
+        // To read it back takes longer than to write it.
+        Some((yaml, sure)) if sure || reads_back(&yaml, &json) => Ok(yaml),
+        // JSON is YAML too, and can escape what YAML folds.
+        _ => Ok(escape_breaks(&serde_json::to_string_pretty(&json)?)),
     }
-    let yaml = quote_ambiguous(yaml);
-    if reads_back(&yaml, &json) {
-        return Ok(yaml);
-    }
-    // JSON is YAML too, and can escape what YAML folds.
-    Ok(escape_breaks(&serde_json::to_string_pretty(&json)?))
 }
 
 /// The object as indented JSON, the keys in the order of the alphabet.
 pub(crate) fn json(object: &impl Serialize) -> Result<String, WriteError> {
     Ok(serde_json::to_string_pretty(&serde_json::to_value(object)?)?)
-}
-
-/// Whether nothing in it can be written so that Kubernetes reads something else: every text is one line of ASCII, which means
-/// itself also when it is left bare.
-fn is_plain(json: &Json) -> bool {
-    let is_plain_text = |text: &str| {
-        let is_one_line = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-        // Bare, that would be the key of a merge.
-        is_one_line && text != "<<" && matches!(scalar::resolve(text.into()), Value::Text(_))
-    };
-    match json {
-        Json::Null | Json::Bool(_) | Json::Number(_) => true,
-        Json::String(text) => is_plain_text(text),
-        Json::Array(items) => items.iter().all(is_plain),
-        Json::Object(fields) => {
-            fields.iter().all(|(key, value)| is_plain_text(key) && is_plain(value))
-        }
-    }
-}
-
-/// Quotes the texts that serde_yaml, a YAML 1.2 writer, leaves bare although Kubernetes reads something else in them,
-/// such as `yes` and `1_000`.
-fn quote_ambiguous(mut yaml: String) -> String {
-    let is_text =
-        |text: &str| matches!(serde_yaml::from_str(text), Ok(serde_yaml::Value::String(_)));
-    let bare = document::bare_scalars(&yaml);
-    // From the end, so that what is still to come keeps its place.
-    for (start, text) in bare.into_iter().rev() {
-        if !matches!(scalar::resolve(text.as_str().into()), Value::Text(_)) && is_text(&text) {
-            yaml.insert(start + text.len(), '"');
-            yaml.insert(start, '"');
-        }
-    }
-    yaml
 }
 
 /// Whether the text says what was to be written. serde_yaml leaves U+2028 and the like bare, where they are line breaks.
@@ -108,23 +69,7 @@ mod tests {
     use crate::decode::Decode;
 
     #[test]
-    fn what_kubernetes_takes_for_another_type_is_quoted() {
-        for text in [
-            "yes", "on", "n", "Off", "1_000", "0b1", "0o7", "08", "0644", "1e3", "~", "null", "",
-            ".5", "-", "=", "é: yes",
-        ] {
-            let yaml =
-                quote_ambiguous(serde_yaml::to_string(&Json::from(vec![text, "é", text])).unwrap());
-            let node = document::read(&yaml).unwrap().remove(0);
-            let Value::List(items) = node.value else { panic!("{yaml}") };
-            assert_eq!(items[2].value, Value::Text(text.into()), "{yaml}");
-        }
-        let numbers = serde_yaml::to_string(&serde_json::json!([5, true, 0.5, null])).unwrap();
-        assert_eq!(quote_ambiguous(numbers.clone()), numbers);
-    }
-
-    #[test]
-    fn what_is_plain_reads_back() {
+    fn every_line_of_ascii_reads_back() {
         let signs: Vec<String> = (b' '..=b'~').map(|sign| char::from(sign).to_string()).collect();
         let mut texts = signs.clone();
         for a in &signs {
@@ -133,18 +78,20 @@ mod tests {
             }
         }
         texts.push("a long text of many words, ".repeat(20));
-        texts.retain(|text| is_plain(&Json::from(text.as_str())));
-        assert!(texts.len() > 20_000, "{}", texts.len());
+        for text in [
+            "", "<<", "yes", "on", "n", "Off", "1_000", "0b1", "0o7", "08", "0644", "1e3", "~",
+            "null", ".5", "-", "=", "1:2",
+        ] {
+            texts.push(text.to_owned());
+        }
         for json in [
             Json::from(texts.clone()),
             texts.iter().map(|text| (text.clone(), Json::from(text.as_str()))).collect(),
         ] {
-            let yaml = serde_yaml::to_string(&json).unwrap();
+            let (yaml, sure) = yaml::write(&json).unwrap();
+            assert!(sure);
             let node = document::read(&yaml).unwrap().remove(0);
             assert!(Cx::default().json(&node, &Path::ROOT) == json);
-        }
-        for text in ["", "<<", "yes", "1_000", "~", "a\nb", "\u{e9}"] {
-            assert!(!is_plain(&Json::from(text)), "{text:?}");
         }
     }
 

@@ -10,10 +10,11 @@ use crate::error::CliError;
 fn generated(line: &[&str]) -> Result<String, CliError> {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().to_str().expect("UTF-8");
-    let files: [(&str, &[u8]); 4] = [
+    let files: [(&str, &[u8]); 5] = [
         ("own.env", b"PATH\n"),
         ("settings.properties", b"colour=red\nsize=large\n"),
         ("blob.bin", b"\xff\xfe\x00\x01"),
+        ("quotes.env", include_bytes!("../../../tests/golden/quotes.env")),
         ("app.env", b"# of the machine\n\nA=b\n  B=c d \nE=x=y\n"),
     ];
     for (name, bytes) in files {
@@ -43,6 +44,10 @@ fn objects_are_kubectls() {
         (
             &["cm", "app", "--from-file=DIR/settings.properties", "--from-file=key=DIR/blob.bin"],
             include_str!("../../../tests/golden/create-configmap-files.yaml"),
+        ),
+        (
+            &["configmap", "quotes", "--from-env-file=DIR/quotes.env"],
+            include_str!("../../../tests/golden/create-configmap-quotes.yaml"),
         ),
         (
             &["configmap", "app", "--from-env-file=DIR/app.env", "-n", "team"],
