@@ -121,7 +121,7 @@ fn a_directory_gives_its_files() {
 #[test]
 fn a_value_may_be_empty_and_a_line_without_one_is_of_the_environment() {
     let made = generated(&["cm", "app", "--from-literal=a=", "--from-literal=b==="]).expect("one");
-    assert!(made.contains("  a: ''\n  b: ==\n"), "{made}");
+    assert!(made.contains("  a: \"\"\n  b: ==\n"), "{made}");
     let made = generated(&["cm", "app", "--from-env-file=DIR/own.env"]).expect("one");
     assert!(made.contains(&std::env::var("PATH").expect("there is one")), "{made}");
 }
