@@ -5,6 +5,7 @@
 mod args;
 mod changing;
 mod chosen;
+mod cli;
 mod clock;
 mod columns;
 mod commands;
@@ -40,13 +41,13 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::args::Cli;
+use crate::cli::Cli;
 
 fn main() -> ExitCode {
     // The processes of a pod are this program too.
     pod_workloads::init();
     let cli = Cli::parse_from(switches::plain(Cli::command, std::env::args_os().collect()));
-    match commands::run(cli) {
+    match cli::run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             error.report();

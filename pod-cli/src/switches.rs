@@ -49,7 +49,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
-    use crate::args::Cli;
+    use crate::cli::Cli;
 
     fn read(line: &str) -> String {
         let words = plain(Cli::command, line.split_whitespace().map(OsString::from).collect());

@@ -31,27 +31,33 @@ pub fn run(globals: &Globals, args: &Describe) -> Result<u8, CliError> {
     }
     let now = clock::now();
     let page = |item: &Item| {
-        let events = match item.kind {
-            Kind::Pod | Kind::Deployment | Kind::Job if args.show_events => events(&runtime, item)?,
-            _ => Vec::new(),
-        };
-        describe(item, &events, now)
+        let events = args.show_events.then(|| events(&runtime, item)).transpose()?;
+        describe(item, events.as_deref(), now)
     };
     let pages = parallel(&items, page).into_iter().collect::<Result<Vec<_>, _>>()?;
     output::data(pages.join("\n\n"))?;
     failures.end()
 }
 
-/// What happened to a pod, which may have gone meanwhile.
+/// What happened to an object.
 fn events(runtime: &Runtime, item: &Item) -> Result<Vec<Item>, CliError> {
-    if item.kind != Kind::Pod {
-        let mut events = item::all(runtime, Kind::Event, Some(item.namespace()))?;
-        events.retain(|event| event.object["involvedObject"]["uid"] == item.uid());
-        return Ok(events);
-    }
-    let pod = runtime.pod(item.namespace(), item.name());
-    match pod.and_then(|pod| Ok(item::events_of(&pod, pod.events()?))) {
-        Err(RuntimeError::NotFound { .. }) => Ok(Vec::new()),
-        events => Ok(events?),
+    match item.kind {
+        Kind::Pod => {
+            let pod = runtime.pod(item.namespace(), item.name());
+            match pod.and_then(|pod| Ok(item::events_of(&pod, pod.events()?))) {
+                // It has gone meanwhile.
+                Err(RuntimeError::NotFound { .. }) => Ok(Vec::new()),
+                events => Ok(events?),
+            }
+        }
+        Kind::Deployment | Kind::Job => {
+            let mut events = item::all(runtime, Kind::Event, Some(item.namespace()))?;
+            events.retain(|event| event.object["involvedObject"]["uid"] == item.uid());
+            Ok(events)
+        }
+        // Nothing is told of them.
+        Kind::ConfigMap | Kind::Secret | Kind::PersistentVolumeClaim | Kind::Event => {
+            Ok(Vec::new())
+        }
     }
 }

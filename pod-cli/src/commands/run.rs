@@ -193,7 +193,8 @@ mod tests {
     use pod_spec::to_yaml;
 
     use super::*;
-    use crate::args::{Cli, Command, Later};
+    use crate::args::Later;
+    use crate::cli::{Cli, Command};
 
     fn generated(words: &[&str]) -> String {
         let cli = Cli::try_parse_from([&["pod", "run", "web", "--image=nginx"], words].concat())

@@ -23,8 +23,8 @@ use crate::resource::Kind;
 /// A word that does not stand in one line with its key.
 const LONG: usize = 140;
 
-/// An object, and what happened to it.
-pub fn describe(item: &Item, events: &[Item], now: Time) -> Result<String, CliError> {
+/// An object, and what happened to it, where that is to be shown.
+pub fn describe(item: &Item, events: Option<&[Item]>, now: Time) -> Result<String, CliError> {
     let mut page = Page::default();
     match item.kind {
         Kind::Pod => pod::describe(&mut page, &item.read()?, now),
@@ -35,7 +35,9 @@ pub fn describe(item: &Item, events: &[Item], now: Time) -> Result<String, CliEr
         Kind::Job => workload::job(&mut page, &item.read()?),
         Kind::Event => config::event(&mut page, &item.object),
     }
-    if matches!(item.kind, Kind::Pod | Kind::ConfigMap | Kind::Deployment | Kind::Job) {
+    if let Some(events) = events
+        && !matches!(item.kind, Kind::Secret | Kind::Event)
+    {
         page.events(events, now);
     }
     Ok(page.text())

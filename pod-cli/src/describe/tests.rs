@@ -4,10 +4,14 @@ use super::*;
 
 const NOW: Time = Time::from_nanos(1_767_323_045_000_000_000);
 
-fn shown(kind: Kind, mut object: Value) -> String {
+fn shown(kind: Kind, object: Value) -> String {
+    shown_with(kind, object, Some(&[]))
+}
+
+fn shown_with(kind: Kind, mut object: Value, events: Option<&[Item]>) -> String {
     object["apiVersion"] = "v1".into();
     object["kind"] = kind.names().kind.into();
-    describe(&Item { kind, object }, &[], NOW).expect("it can be described")
+    describe(&Item { kind, object }, events, NOW).expect("it can be described")
 }
 
 #[test]
@@ -177,6 +181,20 @@ fn events_stand_in_a_table() {
     let want = "Events:\n  Type     Reason   Age               From  Message\n  ----     ------   ----              ----  -------\n  \
                 Warning  BackOff  5s (x3 over 60s)  pod   Back-off\n";
     assert_eq!(page.text(), want);
+}
+
+#[test]
+fn events_can_be_left_out() {
+    let claim = || {
+        json!({
+            "metadata": {"name": "data", "namespace": "default"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        })
+    };
+    let kind = Kind::PersistentVolumeClaim;
+    let with = shown(kind, claim());
+    let without = with.strip_suffix("Events:        <none>\n");
+    assert_eq!(without, Some(shown_with(kind, claim(), None).as_str()), "{with}");
 }
 
 #[test]

@@ -6,9 +6,9 @@
 mod line;
 mod names;
 
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 
-use crate::args::{Cli, Globals};
+use crate::args::Globals;
 use crate::error::CliError;
 use crate::{exit, output};
 use line::{Line, Proposed};
@@ -44,9 +44,8 @@ pub struct Complete {
 }
 
 /// Prints what the last word may become, a line each, with what it is behind a tab; `:files` where it may be a file.
-pub fn complete(globals: &Globals, args: &Complete) -> Result<u8, CliError> {
+pub fn complete(globals: &Globals, args: &Complete, mut command: Command) -> Result<u8, CliError> {
     let (current, before) = args.words.split_last().map_or(("", &[][..]), |(c, b)| (c, b));
-    let mut command = Cli::command();
     // With the options of all commands at each.
     command.build();
     let line = Line::read(&command, before);
@@ -62,7 +61,10 @@ pub fn complete(globals: &Globals, args: &Complete) -> Result<u8, CliError> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
+    use crate::cli::Cli;
 
     /// What is proposed on a machine of one pod, `web`, which has one container, `app`.
     fn proposed(line: &str) -> (Vec<String>, bool) {

@@ -3,7 +3,8 @@ use std::fs;
 use clap::Parser;
 use pod_spec::to_yaml;
 
-use crate::args::{Cli, Command, Later};
+use crate::args::Later;
+use crate::cli::{Cli, Command};
 use crate::error::CliError;
 
 /// What a line prints, with `DIR` for a directory of the files that the golden manifests were made of.
