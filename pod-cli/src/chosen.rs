@@ -6,17 +6,19 @@ use pod_spec::{Deployment, Job, PodStatus};
 use pod_workloads::{Workload, Workloads};
 
 use crate::args::Globals;
-use crate::commands::logs::default_container;
 use crate::error::CliError;
 use crate::output;
 use crate::resource::{self, Kind, Named};
+
+/// The annotation by which a pod says which container is meant when none is named.
+const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 /// A container of a pod.
 #[derive(Debug, Args)]
 pub struct ContainerArgs {
     /// The pod
     pub pod: String,
-    /// Which container [default: the first main one]
+    /// Which container [default: the one that the pod's annotation names, else the first main one]
     #[arg(short, long, value_name = "NAME")]
     pub container: Option<String>,
 }
@@ -28,6 +30,31 @@ impl ContainerArgs {
         let container = self.container.clone().unwrap_or_else(|| default_container(&pod));
         Ok((pod, container))
     }
+}
+
+/// The container that the pod's annotation names, or the first main one. Says so where there are others to choose from.
+pub fn default_container(pod: &PodHandle) -> String {
+    if let Some(name) = pod.pod().metadata().annotations.get(DEFAULT_CONTAINER) {
+        if pod.containers().contains(&name.as_str()) {
+            return name.clone();
+        }
+        output::message(&format!(
+            "Default container name {name:?} not found in pod {}",
+            pod.name()
+        ));
+    }
+    let spec = pod.pod().spec();
+    let all = spec.containers.iter().chain(&spec.init_containers);
+    let mut names = all.map(|c| c.name.as_str());
+    let chosen = names.next().unwrap_or_default().to_owned();
+    let others: Vec<&str> = names.collect();
+    if !others.is_empty() {
+        output::message(&format!(
+            "Defaulted container \"{chosen}\" out of: {chosen}, {}",
+            others.join(", ")
+        ));
+    }
+    chosen
 }
 
 /// The pod that a word of the command line means.

@@ -7,7 +7,7 @@ use clap::Args;
 use pod_runtime::ContainerFiles;
 
 use crate::args::Globals;
-use crate::commands::logs::default_container;
+use crate::chosen::default_container;
 use crate::error::CliError;
 use crate::{exit, output, resource};
 
@@ -19,7 +19,7 @@ pub struct Cp {
     /// Where to: a path, POD:PATH, or `-` for a tar archive
     #[arg(value_name = "TO")]
     pub to: String,
-    /// Which container [default: the first main one]
+    /// Which container [default: the one that the pod's annotation names, else the first main one]
     #[arg(short, long, value_name = "NAME")]
     pub container: Option<String>,
     /// Do not keep owners and modes of what is copied into the container

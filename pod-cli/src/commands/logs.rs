@@ -14,8 +14,9 @@ use pod_spec::{Selector, Time};
 use tokio::task::JoinSet;
 
 use crate::args::Globals;
+use crate::chosen::{self, default_container};
 use crate::error::CliError;
-use crate::{chosen, clock, event_loop, exit, output, span};
+use crate::{clock, event_loop, exit, output, span};
 
 #[derive(Debug, Clone, Args)]
 pub struct Logs {
@@ -28,7 +29,7 @@ pub struct Logs {
     /// Pods whose labels are so: `app=web,tier!=cache`
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub selector: Option<Selector>,
-    /// Which container [default: the first main one]
+    /// Which container [default: the one that the pod's annotation names, else the first main one]
     #[arg(short, long, value_name = "NAME", conflicts_with = "all_containers")]
     pub container: Option<String>,
     /// All containers of the pod, in the order in which they start
@@ -152,22 +153,6 @@ fn sources(globals: &Globals, args: &Logs) -> Result<Vec<Source>, CliError> {
 fn all_containers(pod: &PodHandle) -> Vec<String> {
     let spec = pod.pod().spec();
     spec.init_containers.iter().chain(&spec.containers).map(|c| c.name.clone()).collect()
-}
-
-/// The first main container. Says so where there are others to choose from.
-pub fn default_container(pod: &PodHandle) -> String {
-    let spec = pod.pod().spec();
-    let all = spec.containers.iter().chain(&spec.init_containers);
-    let mut names = all.map(|c| c.name.as_str());
-    let chosen = names.next().unwrap_or_default().to_owned();
-    let others: Vec<&str> = names.collect();
-    if !others.is_empty() {
-        output::message(&format!(
-            "Defaulted container \"{chosen}\" out of: {chosen}, {}",
-            others.join(", ")
-        ));
-    }
-    chosen
 }
 
 /// Copies the outputs as they come, until all of the containers have ended.

@@ -55,6 +55,25 @@ fn b227_all_pods_of_a_label_are_shown_and_deleted_together() {
 }
 
 #[test]
+fn a_pod_says_which_of_its_containers_is_meant() {
+    let host = Host::new();
+    for (name, err) in
+        [("two", ""), ("three", "Default container name \"three\" not found in pod web\n")]
+    {
+        let annotation =
+            format!("annotations: {{kubectl.kubernetes.io/default-container: {name}}}, labels:");
+        let annotated = manifest("web", "web").replace("labels:", &annotation);
+        assert_eq!(host.pod_on("apply", &annotated).code, 0);
+        eventually("it has ended", || host.pod("get pods --no-headers").out.contains("Completed"));
+        let logs = host.pod("logs web");
+        assert!(logs.err.starts_with(err), "{}", logs.err);
+        assert_eq!(logs.out.contains("web two"), err.is_empty(), "{}", logs.out);
+        assert_eq!(logs.err.contains("Defaulted container"), !err.is_empty(), "{}", logs.err);
+        assert_eq!(host.pod("delete web").code, 0);
+    }
+}
+
+#[test]
 fn all_containers_are_shown_in_the_order_of_their_start() {
     let host = host();
     let all = host.pod("logs web --all-containers=true --prefix").out;
