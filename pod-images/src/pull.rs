@@ -170,26 +170,32 @@ async fn run(
         Arc::new(blocking(move || images.store.session()).await??)
     };
     let tracker = Arc::new(Tracker::new(&session, reference.canonical()));
-    let mut failures = Vec::new();
-    for endpoint in &endpoints {
-        let known = images.resolve(endpoint.name()).ok().and_then(|image| top_digest(&image));
-        let result = match source::find(endpoint, known.as_ref(), &credentials, options).await {
-            Ok(Found::Known { top, login }) => admit(&session, endpoint, &top, login).await,
-            Ok(Found::Source(source)) => bring(&session, *source, endpoint, &tracker).await,
-            Err(error) => Err(error),
-        };
-        match result {
-            Ok(()) => {
-                let image = images.resolve_for(endpoint.name(), &options.credentials)?;
-                return Ok(Image { reference: reference.clone(), ..image });
+    let pulled = async {
+        let mut failures = Vec::new();
+        for endpoint in &endpoints {
+            let known = images.resolve(endpoint.name()).ok().and_then(|image| top_digest(&image));
+            let result = match source::find(endpoint, known.as_ref(), &credentials, options).await {
+                Ok(Found::Known { top, login }) => admit(&session, endpoint, &top, login).await,
+                Ok(Found::Source(source)) => bring(&session, *source, endpoint, &tracker).await,
+                Err(error) => Err(error),
+            };
+            match result {
+                Ok(()) => {
+                    let image = images.resolve_for(endpoint.name(), &options.credentials)?;
+                    return Ok(Image { reference: reference.clone(), ..image });
+                }
+                Err(error) if error.is_of_the_source() => failures.push(error),
+                Err(error) => return Err(error),
             }
-            Err(error) if error.is_of_the_source() => failures.push(error),
-            Err(error) => return Err(error),
         }
-    }
-    match failures.len() {
-        1 => Err(failures.remove(0)),
-        _ => Err(PullError::Nowhere { image: reference.to_string(), failures }),
+        match failures.len() {
+            1 => Err(failures.remove(0)),
+            _ => Err(PullError::Nowhere { image: reference.to_string(), failures }),
+        }
+    };
+    tokio::select! {
+        result = pulled => result,
+        never = tracker.tell(&session) => match never {},
     }
 }
 
@@ -326,7 +332,7 @@ impl Watch for LayerWatch<'_> {
     }
 
     fn fetched(&self, bytes: u64) {
-        self.work.tracker.fetched(&self.work.session, self.index, bytes);
+        self.work.tracker.fetched(self.index, bytes);
     }
 }
 

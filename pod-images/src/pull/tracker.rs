@@ -1,12 +1,13 @@
 //! Tells onlookers how far a pull is.
 
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::manifest::Layer;
 use crate::store::{LayerProgress, LayerState, Progress, ProgressFile, Session};
 
-/// How often the number of bytes is written at most. A change of state always is.
+/// How often the number of bytes is written. A change of state is at once.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The progress of one pull. That it cannot be written does not stop the pull.
@@ -21,7 +22,8 @@ pub(super) struct Tracker {
 struct Inner {
     file: Option<ProgressFile>,
     progress: Progress,
-    written: Instant,
+    /// Whether there is something that has not been written.
+    untold: bool,
 }
 
 impl Tracker {
@@ -29,7 +31,7 @@ impl Tracker {
         let inner = Inner {
             file: session.progress_file(&name).ok().flatten(),
             progress: Progress { layers: Vec::new() },
-            written: Instant::now(),
+            untold: false,
         };
         Self { name, inner: Mutex::new(inner) }
     }
@@ -62,13 +64,22 @@ impl Tracker {
     }
 
     /// So many bytes of a layer are there.
-    pub(super) fn fetched(&self, session: &Session, index: usize, fetched: u64) {
+    pub(super) fn fetched(&self, index: usize, fetched: u64) {
         let mut inner = self.lock();
         if let Some(layer) = inner.progress.layers.get_mut(index) {
             layer.fetched = fetched;
         }
-        if inner.written.elapsed() >= INTERVAL {
-            inner.write(session, &self.name);
+        inner.untold = true;
+    }
+
+    /// Writes how many bytes are there, again and again. Also when no more come, which is what an onlooker wants to know.
+    pub(super) async fn tell(&self, session: &Session) -> Infallible {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            let mut inner = self.lock();
+            if inner.untold {
+                inner.write(session, &self.name);
+            }
         }
     }
 
@@ -87,6 +98,6 @@ impl Inner {
             // It is for onlookers alone; a disk that is full stops the pull elsewhere.
             let _ = file.write(&self.progress);
         }
-        self.written = Instant::now();
+        self.untold = false;
     }
 }
