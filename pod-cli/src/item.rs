@@ -207,6 +207,16 @@ pub fn events_of(pod: &PodHandle, events: Vec<RecordedEvent>) -> Vec<Item> {
     events.iter().map(item).collect()
 }
 
+/// The events of a pod that has been looked at.
+pub fn events_about(pod: &Item, events: &[RecordedEvent]) -> Vec<Item> {
+    let [name, namespace, uid] =
+        ["name", "namespace", "uid"].map(|field| pod.metadata(field).to_owned());
+    let metadata =
+        ObjectMeta { name, namespace: Some(namespace), uid: Some(uid), ..ObjectMeta::default() };
+    let involved = Involved::new(Pod::API_VERSION, Pod::KIND, &metadata);
+    events.iter().map(|event| involved.event(event)).collect()
+}
+
 /// What an event is about.
 struct Involved<'o> {
     api_version: &'static str,

@@ -163,10 +163,8 @@ impl PodHandle {
     /// # Errors
     /// [`RuntimeError::NotFound`] when the pod is gone.
     pub fn events(&self) -> Result<Vec<RecordedEvent>, RuntimeError> {
-        let mut events = self.saved()?.map(|s| s.events).unwrap_or_default();
-        let now = now();
-        events.retain(|e| e.is_fresh(now));
-        Ok(events)
+        let context = RuntimeError::io(format!("read the state of pod `{}`", self.name()));
+        self.state().read_events(self.uid()).map_err(context)?.ok_or_else(|| self.gone())
     }
 
     /// What its running containers have consumed, by their names. Needs no living engine.

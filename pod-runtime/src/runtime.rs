@@ -25,6 +25,7 @@ use crate::machine::this_machine;
 use crate::parallel::parallel;
 use crate::plan::{PodPlan, sandbox_id, volume_paths};
 use crate::sandboxes::Sandboxes;
+use crate::store::RecordedEvent;
 use crate::{network, removal};
 
 /// What of the environment an engine gets: where programs lie, and how registries are reached.
@@ -294,6 +295,24 @@ impl Runtime {
             .map_err(RuntimeError::io(format!("read the state of pod `{name}`")))?
             .ok_or_else(missing)?;
         Ok(self.handle(pod))
+    }
+
+    /// As [`PodHandle::events`], of the pod of this name and uid, without a look at the pod itself.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] when it is gone.
+    pub fn events(
+        &self,
+        namespace: &str,
+        name: &str,
+        uid: &str,
+    ) -> Result<Vec<RecordedEvent>, RuntimeError> {
+        let events = self.dirs.state(namespace, name).read_events(uid);
+        let context = RuntimeError::io(format!("read the state of pod `{name}`"));
+        events.map_err(context)?.ok_or_else(|| RuntimeError::NotFound {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
     }
 
     /// All pods, or those of one namespace, by namespace and name.

@@ -13,6 +13,7 @@ use pod_spec::{PodStatus, Time, ValidPod};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::now;
 use crate::dirs::StateDir;
 use crate::plan::VolumePaths;
 
@@ -227,6 +228,23 @@ impl StateDir {
 
     pub fn read_saved(&self) -> io::Result<Option<Saved>> {
         read_json(&self.saved())
+    }
+
+    /// What happened in the last hour to the pod of this uid, without a look at the rest of its state; `None` when it is
+    /// not here any more.
+    pub fn read_events(&self, uid: &str) -> io::Result<Option<Vec<RecordedEvent>>> {
+        #[derive(Default, Deserialize)]
+        struct Told {
+            events: Vec<RecordedEvent>,
+        }
+        let Told { mut events } = read_json(&self.saved())?.unwrap_or_default();
+        // Read after it: a pod that is still there now was there then.
+        if self.read_uid()?.as_deref() != Some(uid) {
+            return Ok(None);
+        }
+        let now = now();
+        events.retain(|event| event.is_fresh(now));
+        Ok(Some(events))
     }
 
     pub fn write_status(&self, status: &PodStatus) -> io::Result<()> {

@@ -43,11 +43,10 @@ pub fn run(globals: &Globals, args: &Describe) -> Result<u8, CliError> {
 fn events(runtime: &Runtime, item: &Item) -> Result<Vec<Item>, CliError> {
     match item.kind {
         Kind::Pod => {
-            let pod = runtime.pod(item.namespace(), item.name());
-            match pod.and_then(|pod| Ok(item::events_of(&pod, pod.events()?))) {
+            match runtime.events(item.namespace(), item.name(), item.uid()) {
                 // It has gone meanwhile.
                 Err(RuntimeError::NotFound { .. }) => Ok(Vec::new()),
-                events => Ok(events?),
+                events => Ok(item::events_about(item, &events?)),
             }
         }
         Kind::Deployment | Kind::Job => {
