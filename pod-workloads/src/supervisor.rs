@@ -81,12 +81,30 @@ fn run<T: Workload>(runtime: Runtime, namespace: &str, name: &str) -> Result<(),
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let tokio = tokio.map_err(WorkloadError::io("start the event loop"))?;
     LocalSet::new().block_on(&tokio, async {
-        match Supervisor::<T>::open(runtime, namespace, name)? {
-            Some(supervisor) => supervisor.run().await,
-            // Another one was quicker.
-            None => Ok(()),
+        while let Some(supervisor) = Supervisor::<T>::open(runtime.clone(), namespace, name)? {
+            supervisor.run().await?;
+            // Who asked for something while it ended has seen that there was one.
+            if !needs_another::<T>(&runtime, namespace, name)? {
+                break;
+            }
         }
+        Ok(())
     })
+}
+
+/// Whether there is something to do for an object whose supervisor has ended.
+fn needs_another<T: Workload>(
+    runtime: &Runtime,
+    namespace: &str,
+    name: &str,
+) -> Result<bool, WorkloadError> {
+    match runtime.objects::<T>().get(namespace, name) {
+        Err(ObjectError::NotFound { .. }) => Ok(false),
+        object => {
+            let object = object?;
+            Ok(!object.is_over() || object.metadata().deletion_timestamp.is_some())
+        }
+    }
 }
 
 struct Supervisor<T: Workload> {

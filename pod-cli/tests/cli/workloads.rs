@@ -140,7 +140,10 @@ fn what_makes_pods_is_nothing_for_the_foreground() {
 #[test]
 fn workloads_are_made_from_the_command_line() {
     let host = Host::new();
-    let ran = host.pod("create deployment web --image=pod.local/host -r 2 -- sleep infinity");
+    // The first process of a container ends by a signal only when it says how.
+    let script = "trap exit TERM; sleep infinity & wait";
+    let words = "create deployment web --image=pod.local/host -r 2 -- sh -c".split(' ');
+    let ran = host.pod_args(&words.chain([script]).collect::<Vec<_>>());
     assert_eq!((ran.code, ran.out.as_str()), (0, "deployment.apps/web created\n"), "{ran:?}");
     assert_eq!(host.pod("rollout status deployment/web --timeout=60s").code, 0);
     assert_eq!(host.pod("get pods -l app=web -o name").out.lines().count(), 2);
