@@ -195,7 +195,7 @@ fn last_seen(event: &Item) -> &str {
 }
 
 /// The events of a pod as objects.
-pub fn events_of(pod: &PodHandle, events: Vec<RecordedEvent>) -> Vec<Item> {
+fn events_of(pod: &PodHandle, events: Vec<RecordedEvent>) -> Vec<Item> {
     let involved = Involved::new(Pod::API_VERSION, Pod::KIND, pod.pod().metadata());
     let item = |recorded: &RecordedEvent| {
         let mut item = involved.event(recorded);

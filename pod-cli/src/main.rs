@@ -6,7 +6,6 @@ mod args;
 mod changing;
 mod chosen;
 mod cli;
-mod clock;
 mod columns;
 mod commands;
 mod configuration;

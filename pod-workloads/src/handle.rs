@@ -169,8 +169,7 @@ impl<T: Workload> Workloads<T> {
 
     /// Sees to it that the object has a supervisor, if it needs one.
     fn look_after(&self, object: &T) -> Result<(), WorkloadError> {
-        let deleted = object.metadata().deletion_timestamp.is_some();
-        if object.is_over() && !deleted { Ok(()) } else { self.look_after_it(object) }
+        if object.needs_supervisor() { self.look_after_it(object) } else { Ok(()) }
     }
 
     fn look_after_it(&self, object: &T) -> Result<(), WorkloadError> {

@@ -10,7 +10,12 @@ use serde::de::DeserializeOwned;
 use crate::replica::Replica;
 
 /// A Deployment or a Job.
-pub trait Workload: Configuration + Planned + Debug + 'static {}
+pub trait Workload: Configuration + Planned + Debug + 'static {
+    /// Whether somebody has to look after it.
+    fn needs_supervisor(&self) -> bool {
+        !self.is_over() || self.metadata().deletion_timestamp.is_some()
+    }
+}
 
 /// What a supervisor has to know of a kind.
 pub trait Planned: Sized {
@@ -36,7 +41,7 @@ pub trait Planned: Sized {
 
     fn set_status(&mut self, status: Self::Status);
 
-    /// Whether nobody has to look after it any more.
+    /// Whether nothing more is to be done for it before it is deleted.
     fn is_over(&self) -> bool;
 }
 

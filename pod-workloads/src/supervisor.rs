@@ -100,10 +100,7 @@ fn needs_another<T: Workload>(
 ) -> Result<bool, WorkloadError> {
     match runtime.objects::<T>().get(namespace, name) {
         Err(ObjectError::NotFound { .. }) => Ok(false),
-        object => {
-            let object = object?;
-            Ok(!object.is_over() || object.metadata().deletion_timestamp.is_some())
-        }
+        object => Ok(object?.needs_supervisor()),
     }
 }
 

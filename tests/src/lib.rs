@@ -145,6 +145,12 @@ fn forget<T: Configuration>(runtime: &Runtime) {
     }
 }
 
+/// What the keeper last noted of the pod.
+pub fn journal(host: &Host, pod: &PodHandle) -> Option<serde_json::Value> {
+    let path = host.root().join("pods/run/sandboxes").join(pod.uid()).join("journal.json");
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
 /// Looks again and again for what appears at a time that nothing tells of.
 pub fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = std::time::Instant::now() + deadline();

@@ -5,16 +5,10 @@ use nix::unistd::Pid;
 use pod_runtime::{EphemeralContainer, LogOptions, PodHandle, PodPhase, PodStatus, RecordedEvent};
 use pod_spec::ConfigMap;
 use pod_spec::status::{ConditionStatus, PodCondition};
-use pod_tests::{Host, exec, manifest, soon};
+use pod_tests::{Host, exec, journal, manifest, soon};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
-}
-
-/// What the keeper last noted of the pod.
-fn journal(host: &Host, pod: &PodHandle) -> Option<serde_json::Value> {
-    let path = host.root().join("pods/run/sandboxes").join(pod.uid()).join("journal.json");
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
 fn engine(host: &Host, pod: &PodHandle) -> Option<(Pid, u64)> {

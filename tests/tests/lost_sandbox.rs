@@ -1,21 +1,16 @@
 //! The process that holds a pod's namespaces dies, and the pod goes on in new ones.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pod_runtime::{Network, PodHandle, PodPhase, PodStatus, Runtime};
-use pod_tests::{Host, delete, exec, log, manifest, pod, run, soon, told, until, wait_until};
+use pod_tests::{
+    Host, delete, exec, journal, log, manifest, pod, run, soon, told, until, wait_until,
+};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
-}
-
-/// What the keeper last noted of the pod.
-fn journal(host: &Host, pod: &PodHandle) -> Option<serde_json::Value> {
-    let dir: PathBuf = host.root().join("pods/run/sandboxes").join(pod.uid());
-    serde_json::from_slice(&std::fs::read(dir.join("journal.json")).ok()?).ok()
 }
 
 fn kill_hard(pid: Option<i64>) -> bool {

@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use pod_runtime::{PodHandle, PodPhase};
 use pod_spec::{ConfigMap, PersistentVolumeClaim, Secret};
-use pod_tests::{Host, delete, exec, log, manifest, soon, wait_until};
+use pod_tests::{Host, delete, exec, journal, log, manifest, soon, wait_until};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
@@ -267,12 +267,10 @@ async fn b195_the_next_engine_goes_on_with_the_pods_users() {
     let pod = host.run(&manifest("engine", spec)).await;
     soon(pod.wait_ready()).await.expect("is ready");
     let first = first_id(&pod).await;
-    let journal = host.root().join("pods/run/sandboxes").join(pod.uid()).join("journal.json");
-    let read = || serde_json::from_slice::<serde_json::Value>(&fs::read(&journal).ok()?).ok();
-    let engine = read().and_then(|j| j["companion"].as_i64()).expect("runs");
+    let engine = journal(&host, &pod).and_then(|j| j["companion"].as_i64()).expect("runs");
     kill(Pid::from_raw(i32::try_from(engine).expect("a number")), Signal::SIGKILL).expect("ends");
     wait_until("the next engine", || {
-        read().filter(|j| j["generation"].as_u64() > Some(1)).map(drop)
+        journal(&host, &pod).filter(|j| j["generation"].as_u64() > Some(1)).map(drop)
     });
     // A container that the next engine makes.
     exec(&pod, "a", "touch /tmp/end").await;

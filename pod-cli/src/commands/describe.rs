@@ -1,15 +1,15 @@
 //! `pod describe`: shows all there is to know of objects, for people.
 
 use clap::Args;
-use pod_runtime::{Runtime, RuntimeError, parallel};
+use pod_runtime::{Runtime, RuntimeError, now, parallel};
 
 use crate::args::{Globals, Meant, Selection};
 use crate::describe::describe;
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::item::{self, Item};
+use crate::output;
 use crate::resource::Kind;
-use crate::{clock, output};
 
 #[derive(Debug, Args)]
 pub struct Describe {
@@ -29,7 +29,7 @@ pub fn run(globals: &Globals, args: &Describe) -> Result<u8, CliError> {
     if items.is_empty() && matches!(meant, Meant::Kinds(_)) {
         output::none_found(args.selection.namespace(globals));
     }
-    let now = clock::now();
+    let now = now();
     let page = |item: &Item| {
         let events = args.show_events.then(|| events(&runtime, item)).transpose()?;
         describe(item, events.as_deref(), now)

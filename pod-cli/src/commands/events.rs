@@ -11,7 +11,8 @@ use crate::format::Data;
 use crate::item::{self, Item};
 use crate::resource::{self, Kind, Named};
 use crate::table::Table;
-use crate::{clock, event_loop, exit, output, rows};
+use crate::{event_loop, exit, output, rows};
+use pod_runtime::now;
 
 #[derive(Debug, Args)]
 pub struct Events {
@@ -114,7 +115,7 @@ fn print(args: &Events, events: &[Item], table: &mut Table) -> Result<(), CliErr
         let own = rows::heading(Kind::Event, false);
         lines.push(namespace.into_iter().chain(own).map(str::to_owned).collect());
     }
-    let now = clock::now();
+    let now = now();
     for event in events {
         let namespace = args.all_namespaces.then(|| event.namespace().to_owned());
         lines.push(namespace.into_iter().chain(row(&event.object, now)).collect());

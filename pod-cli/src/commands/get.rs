@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use clap::Args;
-use pod_runtime::Runtime;
+use pod_runtime::{Runtime, now};
 use pod_spec::Time;
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ use crate::item::Item;
 use crate::jsonpath::{Path, compare};
 use crate::resource::Kind;
 use crate::table::Table;
-use crate::{clock, event_loop, output, rows};
+use crate::{event_loop, output, rows};
 
 #[derive(Debug, Args)]
 pub struct Get {
@@ -140,7 +140,7 @@ impl<'a> Printer<'a> {
             }
             Meant::Named(targets) => targets.iter().any(|target| target.kind != targets[0].kind),
         };
-        Self { args, typed, now: clock::now(), table: Table::default(), of: None }
+        Self { args, typed, now: now(), table: Table::default(), of: None }
     }
 
     /// A table for each kind, with a blank line between them.
@@ -171,7 +171,7 @@ impl<'a> Printer<'a> {
 
     /// Prints one change.
     fn print(&mut self, (change, item): &(Change, Item)) -> Result<(), CliError> {
-        self.now = clock::now();
+        self.now = now();
         if let Some(Format::Data(data)) = &self.args.output {
             let text = data.render(vec![item.clone()], true)?;
             let between = if *data == Data::Yaml { "---\n" } else { "" };

@@ -9,14 +9,14 @@ use std::task::Poll;
 use std::time::Duration;
 
 use clap::Args;
-use pod_runtime::{LogLine, LogOptions, LogStream, PodHandle};
+use pod_runtime::{LogLine, LogOptions, LogStream, PodHandle, now};
 use pod_spec::{Selector, Time};
 use tokio::task::JoinSet;
 
 use crate::args::Globals;
 use crate::chosen::{self, default_container};
 use crate::error::CliError;
-use crate::{clock, event_loop, exit, output, span};
+use crate::{event_loop, exit, output, span};
 
 #[derive(Debug, Clone, Args)]
 pub struct Logs {
@@ -107,7 +107,7 @@ pub fn run(globals: &Globals, args: &Logs) -> Result<u8, CliError> {
 fn options(args: &Logs) -> LogOptions {
     let since = args.since.map(|span| {
         let span = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
-        Time::from_nanos(clock::now().as_nanos().saturating_sub(span))
+        Time::from_nanos(now().as_nanos().saturating_sub(span))
     });
     let tail = match (args.tail, &args.selector) {
         (None, Some(_)) => Some(TAIL_OF_MANY),

@@ -9,7 +9,8 @@ use pod_workloads::{Rollout as Progress, Workloads, rollout};
 use crate::args::Globals;
 use crate::error::CliError;
 use crate::failures::Failures;
-use crate::{clock, event_loop, exit, output, resource, span};
+use crate::{event_loop, exit, output, resource, span};
+use pod_runtime::now;
 
 /// What kubectl notes in a template so that it is another one.
 const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
@@ -110,7 +111,7 @@ fn restart(
 ) -> Result<u8, CliError> {
     let mut failures = Failures::default();
     for name in resource::deployments(&args.targets)? {
-        let now = clock::now().to_seconds_string();
+        let now = now().to_seconds_string();
         let changed = deployments.change(namespace, &name, |deployment| {
             let annotations = &mut deployment.spec.template.metadata.annotations;
             annotations.insert(RESTARTED.to_owned(), now);

@@ -1,3 +1,0 @@
-//! The time.
-
-pub use pod_runtime::now;
