@@ -5,7 +5,7 @@ mod mounts;
 mod names;
 mod process;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use pod_images::{Image, RootSource};
@@ -72,12 +72,35 @@ pub(crate) struct PodVolumes<'a> {
 /// The paths of prepared volumes.
 pub(crate) fn volume_paths(volumes: &[Prepared]) -> VolumePaths {
     let path = |v: &Prepared| match &v.source {
-        MountSource::Path(path) | MountSource::Tmpfs { path, .. } => {
-            Some((v.name.clone(), path.clone()))
-        }
+        MountSource::Path(path)
+        | MountSource::Tmpfs { path, .. }
+        | MountSource::Files { path, .. } => Some((v.name.clone(), path.clone())),
         _ => None,
     };
     volumes.iter().filter_map(path).collect()
+}
+
+/// The memory file systems of prepared volumes.
+fn memory(volumes: &[Prepared]) -> Vec<Tmpfs> {
+    let mut of_files = BTreeSet::new();
+    let tmpfs = volumes.iter().filter_map(|v| match &v.source {
+        MountSource::Tmpfs { path, size, mode, group, page_size } => Some(Tmpfs {
+            path: path.clone(),
+            size: *size,
+            mode: *mode,
+            group: *group,
+            page_size: *page_size,
+        }),
+        MountSource::Files { tmpfs, .. } => of_files.insert(tmpfs).then(|| Tmpfs {
+            path: tmpfs.clone(),
+            size: None,
+            mode: 0o700,
+            group: None,
+            page_size: None,
+        }),
+        _ => None,
+    });
+    tmpfs.collect()
 }
 
 /// The containers of a pod: init, main and ephemeral, each in the order of the spec.
@@ -227,19 +250,7 @@ impl PodPlan {
         config.users = users;
         config.sysctls = self.sysctls();
         config.shm_size = SHM_SIZE;
-        config.tmpfs = volumes
-            .iter()
-            .filter_map(|v| match &v.source {
-                MountSource::Tmpfs { path, size, mode, group, page_size } => Some(Tmpfs {
-                    path: path.clone(),
-                    size: *size,
-                    mode: *mode,
-                    group: *group,
-                    page_size: *page_size,
-                }),
-                _ => None,
-            })
-            .collect();
+        config.tmpfs = memory(volumes);
         config.companion = Some(engine);
         Ok(config)
     }

@@ -1,6 +1,7 @@
 //! The files of the volumes that hold some: configMap, secret, downwardAPI, and projected of them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Write;
 use std::os::fd::AsFd;
 
@@ -48,15 +49,22 @@ pub(crate) struct Contents<'a> {
 impl Contents<'_> {
     /// Writes the files of every volume that holds some, as far as they differ from what is there.
     pub fn fill(&self, volumes: &VolumePaths, sandbox: &Sandbox) -> Result<(), FillError> {
-        let mut roots = sandbox.tmpfs();
+        let mut opened = BTreeMap::new();
         for volume in &self.plan.pod.spec().volumes {
             let (Some(source), Some(path)) = (&volume.source, volumes.get(&volume.name)) else {
                 continue;
             };
             let mut fill = || {
                 let Some(files) = self.files(source)? else { return Ok(()) };
-                let dir = roots.open(path)?;
-                files.write_to(dir.as_fd(), self.plan.volume_group())?;
+                // Each lies in a tmpfs that it shares with those of its kind.
+                let (Some(tmpfs), Some(name)) = (path.parent(), path.file_name()) else {
+                    return Ok(());
+                };
+                let dir = match opened.entry(tmpfs) {
+                    Entry::Occupied(dir) => dir.into_mut(),
+                    Entry::Vacant(none) => none.insert(sandbox.tmpfs(tmpfs)?),
+                };
+                files.write_to(dir.as_fd(), name, self.plan.volume_group())?;
                 Ok(())
             };
             fill().map_err(|source| FillError { volume: volume.name.clone(), source })?;

@@ -60,6 +60,6 @@ pub use keeper::GENERATION;
 pub use log_files::rotated_logs;
 pub use preparation::Preparation;
 pub use runtime::{KEEPER, Runtime, init};
-pub use sandbox::{Attached, Call, ContainerRoot, Executing, ExitCall, Sandbox, TmpfsRoots, Watch};
+pub use sandbox::{Attached, Call, ContainerRoot, Executing, ExitCall, Sandbox, Watch};
 pub use status::{ContainerState, ContainerStatus, Exit, SandboxState, SandboxStatus};
 pub use terminal::{Terminal, TerminalSize};

@@ -300,9 +300,13 @@ impl Sandbox {
         fds.into_iter().next().ok_or_else(|| self.unexpected())
     }
 
-    /// The [memory file systems](crate::SandboxConfig::tmpfs) of the sandbox. Nothing is asked of the keeper yet.
-    pub fn tmpfs(&self) -> TmpfsRoots<'_> {
-        TmpfsRoots { sandbox: self, call: None }
+    /// The root of a [memory file system](crate::SandboxConfig::tmpfs) of the sandbox, to read and write in.
+    ///
+    /// # Errors
+    /// When the keeper cannot be reached or the sandbox has none at this path.
+    pub fn tmpfs(&self, path: &Path) -> Result<OwnedFd, SandboxError> {
+        let (_, fds) = self.begin(&Request::Tmpfs { path: path.to_owned() })?.receive()?;
+        fds.into_iter().next().ok_or_else(|| self.unexpected())
     }
 
     /// Gives the sandbox descriptors to keep open until its end, such as sockets that are bound to ports of the host.
@@ -329,32 +333,6 @@ impl Sandbox {
     /// The errors that the keeper and the companion wrote.
     pub fn keeper_log(&self) -> Option<File> {
         File::open(self.dir.path().join("keeper.log")).ok()
-    }
-}
-
-/// The memory file systems of a sandbox. All of them are opened through one connection, which the first one makes.
-#[derive(Debug)]
-pub struct TmpfsRoots<'a> {
-    sandbox: &'a Sandbox,
-    call: Option<Call>,
-}
-
-impl TmpfsRoots<'_> {
-    /// The root of the one at this path, to read and write in.
-    ///
-    /// # Errors
-    /// When the keeper cannot be reached or the sandbox has none at this path.
-    pub fn open(&mut self, path: &Path) -> Result<OwnedFd, SandboxError> {
-        let request = Request::Tmpfs { path: path.to_owned() };
-        let call = match &mut self.call {
-            Some(call) => {
-                call.channel.send(&request, &[]).map_err(|e| self.sandbox.broken(e))?;
-                call
-            }
-            none => none.insert(self.sandbox.begin(&request)?),
-        };
-        let (_, fds) = call.receive()?;
-        fds.into_iter().next().ok_or_else(|| self.sandbox.unexpected())
     }
 }
 

@@ -92,15 +92,20 @@ fn files(dir: &Path, count: usize) -> Done {
     let mut payload = Payload::default();
     payload.insert("key", PayloadFile { content: b"value".to_vec(), mode: 0o644 })?;
     let volumes = Volumes::new(dir.join("volumes"))?;
-    let mut mounted: Vec<PathBuf> = Vec::new();
+    let mut mounted: Option<(PathBuf, File)> = None;
     for prepared in volumes.prepare(&specs(count, &Source::Files(FilesKind::ConfigMap)))? {
-        let MountSource::Tmpfs { path, .. } = prepared.source else { continue };
-        tmpfs(&path)?;
-        payload.write_to(File::open(&path)?.as_fd(), None)?;
-        mounted.push(path);
+        let MountSource::Files { tmpfs: at, path } = prepared.source else { continue };
+        let (_, dir) = match &mut mounted {
+            Some(mounted) => mounted,
+            none => {
+                tmpfs(&at)?;
+                none.insert((at.clone(), File::open(&at)?))
+            }
+        };
+        payload.write_to(dir.as_fd(), path.file_name().unwrap_or_default(), None)?;
     }
-    for path in mounted {
-        umount2(&path, MntFlags::MNT_DETACH)?;
+    if let Some((at, _)) = mounted {
+        umount2(&at, MntFlags::MNT_DETACH)?;
     }
     torn_down(&volumes)
 }

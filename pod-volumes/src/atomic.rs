@@ -26,6 +26,7 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::symlinkat;
 
 use crate::below::{is_plain_name, names, open_dir};
+use crate::driver::give;
 use crate::{Payload, PayloadError, PayloadFile, remove_tree};
 
 /// The link that is switched.
@@ -33,6 +34,10 @@ const DATA: &str = "..data";
 
 /// The link that it is switched by.
 const NEW_DATA: &str = "..data_tmp";
+
+/// The mode of a volume: whoever a container runs as may look in, as in the kubelet. Nobody
+/// may write: it is to be mounted read-only.
+const MODE: u32 = 0o777;
 
 /// The mode of directories below a volume.
 const DIR_MODE: u32 = 0o755;
@@ -42,8 +47,9 @@ const GROUP_FILE: u32 = 0o440;
 const GROUP_DIR: u32 = 0o2550;
 
 impl Payload {
-    /// Makes the directory `dir` hold exactly these files, in one step for whoever
-    /// reads them. What is there already is left as it is.
+    /// Makes the directory `name` of `parent`, which is a volume, hold exactly these files, in
+    /// one step for whoever reads them. It is made with mode 0777 if it is not there. What is
+    /// there already is left as it is.
     ///
     /// With a `group`, which is `fsGroup`, all of it belongs to the group, which may read it.
     ///
@@ -53,8 +59,14 @@ impl Payload {
     ///
     /// [`PayloadError::Io`]. The files are the old ones or the new ones then, and
     /// the next call takes away what this one has left.
-    pub fn write_to(&self, dir: BorrowedFd<'_>, group: Option<u32>) -> Result<bool, PayloadError> {
-        let volume = Volume { dir, group };
+    pub fn write_to(
+        &self,
+        parent: BorrowedFd<'_>,
+        name: &OsStr,
+        group: Option<u32>,
+    ) -> Result<bool, PayloadError> {
+        let dir = volume_dir(parent, name, group).map_err(failed("make", name))?;
+        let volume = Volume { dir: dir.as_fd(), group };
         let current = volume.current().map_err(failed("read", DATA))?;
         let wanted = volume.as_written(self);
         let changed = match &current {
@@ -76,6 +88,17 @@ fn failed<E: Into<io::Error>>(
     path: impl AsRef<Path>,
 ) -> impl FnOnce(E) -> PayloadError {
     move |source| PayloadError::Io { action, path: path.as_ref().to_owned(), source: source.into() }
+}
+
+/// Opens the directory of a volume, and makes it if it is not there.
+fn volume_dir(parent: BorrowedFd<'_>, name: &OsStr, group: Option<u32>) -> io::Result<File> {
+    match mkdirat(parent, name, Mode::S_IRWXU) {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let dir = File::from(open_dir(parent, name)?);
+    give(&dir, MODE, group)?;
+    Ok(dir)
 }
 
 /// The directory of a volume, and whom it belongs to.
@@ -123,7 +146,6 @@ impl Volume<'_> {
             self.write(&new, path, file).map_err(failed("write", path))?;
         }
         let switch = || -> io::Result<()> {
-            self.own(&self.dir.try_clone_to_owned()?.into(), GROUP_DIR)?;
             remove_tree(self.dir, OsStr::new(NEW_DATA)).map_err(|_| Errno::EBUSY)?;
             symlinkat(name.as_str(), self.dir, NEW_DATA)?;
             Ok(renameat(self.dir, NEW_DATA, self.dir, DATA)?)

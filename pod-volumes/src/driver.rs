@@ -3,7 +3,8 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{File, Permissions};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -86,6 +87,15 @@ pub enum MountSource {
         /// The size of its huge pages in bytes: it is to be a hugetlbfs then.
         page_size: Option<u64>,
     },
+    /// A directory of a tmpfs that several volumes share, which is to be mounted once for
+    /// the pod, in the pod's own mount namespace. Nobody has to see it but root: mode 0700.
+    Files {
+        /// The directory to mount the tmpfs on.
+        tmpfs: PathBuf,
+        /// The volume's directory right below it, to be bind mounted, which is made when its
+        /// files are written: [`Payload::write_to`](crate::Payload::write_to).
+        path: PathBuf,
+    },
 }
 
 /// A volume that is ready.
@@ -132,7 +142,24 @@ impl VolumeContext<'_> {
     /// The mode of a directory that is to have `mode` and may belong to the group.
     #[must_use]
     pub fn dir_mode(&self, mode: u32) -> u32 {
-        if self.group.is_some() { mode | GROUP_DIR } else { mode }
+        dir_mode(mode, self.group)
+    }
+
+    /// Makes the directory that the pod's volumes of this kind have in common, the parent of
+    /// [`dir`](Self::dir), and returns it. One that is there already is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`DriverError::Io`], also when a file is in the way.
+    pub(crate) fn make_kind_dir(&self) -> Result<PathBuf, DriverError> {
+        let path = self.base_path.join(self.kind_dir);
+        self.open_kind_dir().map_err(|errno| failed("make directory", path.clone(), errno))?;
+        Ok(path)
+    }
+
+    fn open_kind_dir(&self) -> Result<OwnedFd, Errno> {
+        make(self.base, self.kind_dir, Mode::S_IRWXU)?;
+        open_dir(self.base, OsStr::new(self.kind_dir))
     }
 
     /// Makes [`dir`](Self::dir) with exactly `mode`, whatever the umask, and returns
@@ -143,32 +170,14 @@ impl VolumeContext<'_> {
     ///
     /// [`DriverError::Io`], also when a link or a file is in the way.
     pub fn make_dir(&self, mode: u32) -> Result<PathBuf, DriverError> {
-        let failed = |source: Errno| DriverError::Io {
-            action: "make directory",
-            path: self.dir(),
-            source: source.into(),
+        let make_dir = || {
+            let kind = self.open_kind_dir()?;
+            make(kind.as_fd(), self.name, Mode::S_IRWXU)?;
+            open_dir(&kind, OsStr::new(self.name))
         };
-        make(self.base, self.kind_dir, Mode::S_IRWXU).map_err(failed)?;
-        let kind = open_dir(self.base, OsStr::new(self.kind_dir)).map_err(failed)?;
-        make(kind.as_fd(), self.name, Mode::S_IRWXU).map_err(failed)?;
-        let dir = File::from(open_dir(&kind, OsStr::new(self.name)).map_err(failed)?);
-        let mode = self.dir_mode(mode);
-        let set_mode = || -> std::io::Result<()> {
-            if self.group.is_some() {
-                fchown(&dir, None, self.group)?;
-            }
-            // Left alone when right: setting it would drop a set-group-id bit.
-            let bits = if self.group.is_some() { 0o2777 } else { 0o777 };
-            if dir.metadata()?.permissions().mode() & bits != mode {
-                dir.set_permissions(Permissions::from_mode(mode))?;
-            }
-            Ok(())
-        };
-        set_mode().map_err(|source| DriverError::Io {
-            action: "set the mode of",
-            path: self.dir(),
-            source,
-        })?;
+        let dir = make_dir().map_err(|errno| failed("make directory", self.dir(), errno))?;
+        give(&dir.into(), mode, self.group)
+            .map_err(|source| failed("set the mode of", self.dir(), source))?;
         Ok(self.dir())
     }
 
@@ -192,6 +201,28 @@ impl VolumeContext<'_> {
             .and_then(|kind| open_dir(kind, OsStr::new(self.name)))
             .is_ok()
     }
+}
+
+fn failed<E: Into<io::Error>>(action: &'static str, path: PathBuf, source: E) -> DriverError {
+    DriverError::Io { action, path, source: source.into() }
+}
+
+fn dir_mode(mode: u32, group: Option<u32>) -> u32 {
+    if group.is_some() { mode | GROUP_DIR } else { mode }
+}
+
+/// Gives a directory to the group, if there is one, which adds its rights to the mode.
+pub(crate) fn give(dir: &File, mode: u32, group: Option<u32>) -> io::Result<()> {
+    let mode = dir_mode(mode, group);
+    if group.is_some() {
+        fchown(dir, None, group)?;
+    }
+    // Left alone when right: setting it would drop a set-group-id bit.
+    let bits = if group.is_some() { 0o2777 } else { 0o777 };
+    if dir.metadata()?.permissions().mode() & bits != mode {
+        dir.set_permissions(Permissions::from_mode(mode))?;
+    }
+    Ok(())
 }
 
 fn make(parent: BorrowedFd<'_>, name: &str, mode: Mode) -> Result<(), Errno> {

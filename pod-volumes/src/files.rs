@@ -3,14 +3,11 @@
 
 use crate::{Driver, DriverError, FilesKind, MountSource, Source, VolumeContext};
 
-/// Whoever a container runs as may look in, as in the kubelet. Nobody may write: such a
-/// volume is to be mounted read-only.
-const MODE: u32 = 0o777;
-
 /// The driver for [`Source::Files`] of one kind.
 ///
-/// It makes the place for the files: a tmpfs, so that none of them is ever written to a
-/// disk.
+/// It makes the place for a tmpfs that all volumes of the kind share, so that none of their
+/// files is ever written to a disk. What is made in it, once it is mounted, is made by
+/// [`Payload::write_to`](crate::Payload::write_to).
 #[derive(Clone, Copy, Debug)]
 pub struct Files(pub FilesKind);
 
@@ -39,8 +36,6 @@ impl Driver for Files {
         if *source != Source::Files(self.0) {
             return Err(DriverError::WrongSource { kind: Files::kind(*self).to_owned() });
         }
-        let path = context.make_dir(MODE)?;
-        let (mode, group) = (context.dir_mode(MODE), context.group());
-        Ok(MountSource::Tmpfs { path, size: None, mode, group, page_size: None })
+        Ok(MountSource::Files { tmpfs: context.make_kind_dir()?, path: context.dir() })
     }
 }

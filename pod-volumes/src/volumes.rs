@@ -178,7 +178,10 @@ impl Volumes {
         for (spec, driver) in volumes.iter().rev() {
             let kind_dir = kind_dir(driver.kind());
             let _ = driver.tear_down(&self.context(base, &kind_dir, &spec.name));
-            let _ = unlinkat(base, kind_dir.as_str(), UnlinkatFlags::RemoveDir);
+            // Else a sandbox may have a tmpfs on it, which would go with it.
+            if base_is_new {
+                let _ = unlinkat(base, kind_dir.as_str(), UnlinkatFlags::RemoveDir);
+            }
         }
         if base_is_new {
             let _ = fs::remove_dir(&self.base);

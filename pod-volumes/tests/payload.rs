@@ -27,7 +27,12 @@ fn volume() -> TempDir {
 }
 
 fn write(volume: &TempDir, payload: &Payload) -> bool {
-    payload.write_to(File::open(volume.path()).unwrap().as_fd(), None).unwrap()
+    write_for(volume, payload, None)
+}
+
+fn write_for(volume: &TempDir, payload: &Payload, group: Option<u32>) -> bool {
+    let parent = File::open(volume.path().parent().unwrap()).unwrap();
+    payload.write_to(parent.as_fd(), volume.path().file_name().unwrap(), group).unwrap()
 }
 
 fn mode(path: &Path) -> u32 {
@@ -163,13 +168,12 @@ fn readers_see_all_old_or_all_new_files() {
 #[test]
 fn b169_with_a_group_all_belongs_to_it_and_it_may_read() {
     let volume = volume();
-    let dir = File::open(volume.path()).unwrap();
     let files = payload([("d/a", "1", 0o400)]);
-    assert!(files.write_to(dir.as_fd(), Some(1234)).unwrap());
-    assert!(!files.write_to(dir.as_fd(), Some(1234)).unwrap());
+    assert!(write_for(&volume, &files, Some(1234)));
+    assert!(!write_for(&volume, &files, Some(1234)));
     let path = volume.path().join("d/a");
     assert_eq!((fs::metadata(&path).unwrap().gid(), mode(&path)), (1234, 0o440));
     let path = volume.path().join("d");
     assert_eq!((fs::metadata(&path).unwrap().gid(), mode(&path)), (1234, 0o2755));
-    assert_eq!(fs::metadata(volume.path()).unwrap().gid(), 1234);
+    assert_eq!((fs::metadata(volume.path()).unwrap().gid(), mode(volume.path())), (1234, 0o2777));
 }

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat, umask};
 use pod_volumes::{
-    Driver, DriverError, FilesKind, HostPathKind, Medium, MountSource, Source, VolumeContext,
-    VolumeError, VolumeSpec, Volumes, disk_usage, remove_tree,
+    Driver, DriverError, FilesKind, HostPathKind, Medium, MountSource, Prepared, Source,
+    VolumeContext, VolumeError, VolumeSpec, Volumes, disk_usage, remove_tree,
 };
 use tempfile::TempDir;
 
@@ -84,19 +84,37 @@ fn an_empty_dir_is_open_to_all_and_ends_with_the_pod() {
 fn b164_volumes_belong_to_the_group_of_the_pod() {
     let (dir, volumes) = pod();
     let volumes = volumes.with_group(Some(1234));
-    let files = VolumeSpec { name: "files".into(), source: Source::Files(FilesKind::Secret) };
-    let specs = [disk("disk"), empty_dir("memory", Medium::Memory, None), files];
+    let specs = [disk("disk"), empty_dir("memory", Medium::Memory, None)];
     let prepared = volumes.prepare(&specs).unwrap();
     let disk = dir.path().join("volumes/kubernetes.io~empty-dir/disk");
     assert_eq!((fs::metadata(&disk).unwrap().gid(), mode(&disk)), (1234, 0o2777));
-    for prepared in &prepared[1..] {
-        let MountSource::Tmpfs { mode, group, .. } = prepared.source else {
-            panic!("{prepared:?}")
-        };
-        assert_eq!((mode, group), (0o2777, Some(1234)));
-    }
+    let MountSource::Tmpfs { mode: in_memory, group, .. } = prepared[1].source else {
+        panic!("{prepared:?}")
+    };
+    assert_eq!((in_memory, group), (0o2777, Some(1234)));
     assert_eq!(volumes.prepare(&specs).unwrap(), prepared);
     assert_eq!(mode(&disk), 0o2777);
+}
+
+#[test]
+fn volumes_of_files_share_a_tmpfs_for_each_kind() {
+    let (dir, volumes) = pod();
+    let files = |name: &str, kind| VolumeSpec { name: name.into(), source: Source::Files(kind) };
+    let specs = [
+        files("a", FilesKind::Secret),
+        files("b", FilesKind::Secret),
+        files("c", FilesKind::ConfigMap),
+    ];
+    let kinds = ["secret", "secret", "configmap"];
+    let at = |kind| dir.path().join("volumes").join(format!("kubernetes.io~{kind}"));
+    let expected = specs.iter().zip(kinds).map(|(spec, kind)| {
+        let (name, tmpfs) = (spec.name.clone(), at(kind));
+        Prepared { source: MountSource::Files { path: tmpfs.join(&name), tmpfs }, name }
+    });
+    assert_eq!(volumes.prepare(&specs).unwrap(), expected.collect::<Vec<_>>());
+    assert_eq!((mode(&at("secret")), mode(&at("configmap"))), (0o700, 0o700));
+    volumes.tear_down().unwrap();
+    assert!(!dir.path().join("volumes").exists());
 }
 
 #[test]

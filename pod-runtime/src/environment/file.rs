@@ -76,7 +76,7 @@ impl EnvVolumes {
             let volume = || name.clone();
             let path = paths.get(name).ok_or_else(|| ConfigError::Volume { volume: volume() })?;
             let root = if is_in_memory(spec, name) {
-                sandbox.tmpfs().open(path).map_err(io::Error::other)
+                sandbox.tmpfs(path).map_err(io::Error::other)
             } else {
                 File::open(path).map(OwnedFd::from)
             };
