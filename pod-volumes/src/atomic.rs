@@ -57,8 +57,9 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// [`PayloadError::Io`]. The files are the old ones or the new ones then, and
-    /// the next call takes away what this one has left.
+    /// [`PayloadError::Io`], also when `name` is a path, or a link or a file is in its place.
+    /// The files are the old ones or the new ones then, and the next call takes away what
+    /// this one has left.
     pub fn write_to(
         &self,
         parent: BorrowedFd<'_>,
@@ -92,6 +93,9 @@ fn failed<E: Into<io::Error>>(
 
 /// Opens the directory of a volume, and makes it if it is not there.
 fn volume_dir(parent: BorrowedFd<'_>, name: &OsStr, group: Option<u32>) -> io::Result<File> {
+    if !is_plain_name(name) {
+        return Err(Errno::EINVAL.into());
+    }
     match mkdirat(parent, name, Mode::S_IRWXU) {
         Ok(()) | Err(Errno::EEXIST) => {}
         Err(errno) => return Err(errno.into()),

@@ -6,8 +6,8 @@
 //! `downwardAPI`, `projected`) are built in, and a program can add its own.
 //!
 //! The files of a volume are a [`Payload`], which the caller makes, for example of the
-//! [`Keys`] of an object, and writes once the volume is mounted, and again whenever it
-//! changes: [`Payload::write_to`].
+//! [`Keys`] of an object, and writes once the tmpfs is mounted that the volume lies in, and
+//! again whenever it changes: [`Payload::write_to`].
 //!
 //! What is to outlive a pod lies on a [`Shelf`], in a directory that is kept until somebody removes it.
 //!

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nix::sys::stat::{Mode, umask};
-use pod_volumes::{Payload, PayloadFile};
+use pod_volumes::{Payload, PayloadError, PayloadFile};
 use tempfile::TempDir;
 
 fn payload<const N: usize>(files: [(&str, &str, u32); N]) -> Payload {
@@ -163,6 +164,25 @@ fn readers_see_all_old_or_all_new_files() {
         }
     });
     assert_eq!(fs::read_to_string(volume.path().join("a")).unwrap(), "299");
+}
+
+#[test]
+fn a_volume_is_made_where_it_is_asked_for_and_nowhere_else() {
+    let place = volume();
+    let parent = File::open(place.path()).unwrap();
+    let files = payload([("a", "1", 0o644)]);
+    let write = |name: &str| files.write_to(parent.as_fd(), OsStr::new(name), None);
+    assert!(write("new").unwrap());
+    assert_eq!(mode(&place.path().join("new")), 0o777);
+    assert_eq!(fs::read_to_string(place.path().join("new/a")).unwrap(), "1");
+    fs::create_dir(place.path().join("other")).unwrap();
+    symlink("other", place.path().join("link")).unwrap();
+    for name in ["..", ".", "", "other/b", "../b", "link"] {
+        let error = write(name).unwrap_err();
+        assert!(matches!(error, PayloadError::Io { action: "make", .. }), "{name}: {error}");
+    }
+    assert_eq!(fs::read_dir(place.path().join("other")).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 3);
 }
 
 #[test]
