@@ -88,7 +88,7 @@ pub enum CliError {
     Terminating { namespace: String, name: String },
     /// The pod is there, but does not come up.
     #[error(
-        "{source}; it is kept: see `pod logs {0} -c CONTAINER`, and `pod delete {0}`",
+        "{source}; it is kept: see `pod describe pod {0}`, and `pod delete pod {0}`",
         located(namespace, name)
     )]
     KeptUnready { namespace: String, name: String, source: Box<RuntimeError> },

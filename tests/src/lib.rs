@@ -21,6 +21,8 @@ use pod_runtime::{
     Bridge, Configuration, LogOptions, Network, Pod, PodHandle, PodStatus, Runtime, ValidPod,
 };
 use pod_spec::{Deployment, Job};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// How long anything in a test may take: a minute, or as many seconds as `POD_TEST_DEADLINE` says, for a machine that is
 /// emulated.
@@ -301,6 +303,17 @@ pub async fn delete(pods: &[&PodHandle]) {
         soon(pod.delete(Some(0))).await.expect("is deleted");
         soon(pod.wait_gone()).await.expect("goes");
     }
+}
+
+/// Kills a process and waits until all of it is gone. What it has locked may be locked for a moment after `/proc` shows no
+/// command of it any more.
+pub fn kill_process(pid: i32) {
+    let pid = rustix::process::Pid::from_raw(pid).expect("a pid");
+    let process = pidfd_open(pid, PidfdFlags::empty()).expect("is there");
+    pidfd_send_signal(&process, Signal::KILL).expect("is killed");
+    let timeout = Timespec::try_from(deadline()).expect("fits");
+    let ended = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&timeout));
+    assert_eq!(ended, Ok(1), "process {pid:?} has not ended in time");
 }
 
 /// Runs a program to its end, which has to be a good one; returns what it writes.

@@ -1,10 +1,8 @@
 //! Deployments and Jobs: pods that are made from a template, and the process that looks after them.
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use pod_runtime::PodHandle;
 use pod_spec::{Deployment, Job, PodPhase};
-use pod_tests::{Host, delete, log, soon, until, wait_until};
+use pod_tests::{Host, delete, kill_process, log, soon, until, wait_until};
 use pod_workloads::{SUPERVISOR, Workload, Workloads, rollout};
 
 fn host(test: &str) -> Host {
@@ -51,13 +49,13 @@ async fn remove<T: Workload>(workloads: &Workloads<T>, name: &str) {
 }
 
 /// The process that looks after the test's only workload.
-fn supervisor(host: &Host) -> Option<Pid> {
+fn supervisor(host: &Host) -> Option<i32> {
     let root = host.root().to_string_lossy().into_owned();
     std::fs::read_dir("/proc").expect("is there").flatten().find_map(|entry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
         let command = std::fs::read_to_string(entry.path().join("cmdline")).ok()?;
         let role = command.split('\0').next() == Some(SUPERVISOR);
-        (role && command.contains(&root)).then(|| Pid::from_raw(pid))
+        (role && command.contains(&root)).then_some(pid)
     })
 }
 
@@ -139,8 +137,8 @@ async fn a_supervisor_that_was_killed_is_followed_by_another() {
     rolled_out(&web).await;
     let before = pods(&host, &web, "web");
     let killed = supervisor(&host).expect("it runs");
-    kill(killed, Signal::SIGKILL).expect("is killed");
-    wait_until("its end", || supervisor(&host).is_none().then_some(()));
+    kill_process(killed);
+    assert_eq!(supervisor(&host), None);
     delete(&[&before[0]]).await;
     assert_eq!(pods(&host, &web, "web").len(), 1);
     // Whoever looks brings it back.
