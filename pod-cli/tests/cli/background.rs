@@ -1,10 +1,9 @@
 //! Pods in the background: apply, get, logs, wait, delete.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::host::{Host, end, eventually, read_until, script, server};
+use crate::host::{Host, end, eventually, lines_from, read_until, script, server};
 
 #[test]
 fn a_pod_is_made_once() {
@@ -155,7 +154,7 @@ fn logs_are_shown_and_followed() {
     let mut command = host.command(["logs", "-f", "web"]);
     let mut follower =
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
-    let mut lines = BufReader::new(follower.stdout.take().expect("it is piped")).lines();
+    let mut lines = lines_from(follower.stdout.take().expect("it is piped"));
     read_until(&mut lines, |line| line == "two");
     assert_eq!(host.pod("logs web --tail 1 --tail 2").code, 2);
     std::fs::write(dir.join("go"), "\n").expect("the pod reads it");

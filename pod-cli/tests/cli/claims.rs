@@ -1,11 +1,10 @@
 //! Claims: apply, get and delete, and the pods that use them.
 
-use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::host::{Host, read_until, script};
+use crate::host::{Host, lines_from, read_until, script};
 
 const CLAIM: &str = "\
 apiVersion: v1
@@ -60,7 +59,7 @@ fn a_claim_that_is_used_is_deleted_when_its_pod_is() {
     assert!(host.pod("get pvc").out.contains("Terminating"));
     let mut waiting =
         host.command(["delete", "pvc/data"]).stderr(Stdio::piped()).spawn().expect("runs");
-    let mut said = BufReader::new(waiting.stderr.take().expect("is piped")).lines();
+    let mut said = lines_from(waiting.stderr.take().expect("is piped"));
     let words = "persistentvolumeclaim `data` goes when pod `web` does";
     read_until(&mut said, |line| line == words);
     assert_eq!(host.pod("delete pod web --now").code, 0);

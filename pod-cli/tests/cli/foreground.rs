@@ -1,12 +1,11 @@
 //! Pods in the foreground.
 
-use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::host::{Host, end, eventually, read_until, script, server};
+use crate::host::{Host, end, eventually, lines_from, read_until, script, server};
 
 const WHOLE: &str = "
 apiVersion: v1
@@ -46,7 +45,7 @@ fn signal(child: &Child, signal: Signal) {
 
 /// Waits until the pod has written a line.
 fn wait_for(child: &mut Child, wanted: &str) {
-    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut lines = lines_from(child.stdout.take().expect("it is piped"));
     read_until(&mut lines, |line| line == wanted);
     // Somebody has to go on reading.
     std::thread::spawn(move || lines.count());
@@ -104,7 +103,7 @@ fn a_second_signal_kills() {
     let stubborn =
         script("trap 'echo no' TERM; echo hello; while :; do sleep 1000 & wait; done", "Always");
     let mut child = start(&host, &stubborn.replace("Seconds: 2", "Seconds: 1000"));
-    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut lines = lines_from(child.stdout.take().expect("it is piped"));
     read_until(&mut lines, |line| line == "app | hello");
     signal(&child, Signal::SIGINT);
     read_until(&mut lines, |line| line == "app | no");
@@ -118,7 +117,7 @@ fn a_second_signal_kills() {
 fn a_pod_that_nobody_watches_any_more_is_stopped() {
     let host = Host::new();
     let mut child = start(&host, &server());
-    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut lines = lines_from(child.stdout.take().expect("it is piped"));
     read_until(&mut lines, |line| line == "app | hello");
     assert_eq!(host.pod("wait --for=condition=Ready web").code, 0);
     drop(lines);
@@ -138,7 +137,7 @@ fn a_pod_that_is_deleted_meanwhile_ends() {
 fn restarts_are_told() {
     let host = Host::new();
     let mut child = start(&host, &script("echo hello; exit 4", "Always"));
-    let mut messages = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    let mut messages = lines_from(child.stderr.take().expect("it is piped"));
     read_until(&mut messages, |line| line == "container app: ended with code 4");
     read_until(&mut messages, |line| line.starts_with("container app: CrashLoopBackOff: "));
     eventually("it is shown", || host.pod("get pods").out.contains("CrashLoopBackOff"));
@@ -240,7 +239,7 @@ fn a_signal_stops_all_pods() {
     let host = Host::new();
     let text = "trap 'echo bye; exit 0' TERM; echo hello; sleep 1000 & wait";
     let mut child = start(&host, &pods(&[("web", text), ("db", text)]));
-    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut lines = lines_from(child.stdout.take().expect("it is piped"));
     let mut greeted = std::collections::BTreeSet::new();
     read_until(&mut lines, |line| {
         greeted.insert(line.to_owned());

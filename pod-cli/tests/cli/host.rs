@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Lines, Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -192,6 +192,25 @@ pub fn end(mut child: Child) -> Ran {
     Ran { code: status.code().unwrap_or(-1), out: String::from_utf8_lossy(&out).into_owned(), err }
 }
 
+/// The lines of what a running command writes. That none comes for a long time is an error.
+pub fn lines_from<R: Read + AsFd>(pipe: R) -> Lines<BufReader<InTime<R>>> {
+    BufReader::new(InTime(pipe)).lines()
+}
+
+/// A pipe from which something has to come.
+#[derive(Debug)]
+pub struct InTime<R>(R);
+
+impl<R: Read + AsFd> Read for InTime<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::from(LIMIT_MS))? {
+            0 => Err(ErrorKind::TimedOut.into()),
+            _ => self.0.read(buffer),
+        }
+    }
+}
+
 /// Reads lines of a running command until one satisfies the test.
 pub fn read_until(
     lines: &mut impl Iterator<Item = std::io::Result<String>>,
@@ -199,7 +218,7 @@ pub fn read_until(
 ) {
     let mut seen = Vec::new();
     for line in lines {
-        let line = line.expect("it is UTF-8");
+        let line = line.unwrap_or_else(|error| panic!("{error}, after {seen:?}"));
         if wanted(&line) {
             return;
         }

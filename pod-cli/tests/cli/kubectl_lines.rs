@@ -1,14 +1,14 @@
 //! Lines that people type, word for word, with `pod` in the place of `kubectl`.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{BufReader, Lines, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 
 use pod_tests::image::{Layer, Registry, recipes};
 
-use crate::host::{Host, eventually, read_until};
+use crate::host::{Host, InTime, eventually, lines_from, read_until};
 
 const NGINX: &str = "
 apiVersion: v1
@@ -51,10 +51,10 @@ impl World {
     }
 
     /// Begins a line that goes on until it is killed.
-    fn begin(&self, line: &str) -> (Child, Lines<BufReader<ChildStdout>>) {
+    fn begin(&self, line: &str) -> (Child, Lines<BufReader<InTime<ChildStdout>>>) {
         let mut command = self.host.command(line.split_whitespace());
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it can be executed");
-        let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let lines = lines_from(child.stdout.take().expect("it is piped"));
         (child, lines)
     }
 }

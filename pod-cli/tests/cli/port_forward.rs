@@ -1,13 +1,13 @@
 //! `pod port-forward`, as a user calls it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::host::{Host, end, read_until};
+use crate::host::{Host, InTime, end, lines_from, read_until};
 
 const SERVER: &str = "
 apiVersion: v1
@@ -25,7 +25,7 @@ spec:
 /// A running `port-forward`.
 struct Forward {
     child: Child,
-    lines: std::io::Lines<BufReader<ChildStdout>>,
+    lines: std::io::Lines<BufReader<InTime<ChildStdout>>>,
 }
 
 impl Forward {
@@ -38,7 +38,7 @@ impl Forward {
             .stderr(Stdio::piped())
             .spawn()
             .expect("it can be executed");
-        let mut lines_of = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let mut lines_of = lines_from(child.stdout.take().expect("it is piped"));
         let said = lines_of.by_ref().take(lines).map(|line| line.expect("UTF-8")).collect();
         (Self { child, lines: lines_of }, said)
     }

@@ -1,12 +1,11 @@
 //! get, describe, events and wait, in kubectl's words.
 
-use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use k8s_openapi::api::core::v1::{Event, Pod};
 use serde_json::Value;
 
-use crate::host::{Host, end, eventually, read_until, script, server};
+use crate::host::{Host, end, eventually, lines_from, read_until, script, server};
 
 const OBJECTS: &str = "
 ---
@@ -125,17 +124,22 @@ fn changes_are_watched() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it runs");
-    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    assert_eq!(host.pod_on("apply", &server()).code, 0);
+    let mut lines = lines_from(child.stdout.take().expect("it is piped"));
+    // It stays in each state until it has been seen there: one who looks late sees the last of several.
+    let stubborn = script("trap '' TERM; echo hello; sleep 1000 & wait", "Always");
+    assert_eq!(host.pod_on("apply", &stubborn).code, 0);
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let mut first = None;
     read_until(&mut lines, |line| {
         first.get_or_insert_with(|| line.to_owned());
-        words(line).get(..4) == Some(&["MODIFIED", "web", "1/1", "Running"].map(str::to_owned))
+        words(line).get(1..4) == Some(&["web", "1/1", "Running"].map(str::to_owned))
     });
     assert_eq!(words(&first.expect("a heading"))[..3], ["EVENT", "NAME", "READY"]);
-    assert_eq!(host.pod("delete pod web").code, 0);
-    read_until(&mut lines, |line| line.contains("Terminating"));
+    assert_eq!(host.pod("delete pod web --wait=false").code, 0);
+    read_until(&mut lines, |line| {
+        words(line).get(..4) == Some(&["MODIFIED", "web", "1/1", "Terminating"].map(str::to_owned))
+    });
+    assert_eq!(host.pod("delete pod web --grace-period=0 --force").code, 0);
     read_until(&mut lines, |line| line.starts_with("DELETED") && line.contains(" web "));
     // It goes on until it is told not to.
     child.kill().expect("it runs");
@@ -170,7 +174,7 @@ fn events_are_shown_as_objects_and_in_a_table() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("it runs");
-    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut lines = lines_from(child.stdout.take().expect("it is piped"));
     assert_eq!(host.pod("delete pod web --wait=false").code, 0);
     read_until(&mut lines, |line| line.contains("Killing") && line.contains("pod/web"));
     child.kill().expect("it runs");
