@@ -14,7 +14,7 @@ TEST_PACKAGES := $(BUILD_PACKAGES) iproute2 procps util-linux busybox-static pyt
 BENCH_PACKAGES := $(BUILD_PACKAGES) podman crun busybox-static catatonit \
 	docker-registry skopeo
 
-# Linked statically and at a fixed address, for a start in half the time and less memory of each pod: docs/design/memory.md.
+# Linked statically and at a fixed address, for a faster start and less memory of each pod: docs/design/memory.md.
 BUILD_POD := cargo rustc --release --locked -p pod-cli --bin pod -- -C target-feature=+crt-static -C relocation-model=static
 
 # rustup's toolchain, also in a shell that has not read its environment file.
