@@ -36,6 +36,21 @@ pub struct PodHandle {
     sandboxes: Sandboxes,
 }
 
+/// What happened in the last hour to the pod of this name and uid.
+pub(crate) fn events_of(
+    dirs: &Dirs,
+    namespace: &str,
+    name: &str,
+    uid: &str,
+) -> Result<Vec<RecordedEvent>, RuntimeError> {
+    let events = dirs.state(namespace, name).read_events(uid);
+    let context = RuntimeError::io(format!("read the state of pod `{name}`"));
+    events.map_err(context)?.ok_or_else(|| RuntimeError::NotFound {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    })
+}
+
 impl PodHandle {
     pub(crate) fn new(dirs: Dirs, drivers: Drivers, sandboxes: Sandboxes, pod: ValidPod) -> Self {
         Self { dirs, drivers, pod, sandboxes }
@@ -163,8 +178,7 @@ impl PodHandle {
     /// # Errors
     /// [`RuntimeError::NotFound`] when the pod is gone.
     pub fn events(&self) -> Result<Vec<RecordedEvent>, RuntimeError> {
-        let context = RuntimeError::io(format!("read the state of pod `{}`", self.name()));
-        self.state().read_events(self.uid()).map_err(context)?.ok_or_else(|| self.gone())
+        events_of(&self.dirs, self.namespace(), self.name(), self.uid())
     }
 
     /// What its running containers have consumed, by their names. Needs no living engine.

@@ -20,7 +20,7 @@ use crate::dirs::Dirs;
 use crate::drivers::Drivers;
 use crate::engine;
 use crate::error::{RuntimeError, chain};
-use crate::handle::PodHandle;
+use crate::handle::{PodHandle, events_of};
 use crate::machine::this_machine;
 use crate::parallel::parallel;
 use crate::plan::{PodPlan, sandbox_id, volume_paths};
@@ -307,12 +307,7 @@ impl Runtime {
         name: &str,
         uid: &str,
     ) -> Result<Vec<RecordedEvent>, RuntimeError> {
-        let events = self.dirs.state(namespace, name).read_events(uid);
-        let context = RuntimeError::io(format!("read the state of pod `{name}`"));
-        events.map_err(context)?.ok_or_else(|| RuntimeError::NotFound {
-            namespace: namespace.to_owned(),
-            name: name.to_owned(),
-        })
+        events_of(&self.dirs, namespace, name, uid)
     }
 
     /// All pods, or those of one namespace, by namespace and name.

@@ -1,6 +1,7 @@
 //! `pod events`: shows what happened to pods.
 
 use clap::{Args, ValueEnum};
+use pod_runtime::now;
 use pod_spec::Time;
 use serde_json::Value;
 
@@ -12,7 +13,6 @@ use crate::item::{self, Item};
 use crate::resource::{self, Kind, Named};
 use crate::table::Table;
 use crate::{event_loop, exit, output, rows};
-use pod_runtime::now;
 
 #[derive(Debug, Args)]
 pub struct Events {

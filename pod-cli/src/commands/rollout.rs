@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use pod_runtime::now;
 use pod_spec::Deployment;
 use pod_workloads::{Rollout as Progress, Workloads, rollout};
 
@@ -10,7 +11,6 @@ use crate::args::Globals;
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::{event_loop, exit, output, resource, span};
-use pod_runtime::now;
 
 /// What kubectl notes in a template so that it is another one.
 const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";

@@ -173,27 +173,22 @@ pub fn end(mut child: Child) -> Ran {
         stderr.read_to_string(&mut text).map(|_| text)
     });
     let mut out = Vec::new();
-    if let Some(mut stdout) = child.stdout.take() {
-        let mut chunk = [0; 4096];
-        loop {
-            let mut fds = [PollFd::new(stdout.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut fds, PollTimeout::from(LIMIT_MS)) == Ok(0) {
-                let _ = child.kill();
-                panic!("it did not end in time; it wrote {}", String::from_utf8_lossy(&out));
-            }
-            match stdout.read(&mut chunk).expect("its output can be read") {
-                0 => break,
-                n => out.extend_from_slice(&chunk[..n]),
-            }
-        }
+    if let Some(stdout) = child.stdout.take()
+        && let Err(error) = InTime(stdout).read_to_end(&mut out)
+    {
+        let _ = child.kill();
+        panic!("it did not end in time: {error}; it wrote {}", String::from_utf8_lossy(&out));
     }
     let status = child.wait().expect("it can be waited for");
     let err = err.join().expect("no panic").expect("its messages are UTF-8");
     Ran { code: status.code().unwrap_or(-1), out: String::from_utf8_lossy(&out).into_owned(), err }
 }
 
+/// Lines of what a running command writes.
+pub type LinesFrom<R> = Lines<BufReader<InTime<R>>>;
+
 /// The lines of what a running command writes. That none comes for a long time is an error.
-pub fn lines_from<R: Read + AsFd>(pipe: R) -> Lines<BufReader<InTime<R>>> {
+pub fn lines_from<R: Read + AsFd>(pipe: R) -> LinesFrom<R> {
     BufReader::new(InTime(pipe)).lines()
 }
 

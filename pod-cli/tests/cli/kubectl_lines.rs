@@ -1,14 +1,14 @@
 //! Lines that people type, word for word, with `pod` in the place of `kubectl`.
 
 use std::fs;
-use std::io::{BufReader, Lines, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Stdio};
 
 use pod_tests::image::{Layer, Registry, recipes};
 
-use crate::host::{Host, InTime, eventually, lines_from, read_until};
+use crate::host::{Host, LinesFrom, eventually, lines_from, read_until};
 
 const NGINX: &str = "
 apiVersion: v1
@@ -51,7 +51,7 @@ impl World {
     }
 
     /// Begins a line that goes on until it is killed.
-    fn begin(&self, line: &str) -> (Child, Lines<BufReader<InTime<ChildStdout>>>) {
+    fn begin(&self, line: &str) -> (Child, LinesFrom<ChildStdout>) {
         let mut command = self.host.command(line.split_whitespace());
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it can be executed");
         let lines = lines_from(child.stdout.take().expect("it is piped"));

@@ -1,13 +1,13 @@
 //! `pod port-forward`, as a user calls it.
 
-use std::io::{BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::host::{Host, InTime, end, lines_from, read_until};
+use crate::host::{Host, LinesFrom, end, lines_from, read_until};
 
 const SERVER: &str = "
 apiVersion: v1
@@ -25,7 +25,7 @@ spec:
 /// A running `port-forward`.
 struct Forward {
     child: Child,
-    lines: std::io::Lines<BufReader<InTime<ChildStdout>>>,
+    lines: LinesFrom<ChildStdout>,
 }
 
 impl Forward {

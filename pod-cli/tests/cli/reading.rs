@@ -126,15 +126,24 @@ fn changes_are_watched() {
         .expect("it runs");
     let mut lines = lines_from(child.stdout.take().expect("it is piped"));
     // It stays in each state until it has been seen there: one who looks late sees the last of several.
-    let stubborn = script("trap '' TERM; echo hello; sleep 1000 & wait", "Always");
+    let stubborn = script("trap '' TERM; echo hello; sleep 1000 & wait", "Always")
+        .replace("Seconds: 2", "Seconds: 1000")
+        .replace(
+            "{name: app,",
+            "{name: app, readinessProbe: {exec: {command: [test, -f, /tmp/go]}, periodSeconds: 1},",
+        );
     assert_eq!(host.pod_on("apply", &stubborn).code, 0);
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let mut first = None;
     read_until(&mut lines, |line| {
         first.get_or_insert_with(|| line.to_owned());
-        words(line).get(1..4) == Some(&["web", "1/1", "Running"].map(str::to_owned))
+        line.starts_with("ADDED")
     });
     assert_eq!(words(&first.expect("a heading"))[..3], ["EVENT", "NAME", "READY"]);
+    assert_eq!(host.pod("exec web -- touch /tmp/go").code, 0);
+    read_until(&mut lines, |line| {
+        words(line).get(..4) == Some(&["MODIFIED", "web", "1/1", "Running"].map(str::to_owned))
+    });
     assert_eq!(host.pod("delete pod web --wait=false").code, 0);
     read_until(&mut lines, |line| {
         words(line).get(..4) == Some(&["MODIFIED", "web", "1/1", "Terminating"].map(str::to_owned))
