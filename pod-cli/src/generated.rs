@@ -50,7 +50,7 @@ impl Generated {
     /// Says that it would be created, or prints it.
     pub fn show(self, runtime: &Runtime, mut report: Report<'_>) -> Result<u8, CliError> {
         let Self { kind, object } = self;
-        report.say(&Item { kind, object }, "created")?;
+        report.propose(Item { kind, object }, "created")?;
         report.end(runtime, Failures::default())
     }
 }

@@ -34,23 +34,63 @@ pub struct Item {
     pub object: Value,
 }
 
+/// What an object is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectReference {
+    pub kind: Kind,
+    pub namespace: String,
+    pub name: String,
+}
+
+impl ObjectReference {
+    fn new(kind: Kind, metadata: &ObjectMeta) -> Self {
+        let namespace = metadata.namespace.clone().unwrap_or_default();
+        Self { kind, namespace, name: metadata.name.clone() }
+    }
+
+    /// That of an object of a manifest; `None` when it is of a kind that nothing is kept of.
+    pub fn of(object: &AdmittedObject) -> Option<Self> {
+        let (kind, metadata) = match object {
+            AdmittedObject::Pod(pod) => (Kind::Pod, pod.pod.metadata()),
+            AdmittedObject::ConfigMap(map, _) => (Kind::ConfigMap, &map.metadata),
+            AdmittedObject::Secret(secret, _) => (Kind::Secret, &secret.metadata),
+            AdmittedObject::PersistentVolumeClaim(claim, _) => {
+                (Kind::PersistentVolumeClaim, &claim.metadata)
+            }
+            AdmittedObject::Deployment(deployment, _) => (Kind::Deployment, &deployment.metadata),
+            AdmittedObject::Job(job, _) => (Kind::Job, &job.metadata),
+            _ => return None,
+        };
+        Some(Self::new(kind, metadata))
+    }
+
+    /// That of a pod.
+    pub fn of_pod(pod: &PodHandle) -> Self {
+        Self::new(Kind::Pod, pod.pod().metadata())
+    }
+
+    /// `pod/NAME` and the like.
+    pub fn path(&self) -> String {
+        path(self.kind, &self.name)
+    }
+}
+
 impl Item {
     /// An object of a manifest; `None` when it is of a kind that nothing is kept of.
     pub fn of(object: &AdmittedObject) -> Result<Option<Self>, CliError> {
-        let (kind, metadata, mut object) = match object {
-            AdmittedObject::Pod(pod) => (Kind::Pod, pod.pod.metadata(), value(&pod.pod)?),
-            AdmittedObject::ConfigMap(map, _) => (Kind::ConfigMap, &map.metadata, value(map)?),
-            AdmittedObject::Secret(secret, _) => (Kind::Secret, &secret.metadata, value(secret)?),
-            AdmittedObject::PersistentVolumeClaim(claim, _) => {
-                (Kind::PersistentVolumeClaim, &claim.metadata, value(claim)?)
-            }
-            AdmittedObject::Deployment(deployment, _) => {
-                (Kind::Deployment, &deployment.metadata, value(deployment)?)
-            }
-            AdmittedObject::Job(job, _) => (Kind::Job, &job.metadata, value(job)?),
+        let Some(ObjectReference { kind, namespace, .. }) = ObjectReference::of(object) else {
+            return Ok(None);
+        };
+        let mut object = match object {
+            AdmittedObject::Pod(pod) => value(&pod.pod)?,
+            AdmittedObject::ConfigMap(map, _) => value(map)?,
+            AdmittedObject::Secret(secret, _) => value(secret)?,
+            AdmittedObject::PersistentVolumeClaim(claim, _) => value(claim)?,
+            AdmittedObject::Deployment(deployment, _) => value(deployment)?,
+            AdmittedObject::Job(job, _) => value(job)?,
             _ => return Ok(None),
         };
-        object["metadata"]["namespace"] = metadata.namespace.as_deref().into();
+        object["metadata"]["namespace"] = namespace.into();
         Ok(Some(Self { kind, object }))
     }
 
@@ -80,7 +120,7 @@ impl Item {
 
     /// `pod/NAME` and the like.
     pub fn path(&self) -> String {
-        format!("{}/{}", self.kind.word(), self.name())
+        path(self.kind, self.name())
     }
 
     /// The object in the type of its kind.
@@ -154,6 +194,10 @@ pub fn all(runtime: &Runtime, kind: Kind, namespace: Option<&str>) -> Result<Vec
 
 fn items(kind: Kind, objects: &[impl Serialize]) -> Result<Vec<Item>, CliError> {
     objects.iter().map(|object| Ok(Item { kind, object: in_seconds(value(object)?) })).collect()
+}
+
+fn path(kind: Kind, name: &str) -> String {
+    format!("{}/{name}", kind.word())
 }
 
 fn value(object: &impl Serialize) -> Result<Value, CliError> {

@@ -6,7 +6,7 @@ use crate::args::DryRun;
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::format::Data;
-use crate::item::{self, Item};
+use crate::item::{self, Item, ObjectReference};
 use crate::output;
 
 /// Says of each what has been done, or prints them all at the end.
@@ -14,20 +14,40 @@ use crate::output;
 pub struct Report<'a> {
     output: Option<&'a Data>,
     dry_run: &'a DryRun,
-    items: Vec<Item>,
+    told: Vec<Told>,
+}
+
+/// An object to be printed.
+#[derive(Debug)]
+enum Told {
+    /// As it is there in the end.
+    Made(ObjectReference),
+    /// As it would be.
+    Proposed(Item),
 }
 
 impl<'a> Report<'a> {
     pub fn new(output: Option<&'a Data>, dry_run: &'a DryRun) -> Self {
-        Self { output, dry_run, items: Vec::new() }
+        Self { output, dry_run, told: Vec::new() }
     }
 
-    /// One object has been dealt with, or would be.
-    pub fn say(&mut self, item: &Item, word: &str) -> Result<(), CliError> {
+    /// An object has been dealt with.
+    pub fn say(&mut self, made: ObjectReference, word: &str) -> Result<(), CliError> {
+        let text = format!("{} {word}", made.path());
+        self.tell(&text, Told::Made(made))
+    }
+
+    /// An object would be dealt with.
+    pub fn propose(&mut self, item: Item, word: &str) -> Result<(), CliError> {
+        let text = format!("{} {word}{}", item.path(), self.dry_run.note());
+        self.tell(&text, Told::Proposed(item))
+    }
+
+    fn tell(&mut self, text: &str, told: Told) -> Result<(), CliError> {
         if self.output.is_none() {
-            return output::line(&format!("{} {word}{}", item.path(), self.dry_run.note()));
+            return output::line(text);
         }
-        self.items.push(item.clone());
+        self.told.push(told);
         Ok(())
     }
 
@@ -35,12 +55,12 @@ impl<'a> Report<'a> {
     pub fn end(self, runtime: &Runtime, mut failures: Failures) -> Result<u8, CliError> {
         let Some(data) = self.output else { return failures.end() };
         let mut items = Vec::new();
-        for item in self.items {
-            if self.dry_run.is_on() {
-                items.push(item);
-                continue;
-            }
-            match item::one(runtime, item.kind, item.namespace(), item.name()) {
+        for told in self.told {
+            let item = match told {
+                Told::Made(made) => item::one(runtime, made.kind, &made.namespace, &made.name),
+                Told::Proposed(item) => Ok(item),
+            };
+            match item {
                 Ok(item) => items.push(item),
                 Err(error) => failures.add(error),
             }

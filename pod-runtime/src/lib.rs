@@ -113,7 +113,8 @@ pub fn init() {
 
 /// As [`init`], with drivers of volumes for the pods that the helper looks after.
 pub fn init_with(drivers: &Drivers) {
-    pod_sandbox::init();
+    let known = drivers.clone();
+    pod_sandbox::init_with(ENGINE, move |args| engine::main(&args[1..], &known));
     engine::init(drivers);
     puller::init();
     pod_images::init();

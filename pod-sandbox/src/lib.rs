@@ -59,7 +59,9 @@ pub use error::{CgroupError, ConfigError, RequestError, SandboxError, SeccompErr
 pub use keeper::GENERATION;
 pub use log_files::rotated_logs;
 pub use preparation::Preparation;
-pub use runtime::{KEEPER, Runtime, init};
-pub use sandbox::{Attached, Call, ContainerRoot, Executing, ExitCall, Sandbox, Watch};
+pub use runtime::{KEEPER, Runtime, init, init_with};
+pub use sandbox::{
+    Attached, Call, ContainerRoot, Executing, ExitCall, Sandbox, StartRequest, Watch,
+};
 pub use status::{ContainerState, ContainerStatus, Exit, SandboxState, SandboxStatus};
 pub use terminal::{Terminal, TerminalSize};

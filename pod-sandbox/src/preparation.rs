@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -105,7 +106,7 @@ fn start(dir: &SandboxDir, helper: Option<&Path>) -> io::Result<Child> {
         None => seal_self()?,
     };
     let errors = File::options().create(true).append(true).open(dir.path().join("keeper.log"))?;
-    Command::new(format!("/proc/self/fd/{}", sealed.as_raw_fd()))
+    let started = Command::new(format!("/proc/self/fd/{}", sealed.as_raw_fd()))
         .arg0(KEEPER)
         .arg(dir.path())
         .current_dir("/")
@@ -115,7 +116,11 @@ fn start(dir: &SandboxDir, helper: Option<&Path>) -> io::Result<Child> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(errors)
-        .spawn()
+        .spawn();
+    // With the descriptor goes a mount, and for that the kernel waits until every processor has taken notice, up to
+    // milliseconds on a busy machine.
+    thread::spawn(move || drop(sealed));
+    started
 }
 
 /// A descriptor from which `program` can be executed but through which nobody can write to it: a process that joins a

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -15,7 +16,7 @@ use crate::cgroup::Hierarchy;
 use crate::config::{SandboxConfig, SandboxId};
 use crate::dirs::{LAYER, SandboxDir};
 use crate::error::{SandboxError, chain};
-use crate::keeper;
+use crate::keeper::{self, Role};
 use crate::lock::Lock;
 use crate::preparation::Preparation;
 use crate::sandbox::Sandbox;
@@ -31,11 +32,25 @@ pub const KEEPER: &str = "pod-keeper";
 ///
 /// Call it first in `main`, before any thread is started.
 pub fn init() {
+    become_keeper(None);
+}
+
+/// As [`init`], for a program that is the [companion](crate::Companion) of its sandboxes itself, by the name `name`: the
+/// keeper, which is the same program, need not execute it anew for that, which would take the longer part of its start. It
+/// forks, and calls `run` with the companion's arguments, in its environment, and with its standard descriptors and no
+/// others. What `run` returns is the companion's exit code.
+///
+/// A companion of another name, or whose program is another file by now, is executed.
+pub fn init_with(name: &'static str, run: impl Fn(&[String]) -> i32 + 'static) {
+    become_keeper(Some(Role { name, run: Rc::new(run) }));
+}
+
+fn become_keeper(role: Option<Role>) {
     let mut args = std::env::args_os();
     if args.next().is_some_and(|name| name == KEEPER)
         && let Some(dir) = args.next()
     {
-        keeper::main(Path::new(&dir));
+        keeper::main(Path::new(&dir), role);
     }
 }
 
@@ -213,7 +228,9 @@ fn is_companion(pid: Pid, config: &SandboxConfig) -> bool {
     let Some(companion) = &config.companion else { return false };
     let shown = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let expected: Vec<u8> = companion.argv.iter().flat_map(|a| a.bytes().chain([0])).collect();
-    !expected.is_empty() && shown == expected
+    // One that was not executed anew shows as much of its arguments as there was room for.
+    let end = shown.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    end > 0 && expected.starts_with(&shown[..end])
 }
 
 fn make(root: &Path) -> Result<(), SandboxError> {

@@ -113,7 +113,23 @@ impl Sandbox {
         self.begin(&Request::Create(Box::new(config.clone())))
     }
 
-    /// Starts a created container and returns when its program runs.
+    /// As [`begin_create`](Self::begin_create), for a container whose start may be asked for before it is created: on the
+    /// same connection, so that it does not come first. When it is, the call has a second answer, to the start.
+    ///
+    /// # Errors
+    /// When the keeper cannot be reached.
+    pub fn begin_create_to_start(
+        &self,
+        config: &ContainerConfig,
+    ) -> Result<(Call, StartRequest), SandboxError> {
+        let call = self.begin_create(config)?;
+        let socket = call.channel.socket().try_clone();
+        let socket = socket.map_err(SandboxError::io("duplicate a connection"))?;
+        let (sandbox, channel) = (self.clone(), Channel::new(socket));
+        Ok((call, StartRequest { sandbox, channel, id: config.id.clone() }))
+    }
+
+    /// Starts a container, as soon as it is created, and returns when its program runs.
     ///
     /// # Errors
     /// When the program cannot be executed. The container has then exited, with [`Exit::start_error`] set.
@@ -343,6 +359,25 @@ pub struct Call {
     channel: Channel,
     /// Whether the answer to the greeting has been read, or none was sent.
     greeted: bool,
+}
+
+/// The start of a container that is being created, not asked for yet.
+#[derive(Debug)]
+pub struct StartRequest {
+    sandbox: Sandbox,
+    channel: Channel,
+    id: ContainerId,
+}
+
+impl StartRequest {
+    /// Has the container started as soon as it is created.
+    ///
+    /// # Errors
+    /// When the keeper cannot be reached.
+    pub fn ask(self) -> Result<(), SandboxError> {
+        let request = Request::Start { id: self.id };
+        self.channel.send(&request, &[]).map_err(|e| self.sandbox.broken(e))
+    }
 }
 
 impl AsFd for Call {

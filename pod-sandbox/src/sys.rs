@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::libc;
+use nix::sys::signal::{SigHandler, Signal};
 use nix::unistd::Pid;
 
 /// Which side of a fork runs.
@@ -407,6 +408,23 @@ pub(crate) fn bpf_attach_device_program(
         libc::syscall(libc::SYS_bpf, BPF_PROG_ATTACH, &raw const attach, size_of::<Attach>())
     };
     if r < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Has writing where nobody reads be an error and not the end of this process, as in every Rust program.
+pub(crate) fn ignore_broken_pipes() -> io::Result<()> {
+    // SAFETY: to ignore a signal runs no code of ours.
+    unsafe { nix::sys::signal::signal(Signal::SIGPIPE, SigHandler::SigIgn) }?;
+    Ok(())
+}
+
+/// Gives this process another environment. It must have one thread.
+pub(crate) fn set_environment(variables: impl IntoIterator<Item = (String, String)>) {
+    let old: Vec<_> = std::env::vars_os().map(|(name, _)| name).collect();
+    // SAFETY: there is no other thread that could read the environment meanwhile.
+    unsafe {
+        old.into_iter().for_each(|name| std::env::remove_var(name));
+        variables.into_iter().for_each(|(name, value)| std::env::set_var(name, value));
+    }
 }
 
 /// Names the calling process, for those who look at a list of them.

@@ -326,6 +326,18 @@ pub fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Has the keeper of a test that gives engines something to begin with execute them, so that they come by where that is
+/// looked for. Keepers of other tests fork them, as those of users do.
+pub fn execute_engines_if_asked() {
+    let args: Vec<String> = std::env::args().collect();
+    let [role, sandbox] = args.as_slice() else { return };
+    // The test's directory holds the runtime's, and that `run/sandboxes/UID`.
+    let Some(test) = Path::new(sandbox).ancestors().nth(4) else { return };
+    if role == "pod-keeper" && [REGISTRIES, pace::HOLD].iter().any(|own| test.join(own).exists()) {
+        pod_sandbox::init();
+    }
+}
+
 /// Where a test says how registries are reached, beside the directory of the runtime.
 const REGISTRIES: &str = "own/registries.conf";
 

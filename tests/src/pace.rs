@@ -17,7 +17,7 @@ use nix::unistd::Pid;
 use crate::{Host, wait_until};
 
 /// Where a test says that engines are to be held, beside the directory of the runtime.
-const HOLD: &str = "own/hold";
+pub(crate) const HOLD: &str = "own/hold";
 
 /// Stops this process when it is to become an engine of a test that holds its engines.
 pub fn stop_if_held() {

@@ -33,6 +33,12 @@ pub(super) fn make_run_directory(dir: &Path) -> io::Result<()> {
     Ok(mount(Some("tmpfs"), dir, Some("tmpfs"), flags, Some("mode=755"))?)
 }
 
+/// Gives its memory back, so that the directory can be removed with the one that it is in.
+pub(super) fn empty_run_directory(dir: &Path) {
+    // It may never have been made.
+    let _ = umount2(dir, MntFlags::MNT_DETACH);
+}
+
 /// Whether this process may raise hard limits, as podman does by default.
 pub(super) fn may_raise_limits() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -9,12 +9,11 @@ use crate::configuration::{Making, keep_claim, keep_config_map, keep_secret, kee
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::format::Data;
-use crate::item::Item;
+use crate::item::{Item, ObjectReference};
 use crate::manifest::Files;
 use crate::progress::Progress;
 use crate::proposal::Proposal;
 use crate::report::Report;
-use crate::resource::Kind;
 use crate::{event_loop, manifest, output};
 
 #[derive(Debug, Args)]
@@ -55,7 +54,7 @@ fn propose(
         let Some(item) = Item::of(object)? else { continue };
         let proposal = Proposal::of(runtime, item)?;
         match proposal.word(making) {
-            Ok(word) => report.say(&proposal.merged, word)?,
+            Ok(word) => report.propose(proposal.merged, word)?,
             Err(error) => failures.add(error),
         }
     }
@@ -80,7 +79,7 @@ pub fn make(
     let mut failures = Failures::default();
     let mut pods = Vec::new();
     for object in objects {
-        let item = Item::of(&object)?;
+        let reference = ObjectReference::of(&object);
         let made = match object {
             AdmittedObject::ConfigMap(map, _) => keep_config_map(runtime, map, making).map(Some),
             AdmittedObject::Secret(secret, _) => keep_secret(runtime, secret, making).map(Some),
@@ -100,8 +99,8 @@ pub fn make(
             }),
             _ => Ok(None),
         };
-        match (made, item) {
-            (Ok(Some(word)), Some(item)) => report.say(&item, word)?,
+        match (made, reference) {
+            (Ok(Some(word)), Some(reference)) => report.say(reference, word)?,
             (Ok(_), _) => {}
             (Err(error), _) => failures.add(error),
         }
@@ -218,7 +217,7 @@ fn end(
     if !matches!(came_up, Ok(()) | Err(CliError::KeptUnready { .. })) {
         return came_up;
     }
-    report.say(&Item { kind: Kind::Pod, object: handle.object()? }, word)?;
+    report.say(ObjectReference::of_pod(handle), word)?;
     came_up
 }
 

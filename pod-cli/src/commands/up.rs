@@ -10,7 +10,7 @@ use pod_spec::{AdmittedObject, Container, ImagePullPolicy};
 use crate::args::{BackoffArgs, Globals, NetworkArgs};
 use crate::configuration::{Making, keep_claim, keep_config_map, keep_secret};
 use crate::error::CliError;
-use crate::item::Item;
+use crate::item::ObjectReference;
 use crate::manifest::Files;
 use crate::progress::Progress;
 use crate::up::{Counted, Report, Session, Signals, Terms, begin_delete};
@@ -62,7 +62,7 @@ pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
     };
     let runtime = globals.runtime_with(&args.network)?;
     for object in others {
-        let Some(item) = Item::of(&object)? else { continue };
+        let Some(reference) = ObjectReference::of(&object) else { continue };
         let word = match object {
             AdmittedObject::ConfigMap(map, _) => keep_config_map(&runtime, map, Making::Apply)?,
             AdmittedObject::Secret(secret, _) => keep_secret(&runtime, secret, Making::Apply)?,
@@ -71,7 +71,7 @@ pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
             }
             _ => continue,
         };
-        output::line(&format!("{} {word}", item.path()))?;
+        output::line(&format!("{} {word}", reference.path()))?;
     }
     event_loop::block_on(up(&runtime, pods, terms))
 }

@@ -99,9 +99,9 @@ enum Ending {
 
 /// A start's place among the others.
 struct Turn {
-    /// Ends when the one before has been asked for.
+    /// Ends when the one before has been created and asked for.
     previous: Option<oneshot::Receiver<()>>,
-    /// Dropped when this one has been asked for.
+    /// Dropped when this one has been.
     started: oneshot::Sender<()>,
     requested: Rc<Cell<bool>>,
 }
@@ -473,17 +473,24 @@ impl Shared {
             self.remove(name, attempt).await.map_err(|e| creating(&e))?;
         }
         termination::prepare(&self.plan().dirs, name, attempt).map_err(|e| creating(&e))?;
-        let call = self.sandbox.begin_create(&config).map_err(|e| creating(&e))?;
-        finish(call).await.map_err(|e| not_created(container, &images, &e))?;
+        let (call, start) =
+            self.sandbox.begin_create_to_start(&config).map_err(|e| creating(&e))?;
+        let mut call = Readable::new(call).map_err(|e| creating(&e))?;
+        let asked = async {
+            if let Some(previous) = turn.previous {
+                // An error says that the one before has been started or given up: both let this one go on.
+                let _ = previous.await;
+            }
+            // The keeper starts it as soon as it is created.
+            turn.requested.set(true);
+            start.ask().map_err(|e| creating(&e))
+        };
+        let created =
+            async { answer(&mut call).await.map_err(|e| not_created(container, &images, &e)) };
+        tokio::try_join!(created, asked)?;
         self.link_log(name, attempt);
-        if let Some(previous) = turn.previous {
-            // An error says that the one before has been started or given up: both let this one go on.
-            let _ = previous.await;
-        }
-        turn.requested.set(true);
-        let call = self.sandbox.begin_start(&config.id).map_err(|e| creating(&e))?;
         drop(turn.started);
-        finish(call).await.map_err(|e| match e {
+        answer(&mut call).await.map_err(|e| match e {
             SandboxError::Request(RequestError::Start { message, .. }) => {
                 StartFailure::new("StartError", message)
             }
@@ -681,10 +688,17 @@ fn not_created(container: &Container, images: &VolumeImages, error: &SandboxErro
 
 /// Waits for a request's answer without holding the thread.
 async fn finish(call: Call) -> Result<(), SandboxError> {
-    let failed = |source| SandboxError::Io { action: "wait for the keeper".to_owned(), source };
-    let mut call = Readable::new(call).map_err(failed)?;
+    answer(&mut Readable::new(call).map_err(unheard)?).await
+}
+
+/// As [`finish`], for one of several answers.
+async fn answer(call: &mut Readable<Call>) -> Result<(), SandboxError> {
     call.read(Call::try_finish).await.map_err(|e| match e {
-        ReadError::Wait(e) => failed(e),
+        ReadError::Wait(e) => unheard(e),
         ReadError::Read(e) => e,
     })
+}
+
+fn unheard(source: io::Error) -> SandboxError {
+    SandboxError::Io { action: "wait for the keeper".to_owned(), source }
 }

@@ -60,17 +60,20 @@ pub(crate) fn init(drivers: &Drivers) {
     if args.next().is_none_or(|name| name != ENGINE) {
         return;
     }
-    let rest: Vec<_> = args.collect();
-    let [root, namespace, name] = rest.as_slice() else { std::process::exit(2) };
-    let (namespace, name) = (namespace.to_string_lossy(), name.to_string_lossy());
-    let code = match run(Path::new(root), &namespace, &name, drivers) {
+    let rest: Vec<_> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
+    std::process::exit(main(&rest, drivers))
+}
+
+/// An engine's whole life; returns its exit code.
+pub(crate) fn main(args: &[String], drivers: &Drivers) -> i32 {
+    let [root, namespace, name] = args else { return 2 };
+    match run(Path::new(root), namespace, name, drivers) {
         Ok(()) => 0,
         Err(error) => {
             tracing::error!("{}", chain(&error));
             1
         }
-    };
-    std::process::exit(code)
+    }
 }
 
 fn run(root: &Path, namespace: &str, name: &str, drivers: &Drivers) -> Result<(), RuntimeError> {

@@ -70,12 +70,25 @@ impl Hierarchy {
         self.create(path)
     }
 
-    /// Sets limits on a cgroup that exists.
+    /// Sets limits on a cgroup that exists, apart from those of the processors.
     pub(crate) fn limit(&self, path: &Path, resources: &Resources) -> Result<(), CgroupError> {
         check(path)?;
         match self {
             Self::V1(h) => h.limit(path, resources),
             Self::V2(h) => h.limit(path, resources),
+        }
+    }
+
+    /// Sets the limits of the processors on a cgroup that exists.
+    pub(crate) fn limit_processors(
+        &self,
+        path: &Path,
+        resources: &Resources,
+    ) -> Result<(), CgroupError> {
+        check(path)?;
+        match self {
+            Self::V1(h) => h.limit_processors(path, resources),
+            Self::V2(h) => h.limit_processors(path, resources),
         }
     }
 

@@ -65,31 +65,47 @@ impl Hierarchies {
         Ok(())
     }
 
-    pub(super) fn limit(&self, path: &Path, resources: &Resources) -> Result<(), CgroupError> {
-        let set = |controller, name, value: Option<u64>| match value
-            .zip(self.file(controller, path, name))
-        {
+    /// Writes a value to the file of a controller, when there are both.
+    fn set(
+        &self,
+        path: &Path,
+        (controller, name): (&str, &str),
+        value: Option<impl ToString>,
+    ) -> Result<(), CgroupError> {
+        match value.zip(self.file(controller, path, name)) {
             Some((value, file)) => write(&file, &value.to_string()),
             None => Ok(()),
-        };
-        set("cpu", "cpu.shares", resources.cpu_shares)?;
-        if resources.cpu_quota.is_some() {
-            set("cpu", "cpu.cfs_period_us", Some(resources.cpu_period.unwrap_or(100_000)))?;
         }
-        set("cpu", "cpu.cfs_quota_us", resources.cpu_quota)?;
-        set("memory", "memory.limit_in_bytes", resources.memory)?;
+    }
+
+    pub(super) fn limit_processors(
+        &self,
+        path: &Path,
+        resources: &Resources,
+    ) -> Result<(), CgroupError> {
+        self.set(path, ("cpu", "cpu.shares"), resources.cpu_shares)?;
+        if let Some(quota) = resources.cpu_quota {
+            let period = resources.cpu_period.unwrap_or(100_000);
+            self.set(path, ("cpu", "cpu.cfs_period_us"), Some(period))?;
+            self.set(path, ("cpu", "cpu.cfs_quota_us"), Some(quota))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn limit(&self, path: &Path, resources: &Resources) -> Result<(), CgroupError> {
+        self.set(path, ("memory", "memory.limit_in_bytes"), resources.memory)?;
         if resources.memory.is_some()
             && let Some(file) = self.file("memory", path, "memory.memsw.limit_in_bytes")
             && file.exists()
         {
-            set("memory", "memory.memsw.limit_in_bytes", resources.memory)?;
+            self.set(path, ("memory", "memory.memsw.limit_in_bytes"), resources.memory)?;
         }
         for (name, value) in page_limits(resources, "limit_in_bytes") {
             if let Some(file) = self.file("hugetlb", path, &name).filter(|file| file.exists()) {
                 write(&file, &value.to_string())?;
             }
         }
-        set("pids", "pids.max", resources.pids)
+        self.set(path, ("pids", "pids.max"), resources.pids)
     }
 
     pub(super) fn allow_devices(&self, path: &Path, rules: DeviceRules) -> Result<(), CgroupError> {

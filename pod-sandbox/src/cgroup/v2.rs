@@ -64,17 +64,24 @@ impl Hierarchy {
         }
     }
 
-    pub(super) fn limit(&self, path: &Path, resources: &Resources) -> Result<(), CgroupError> {
+    pub(super) fn limit_processors(
+        &self,
+        path: &Path,
+        resources: &Resources,
+    ) -> Result<(), CgroupError> {
         let dir = below(&self.mount, path);
         if let Some(shares) = resources.cpu_shares {
             write(&dir.join("cpu.weight"), &weight(shares).to_string())?;
         }
         if let Some(quota) = resources.cpu_quota {
-            write(
-                &dir.join("cpu.max"),
-                &format!("{quota} {}", resources.cpu_period.unwrap_or(100_000)),
-            )?;
+            let period = resources.cpu_period.unwrap_or(100_000);
+            write(&dir.join("cpu.max"), &format!("{quota} {period}"))?;
         }
+        Ok(())
+    }
+
+    pub(super) fn limit(&self, path: &Path, resources: &Resources) -> Result<(), CgroupError> {
+        let dir = below(&self.mount, path);
         if let Some(memory) = resources.memory {
             write(&dir.join("memory.max"), &memory.to_string())?;
             let swap = dir.join("memory.swap.max");

@@ -21,7 +21,7 @@ use super::log::{Log, Stream};
 use super::spec::Shared;
 use super::terminal::{self, Pair};
 use super::tether::Tether;
-use crate::cgroup::{DeviceRules, Hierarchy};
+use crate::cgroup::Hierarchy;
 use crate::config::ContainerConfig;
 use crate::dirs::LAYER;
 use crate::error::{CgroupError, chain};
@@ -87,6 +87,8 @@ pub(super) struct Container {
     terminal: Option<Pair>,
     /// The clients that wait for its creation, start or removal.
     pub waiting: Vec<usize>,
+    /// The client that has asked for its start, while it was still being created.
+    pub start_asked: Option<usize>,
     /// Whether it goes as soon as it has ended.
     pub removing: bool,
 }
@@ -163,6 +165,7 @@ impl Container {
                     input,
                     terminal: None,
                     waiting: Vec::new(),
+                    start_asked: None,
                     removing: false,
                 })
             }
@@ -195,9 +198,6 @@ impl Container {
         }
         let log = Log::open(config.log.as_deref()).map_err(SpawnError::io("open the log"))?;
         hierarchy.create(cgroup)?;
-        hierarchy.limit(cgroup, &config.resources)?;
-        let devices = if config.privileged { DeviceRules::All } else { DeviceRules::Standard };
-        hierarchy.allow_devices(cgroup, devices)?;
         let (out, stdout) = output_pipe().map_err(SpawnError::io("make a pipe"))?;
         let (err, stderr) = output_pipe().map_err(SpawnError::io("make a pipe"))?;
         let open = config.stdin && !config.tty;

@@ -10,7 +10,7 @@ use super::serve::{Executed, Keeper};
 use super::terminal::Pair;
 use crate::config::ContainerId;
 use crate::error::{RequestError, chain};
-use crate::protocol::Reply;
+use crate::protocol::{Reply, Request};
 use crate::status::{Exit, SandboxState};
 
 impl Keeper {
@@ -65,7 +65,17 @@ impl Keeper {
             let message = format!("cannot take its terminal: {e}");
             return self.creation_failed(container, RequestError::Create { id, message });
         }
-        self.reached(container);
+        let id = container.config.id.clone();
+        match container.start_asked.take() {
+            Some(n) if !container.removing => {
+                self.reached(container);
+                self.request(n, Request::Start { id }, Vec::new());
+            }
+            asked => {
+                container.waiting.extend(asked);
+                self.reached(container);
+            }
+        }
     }
 
     /// It is created, or runs.
@@ -81,7 +91,8 @@ impl Keeper {
         }
     }
 
-    fn creation_failed(&mut self, container: Container, error: RequestError) {
+    fn creation_failed(&mut self, mut container: Container, error: RequestError) {
+        container.waiting.extend(container.start_asked.take());
         let id = container.config.id.as_str();
         self.end_first(&container);
         for left in container.clean(&self.hierarchy) {
@@ -95,7 +106,7 @@ impl Keeper {
     }
 
     /// The program could not be executed.
-    fn start_failed(&mut self, container: Container, error: EntryError) {
+    pub(super) fn start_failed(&mut self, container: Container, error: EntryError) {
         self.end_first(&container);
         self.kill_processes(&container);
         let ended = Ended { code: error.code, signal: None };

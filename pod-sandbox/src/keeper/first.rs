@@ -39,9 +39,9 @@ use super::spec::{Shared, spec};
 use super::terminal::{self, Pair};
 use super::tether::Tether;
 use super::trace;
-use crate::cgroup::Hierarchy;
+use crate::cgroup::{DeviceRules, Hierarchy};
 use crate::config::{ContainerConfig, RootFs};
-use crate::error::chain;
+use crate::error::{CgroupError, chain};
 use crate::sys::{self, Fork};
 
 /// Most bytes of a report.
@@ -231,6 +231,7 @@ fn create(job: Job<'_>, line: Rc<OwnedFd>) -> Result<Never, Box<dyn std::error::
     job.tether.tie()?;
     entry::reset_signals()?;
     nix::sys::stat::umask(nix::sys::stat::Mode::empty());
+    limit(&job)?;
     job.hierarchy.join(job.cgroup)?;
     set_oom_score(job.config.process.oom_score_adj)?;
     unshare(CloneFlags::CLONE_NEWNS)?;
@@ -282,6 +283,13 @@ fn create(job: Job<'_>, line: Rc<OwnedFd>) -> Result<Never, Box<dyn std::error::
     let (_init, mut from_main) = init_channel()?;
     container_init_process(&args, &mut to_main, &mut from_main)?;
     Err("libcontainer did not execute the program".into())
+}
+
+/// Sets the limits of the container's cgroup, apart from those of the processors, and says which devices it may use.
+fn limit(Job { config, hierarchy, cgroup, .. }: &Job<'_>) -> Result<(), CgroupError> {
+    hierarchy.limit(cgroup, &config.resources)?;
+    let rules = if config.privileged { DeviceRules::All } else { DeviceRules::Standard };
+    hierarchy.allow_devices(cgroup, rules)
 }
 
 /// The socket on which libcontainer waits for the start. It has been told on it already, since the wait is ours.

@@ -29,4 +29,5 @@ mod trace;
 mod users;
 
 pub use companion::GENERATION;
+pub(crate) use companion::Role;
 pub(crate) use setup::{READY, main};

@@ -12,14 +12,14 @@ use nix::unistd::Pid;
 
 use super::clients::Client;
 use super::container::{Attaching, Container, Place, State};
-use super::entry::Entry;
+use super::entry::{Entry, EntryError};
 use super::exec::{Entering, Stdio, Target};
 use super::first::First;
 use super::serve::{Executed, Keeper};
 use super::setup;
 use super::spec::Shared;
-use crate::config::{ContainerConfig, ContainerId, Process};
-use crate::error::{RequestError, chain};
+use crate::config::{ContainerConfig, ContainerId, Process, Resources};
+use crate::error::{CgroupError, RequestError, chain};
 use crate::protocol::{Reply, Request};
 use crate::status::SandboxState;
 use crate::sys;
@@ -200,25 +200,39 @@ impl Keeper {
         let Some(mut container) = self.containers.remove(id) else {
             return self.clients.answer(n, Err(not_found(id)));
         };
-        let refused;
-        (container.state, refused) = match container.state {
-            State::Created { first, line } => match line.start() {
-                Ok(()) => (State::Starting { first, line }, None),
-                Err(e) => {
-                    let error = RequestError::Start { id: id.to_string(), message: e.to_string() };
-                    (State::Created { first, line }, Some(error))
-                }
-            },
-            state => {
-                let error = wrong_state(id, &state, "start");
-                (state, Some(error))
+        match container.state {
+            State::Creating { .. } if container.start_asked.is_none() => {
+                container.start_asked = Some(n);
             }
-        };
-        match refused {
-            Some(error) => self.clients.answer(n, Err(error)),
-            None => container.waiting.push(n),
+            State::Created { .. } => {
+                container.waiting.push(n);
+                return self.start_created(container);
+            }
+            _ => self.clients.answer(n, Err(wrong_state(id, &container.state, "start"))),
         }
         self.containers.insert(id.clone(), container);
+    }
+
+    fn start_created(&mut self, mut container: Container) {
+        if let Err(error) = self.limit_processors(&container.cgroup, &container.config.resources) {
+            let error = EntryError { message: chain(&error), code: 128 };
+            return self.start_failed(container, error);
+        }
+        container.state = match container.state {
+            State::Created { first, line } if line.start().is_ok() => {
+                State::Starting { first, line }
+            }
+            // It has ended, and the news of it is on its way to whoever waits.
+            state => state,
+        };
+        self.containers.insert(container.config.id.clone(), container);
+    }
+
+    /// Gives a container and the sandbox their shares of the processors. Not before its program runs: what makes a container
+    /// is not its own work, and would take many times as long.
+    fn limit_processors(&self, cgroup: &Path, resources: &Resources) -> Result<(), CgroupError> {
+        self.hierarchy.limit_processors(&self.config.cgroup, &self.config.resources)?;
+        self.hierarchy.limit_processors(cgroup, resources)
     }
 
     fn signal(&mut self, id: &ContainerId, signal: Option<i32>) -> Result<(), RequestError> {

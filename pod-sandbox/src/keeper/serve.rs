@@ -64,6 +64,7 @@ pub(super) struct Held {
     pub pause: Pause,
     pub tether: Tether,
     pub filters: Filters,
+    pub thermal: Vec<String>,
     pub signals: SignalFd,
     pub lock: Lock,
     pub host: fs::File,
@@ -105,7 +106,8 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub fn new(held: Held, clients: Clients, companion: Option<Companion>) -> Self {
-        let Held { dir, config, hierarchy, pause, tether, filters, signals, lock, host } = held;
+        let Held { dir, config, hierarchy, pause, tether, filters, thermal, signals, lock, host } =
+            held;
         let state = SandboxState::Ready { pause: pause.pid.as_raw() };
         let mut keeper = Self {
             dir,
@@ -116,7 +118,7 @@ impl Keeper {
             host,
             state,
             attempt: 0,
-            thermal: thermal_throttles(),
+            thermal,
             clients,
             companion,
             containers: BTreeMap::new(),
@@ -315,11 +317,4 @@ fn write_journal(dir: &SandboxDir, status: &SandboxStatus) -> io::Result<()> {
     let temporary: PathBuf = path.with_extension("json.new");
     fs::write(&temporary, serde_json::to_vec(status)?)?;
     fs::rename(temporary, path)
-}
-
-/// One for each processor that has it; part of what an unprivileged container does not see.
-fn thermal_throttles() -> Vec<String> {
-    let processors = fs::read_dir("/sys/devices/system/cpu").into_iter().flatten().flatten();
-    let paths = processors.map(|e| e.path().join("thermal_throttle"));
-    paths.filter(|p| p.is_dir()).filter_map(|p| p.to_str().map(str::to_owned)).collect()
 }

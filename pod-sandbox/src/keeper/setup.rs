@@ -14,7 +14,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::clients::Clients;
-use super::companion::Companion;
+use super::companion::{Companion, Role};
 use super::pause::{Nascent, Pause};
 use super::serve::{Held, Keeper};
 use super::tether::Tether;
@@ -50,23 +50,24 @@ fn doing<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Set
 
 /// The role's whole life. Its standard input ends when its configuration is there, or nobody wants the sandbox any more;
 /// its standard output is a pipe on which it says `ready`, or what went wrong.
-pub(crate) fn main(dir: &Path) -> ! {
+pub(crate) fn main(dir: &Path, role: Option<Role>) -> ! {
     // Nothing that the caller had open concerns this process or what it starts.
     let _ = sys::close_from(3);
     let _ = sys::set_name(c"pod-keeper");
     let Ok((word, mut ready)) = take_pipes() else { sys::exit_now(2) };
     let _ = trace::log_to_stderr();
-    let code = match detach().and_then(|hierarchy| set_up(&SandboxDir::new(dir), hierarchy, word)) {
-        Ok(keeper) => {
-            let _ = ready.write_all(READY.as_bytes());
-            drop(ready);
-            keeper.run()
-        }
-        Err(error) => {
-            let _ = ready.write_all(chain(&error).as_bytes());
-            1
-        }
-    };
+    let code =
+        match detach().and_then(|hierarchy| set_up(&SandboxDir::new(dir), hierarchy, word, role)) {
+            Ok(keeper) => {
+                let _ = ready.write_all(READY.as_bytes());
+                drop(ready);
+                keeper.run()
+            }
+            Err(error) => {
+                let _ = ready.write_all(chain(&error).as_bytes());
+                1
+            }
+        };
     sys::exit_now(code)
 }
 
@@ -108,7 +109,12 @@ fn detach() -> Result<Hierarchy, SetupError> {
 }
 
 /// Makes the sandbox; takes back what it made when that fails.
-fn set_up(dir: &SandboxDir, hierarchy: Hierarchy, word: File) -> Result<Keeper, SetupError> {
+fn set_up(
+    dir: &SandboxDir,
+    hierarchy: Hierarchy,
+    word: File,
+    role: Option<Role>,
+) -> Result<Keeper, SetupError> {
     let config = configuration(dir, word)?;
     let lock = lock(&dir.lock())?;
     let mut mask = SigSet::empty();
@@ -122,16 +128,31 @@ fn set_up(dir: &SandboxDir, hierarchy: Hierarchy, word: File) -> Result<Keeper, 
     let tether = Tether::to_this_process().map_err(doing("make a descriptor of this process"))?;
 
     // The companion starts up while the sandbox is made; its first request waits in the socket.
-    let companion = config.companion.clone().map(Companion::new).transpose();
+    let companion = config.companion.clone().map(|c| Companion::new(c, role)).transpose();
     let mut companion = companion.map_err(doing("open the mount namespace"))?;
     if let Some(companion) = &mut companion {
         companion.start_if_due();
     }
-    let mut filters = Filters::default();
-    match make_sandbox(dir, &config, &hierarchy, &tether, &mut filters) {
+    let (mut filters, mut thermal) = (Filters::default(), Vec::new());
+    let anticipate = || {
+        filters.anticipate();
+        thermal = thermal_throttles();
+    };
+    match make_sandbox(dir, &config, &hierarchy, &tether, anticipate) {
         Ok(pause) => {
             let dir = dir.clone();
-            let held = Held { dir, config, hierarchy, pause, tether, filters, signals, lock, host };
+            let held = Held {
+                dir,
+                config,
+                hierarchy,
+                pause,
+                tether,
+                filters,
+                thermal,
+                signals,
+                lock,
+                host,
+            };
             Ok(Keeper::new(held, Clients::new(listener), companion))
         }
         Err(error) => {
@@ -143,16 +164,16 @@ fn set_up(dir: &SandboxDir, hierarchy: Hierarchy, word: File) -> Result<Keeper, 
     }
 }
 
-/// Makes the cgroup and what is in it; takes them back when that fails.
+/// Makes the cgroup and what is in it; takes them back when that fails. `meanwhile` is what can be done while others work.
 fn make_sandbox(
     dir: &SandboxDir,
     config: &SandboxConfig,
     hierarchy: &Hierarchy,
     tether: &Tether,
-    filters: &mut Filters,
+    meanwhile: impl FnOnce(),
 ) -> Result<Pause, SetupError> {
     hierarchy.claim(&config.cgroup)?;
-    let made = fill_sandbox(dir, config, hierarchy, tether, filters);
+    let made = fill_sandbox(dir, config, hierarchy, tether, meanwhile);
     if made.is_err()
         && let Err(left) = hierarchy.destroy(&config.cgroup)
     {
@@ -166,7 +187,7 @@ fn fill_sandbox(
     config: &SandboxConfig,
     hierarchy: &Hierarchy,
     tether: &Tether,
-    filters: &mut Filters,
+    meanwhile: impl FnOnce(),
 ) -> Result<Pause, SetupError> {
     unshare(CloneFlags::CLONE_NEWNS).map_err(doing("make a mount namespace"))?;
     let slave = MsFlags::MS_REC | MsFlags::MS_SLAVE;
@@ -189,7 +210,7 @@ fn fill_sandbox(
         pause.give_up();
         return Err(error);
     }
-    filters.anticipate();
+    meanwhile();
     pause.ready().map_err(doing("start the pause process"))
 }
 
@@ -248,6 +269,13 @@ fn mount_tmpfs(Tmpfs { path, size, mode, group, page_size }: &Tmpfs) -> Result<(
         Ok(())
     };
     make().map_err(doing(format!("mount {kind} at {}", path.display())))
+}
+
+/// One for each processor that has it; part of what an unprivileged container does not see.
+fn thermal_throttles() -> Vec<String> {
+    let processors = fs::read_dir("/sys/devices/system/cpu").into_iter().flatten().flatten();
+    let paths = processors.map(|e| e.path().join("thermal_throttle"));
+    paths.filter(|p| p.is_dir()).filter_map(|p| p.to_str().map(str::to_owned)).collect()
 }
 
 /// Held as long as the keeper lives: whoever can take it knows that the keeper is dead.

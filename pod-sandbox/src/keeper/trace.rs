@@ -3,6 +3,7 @@
 //! Warnings of this crate go to the keeper's log. What libcontainer traces as errors is collected in the process that
 //! calls it, since its error values leave the detail out.
 
+use std::cell::Cell;
 use std::fmt::{self, Write};
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -13,18 +14,28 @@ use std::time::SystemTime;
 use chrono::{DateTime, SecondsFormat, Utc};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
 /// The errors of this process, once it has begun to collect them.
 static COLLECTED: OnceLock<Mutex<Vec<String>>> = OnceLock::new();
 
+thread_local! {
+    /// In a keeper's one thread, and not globally: what it forks may come to have a subscriber of its own.
+    static SUBSCRIBED: Cell<Option<DefaultGuard>> = const { Cell::new(None) };
+}
+
 /// Sends warnings to what is the standard error now, for the rest of this process and those it forks: in there the
 /// standard error becomes the container's.
 pub(super) fn log_to_stderr() -> io::Result<()> {
     let log = File::from(io::stderr().as_fd().try_clone_to_owned()?);
-    // The only subscriber of this program, which does nothing else.
-    let _ = tracing::subscriber::set_global_default(Writer(log));
+    SUBSCRIBED.set(Some(tracing::subscriber::set_default(Writer(log))));
     Ok(())
+}
+
+/// Ends that for this process. The log has been closed.
+pub(super) fn stop() {
+    SUBSCRIBED.take();
 }
 
 /// Starts collecting errors, for the rest of this process.

@@ -25,6 +25,9 @@ tests![
     a_container_that_is_killed_in_the_making_is_not_there,
     a_companion_is_started_again_and_the_old_one_is_fenced,
     a_companion_that_ends_well_is_not_started_again,
+    a_forked_companion_is_started_again_and_the_old_one_is_fenced,
+    a_forked_companion_that_ends_well_is_not_started_again,
+    a_forked_companion_that_panics_is_started_again,
     a_companion_that_cannot_start_harms_nothing,
     the_keeper_s_log_tells_of_trouble,
 ];
@@ -218,19 +221,31 @@ fn a_container_that_is_killed_in_the_making_is_not_there(w: &World) {
     assert_eq!(w.run(&s, "c1", "exit 2").exit.code, 2);
 }
 
-fn companion(w: &World, args: &[&str]) -> impl FnOnce(&mut SandboxConfig) {
+/// The name of a companion that the keeper forks; all others it executes.
+pub const FORKED: &str = "forked-companion";
+const EXECUTED: &str = "companion";
+
+fn companion(w: &World, name: &str, args: &[&str]) -> impl FnOnce(&mut SandboxConfig) {
     let program = fs::read_link("/proc/self/exe").expect("a link");
-    let argv = ["companion"].iter().chain(args).map(|a| (*a).to_owned()).collect();
+    let argv = [name].iter().chain(args).map(|a| (*a).to_owned()).collect();
     let log = w.dir.join("logs/companion.log");
     let env = BTreeMap::from([("A".to_owned(), "b".to_owned())]);
     move |c| c.companion = Some(Companion { program, argv, env, log })
 }
 
 fn a_companion_is_started_again_and_the_old_one_is_fenced(w: &World) {
+    started_again_and_fenced(w, EXECUTED);
+}
+
+fn a_forked_companion_is_started_again_and_the_old_one_is_fenced(w: &World) {
+    started_again_and_fenced(w, FORKED);
+}
+
+fn started_again_and_fenced(w: &World, name: &str) {
     let pipe = w.dir.join("shared/pipe");
     fifo(&pipe);
-    let s =
-        w.sandbox_with("a", companion(w, &["probe", "companion", pipe.to_str().expect("UTF-8")]));
+    let args = ["probe", "companion", pipe.to_str().expect("UTF-8")];
+    let s = w.sandbox_with("a", companion(w, name, &args));
     // It is on the host in every generation, whatever its keeper has mounted for itself.
     let host = fs::read_link("/proc/self/ns/mnt").expect("a link");
     assert_eq!(fs::read_to_string(&pipe).expect("reads"), format!("1 {}", host.display()));
@@ -254,6 +269,10 @@ fn a_companion_is_started_again_and_the_old_one_is_fenced(w: &World) {
     let pid = status.companion.expect("runs");
     let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("reads");
     assert!(cgroup.contains("/pod/keepers") && !cgroup.contains(w.tag()), "{cgroup}");
+    let shown = fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("reads");
+    assert!(shown.starts_with(&format!("{name}\0probe\0companion\0")), "{shown:?}");
+    let comm = fs::read_to_string(format!("/proc/{pid}/comm")).expect("reads");
+    assert_ne!(comm.trim_end(), "pod-keeper");
     // With the keeper dead, removal ends it.
     kill_hard(status.keeper);
     let journal = || w.runtime.journal(s.id()).expect("reads").expect("there");
@@ -262,7 +281,24 @@ fn a_companion_is_started_again_and_the_old_one_is_fenced(w: &World) {
 }
 
 fn a_companion_that_ends_well_is_not_started_again(w: &World) {
-    let s = w.sandbox_with("a", companion(w, &["probe", "descriptors"]));
+    ends_well(w, EXECUTED);
+}
+
+fn a_forked_companion_that_ends_well_is_not_started_again(w: &World) {
+    ends_well(w, FORKED);
+}
+
+fn a_forked_companion_that_panics_is_started_again(w: &World) {
+    let s = w.sandbox_with("a", companion(w, FORKED, &["probe", "panic"]));
+    let mut watch = s.watch().expect("watches");
+    while watch.next().expect("changes").generation < 2 {}
+    let log = fs::read_to_string(w.dir.join("logs/companion.log")).expect("reads");
+    assert!(log.contains("as asked"), "{log}");
+    assert_eq!(w.run(&s, "c1", "exit 2").exit.code, 2);
+}
+
+fn ends_well(w: &World, name: &str) {
+    let s = w.sandbox_with("a", companion(w, name, &["probe", "descriptors"]));
     let mut watch = s.watch().expect("watches");
     while watch.next().expect("changes").companion.is_some() {}
     let log = fs::read_to_string(w.dir.join("logs/companion.log")).expect("reads");

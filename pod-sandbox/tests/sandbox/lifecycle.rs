@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pod_sandbox::{
-    ContainerState, Process, RequestError, Runtime, SandboxError, SandboxId, SandboxState,
+    ContainerState, Process, RequestError, RootFs, Runtime, SandboxError, SandboxId, SandboxState,
 };
 
 use crate::harness::tests;
@@ -13,6 +13,7 @@ use crate::world::{PROBE, World, id, sh};
 tests![
     states_follow_each_other,
     creates_run_side_by_side,
+    a_start_may_be_asked_for_before_the_container_is_there,
     a_container_is_removed_in_every_state,
     a_container_that_exists_is_not_made_again,
     what_does_not_fit_the_state_is_refused,
@@ -85,6 +86,47 @@ fn creates_run_side_by_side(w: &World) {
     );
 }
 
+fn a_start_may_be_asked_for_before_the_container_is_there(w: &World) {
+    let s = w.sandbox("a");
+    // Too much for the keeper to read it at once.
+    let mut process = sh("exit 3");
+    process.env = (0..2000).map(|n| format!("VARIABLE{n}=with some value")).collect();
+    let config = w.container(&s, "c1", process);
+    let (mut call, start) = s.begin_create_to_start(&config).expect("begins");
+    start.ask().expect("asks");
+    let mut answers = 0;
+    while answers < 2 {
+        let mut fds = [PollFd::new(std::os::fd::AsFd::as_fd(&call), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::NONE).expect("waits");
+        while call.try_finish().expect("is created, and started").is_some() {
+            answers += 1;
+        }
+    }
+    assert_eq!(s.wait(&config.id).expect("ends").code, 3);
+    s.remove_container(&config.id).expect("goes");
+
+    // One that cannot be created is not started, and goes before its start was heard of.
+    let mut broken = w.container(&s, "c2", sh("true"));
+    broken.rootfs = RootFs::Directory("/none".into());
+    let (call, start) = s.begin_create_to_start(&broken).expect("begins");
+    start.ask().expect("asks");
+    let error = call.finish().expect_err("fails").to_string();
+    assert!(error.contains("c2"), "{error}");
+    assert_eq!(s.status().expect("there").containers, []);
+
+    // Asked for twice, it is refused once.
+    let config = w.container(&s, "c3", Process::new([PROBE, "probe", "wait"]));
+    let (call, start) = s.begin_create_to_start(&config).expect("begins");
+    start.ask().expect("asks");
+    let refused = s.start(&config.id).expect_err("has been asked for");
+    assert!(
+        matches!(refused, SandboxError::Request(RequestError::WrongState { .. })),
+        "{refused:?}"
+    );
+    call.finish().expect("creates");
+    s.remove_container(&config.id).expect("goes");
+}
+
 fn a_container_is_removed_in_every_state(w: &World) {
     for share_pid in [false, true] {
         let s = w.sandbox_with(if share_pid { "b" } else { "a" }, |c| c.share_pid = share_pid);
@@ -101,6 +143,10 @@ fn a_container_is_removed_in_every_state(w: &World) {
             .into_iter()
             .for_each(|e| assert!(e.to_string().contains("c1"), "{e}"));
         gone("creating");
+        let (_call, start) = s.begin_create_to_start(&config).expect("begins");
+        start.ask().expect("asks");
+        s.remove_container(&config.id).expect("goes while it is created, to be started");
+        gone("creating, to be started");
         s.create_container(&config).expect("creates");
         s.remove_container(&config.id).expect("goes before it is started");
         gone("created");

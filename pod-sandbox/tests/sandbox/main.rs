@@ -20,7 +20,7 @@ mod users;
 mod world;
 
 fn main() -> std::process::ExitCode {
-    pod_sandbox::init();
+    pod_sandbox::init_with(failure::FORKED, probe::run_as_companion);
     probe::run_if_asked();
     harness::main(&[
         isolation::TESTS,

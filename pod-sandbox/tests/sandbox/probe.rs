@@ -12,10 +12,16 @@ pub fn print(line: impl std::fmt::Display) {
 
 /// `probe COMMAND…` as arguments; returns when there are none such.
 pub fn run_if_asked() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let ["probe", rest @ ..] = args.as_slice() else { return };
-    match rest {
+    let args: Vec<String> = std::env::args().collect();
+    if args.get(1).is_some_and(|word| word == "probe") {
+        std::process::exit(run_as_companion(&args))
+    }
+}
+
+/// The same in a process that was not executed with these arguments; returns the exit code.
+pub fn run_as_companion(args: &[String]) -> i32 {
+    let rest: Vec<&str> = args.iter().skip(2).map(String::as_str).collect();
+    match rest.as_slice() {
         ["wait"] => loop {
             nix::unistd::pause();
         },
@@ -61,7 +67,8 @@ pub fn run_if_asked() {
             fs::write(pipe, format!("{generation} {}", namespace.display())).expect("writes");
             std::thread::sleep(Duration::from_secs(60));
         }
+        ["panic"] => panic!("as asked"),
         other => print(format_args!("unknown probe {other:?}")),
     }
-    std::process::exit(0)
+    0
 }

@@ -39,6 +39,11 @@ fn cgroup_file(w: &World, controller: &str, cgroup: &str, name: &str) -> String 
         .to_owned()
 }
 
+/// What stands in place of a quota.
+fn unlimited() -> Option<&'static str> {
+    Some(if v2() { "max" } else { "-1" })
+}
+
 fn limits_are_written(w: &World) {
     let s = w.sandbox_with("a", |c| c.resources.memory = Some(256 << 20));
     let mut config = w.container(&s, "c1", Process::new(["sleep", "1000"]));
@@ -46,10 +51,13 @@ fn limits_are_written(w: &World) {
     config.resources.cpu_quota = Some(25_000);
     config.resources.memory = Some(128 << 20);
     config.resources.pids = Some(99);
-    w.start(&s, &config).expect("starts");
     let file = |controller, cgroup, v1, v2_name| {
         cgroup_file(w, controller, cgroup, if v2() { v2_name } else { v1 })
     };
+    s.create_container(&config).expect("creates");
+    // The processors are the program's to wait for, not ours.
+    assert_eq!(file("cpu", "a/c1", "cpu.cfs_quota_us", "cpu.max").split(' ').next(), unlimited());
+    s.start(&config.id).expect("starts");
     assert_eq!(file("memory", "a", "memory.limit_in_bytes", "memory.max"), (256 << 20).to_string());
     assert_eq!(
         file("memory", "a/c1", "memory.limit_in_bytes", "memory.max"),

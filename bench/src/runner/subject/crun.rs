@@ -110,6 +110,7 @@ impl Subject for Crun {
     }
 
     fn clean_up(&mut self) {
+        host::empty_run_directory(&self.dir.join("state"));
         // The parent of the containers' cgroups, which crun leaves.
         for hierarchy in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
             let _ = fs::remove_dir(hierarchy.path().join("pod-bench-crun"));

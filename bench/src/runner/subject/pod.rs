@@ -32,8 +32,8 @@ impl PodCommand {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        // The machine may have a configuration of CNI, whose plugins are not what is measured.
-        let network = std::env::var_os("POD_NETWORK").unwrap_or_else(|| "bridge".into());
+        // Loopback alone, as the others have it.
+        let network = std::env::var_os("POD_NETWORK").unwrap_or_else(|| "loopback".into());
         command.arg("--root").arg(&self.root).args(words).env("POD_NETWORK", network);
         command
     }
@@ -70,5 +70,9 @@ impl Subject for PodCommand {
 
     fn helpers(&self) -> &'static [&'static str] {
         HELPERS
+    }
+
+    fn clean_up(&mut self) {
+        host::empty_run_directory(&self.root.join("run"));
     }
 }
