@@ -24,11 +24,10 @@ pub(crate) const HOSTS: &str = "hosts";
 pub(crate) const HOSTNAME: &str = "hostname";
 pub(crate) const RESOLV_CONF: &str = "resolv.conf";
 
-/// Connects a pod's sandbox, unless that has been done, and writes the files that tell of it. Returns where the pod can
-/// be reached.
-pub(crate) fn connect(plan: &PodPlan, sandbox: &Sandbox) -> Result<Addresses, RuntimeError> {
-    let host = host_addresses();
-    if let Some(addresses) = known(plan, &host)? {
+/// Connects a pod's sandbox, unless that has been done, and writes the files that tell of it. Returns the addresses of the
+/// pod.
+pub(crate) fn connect(plan: &PodPlan, sandbox: &Sandbox) -> Result<Vec<IpAddr>, RuntimeError> {
+    if let Some(addresses) = pod_addresses(plan)? {
         return Ok(addresses);
     }
     let network = network(plan)?;
@@ -36,7 +35,7 @@ pub(crate) fn connect(plan: &PodPlan, sandbox: &Sandbox) -> Result<Addresses, Ru
     let attached =
         plan.dirs.networks.attach(&network, &attachment(plan, &network), namespace.as_fd())?;
     plan.write_resolver(&attached)?;
-    Ok(Addresses { pod: attached.addresses, host })
+    Ok(attached.addresses)
 }
 
 /// The network that the pod is to have.
@@ -46,12 +45,13 @@ fn network(plan: &PodPlan) -> Result<Network, RuntimeError> {
 
 /// Where a pod can be reached; `None` when its network is not made yet.
 pub(crate) fn addresses(plan: &PodPlan) -> Result<Option<Addresses>, RuntimeError> {
-    known(plan, &host_addresses())
+    let pod = pod_addresses(plan)?;
+    Ok(pod.map(|pod| Addresses { pod, host: host_addresses() }))
 }
 
-fn known(plan: &PodPlan, host: &[IpAddr]) -> Result<Option<Addresses>, RuntimeError> {
-    let pod = if plan.uses_host_network() {
-        Some(host.to_vec())
+fn pod_addresses(plan: &PodPlan) -> Result<Option<Vec<IpAddr>>, RuntimeError> {
+    Ok(if plan.uses_host_network() {
+        Some(host_addresses())
     } else if plan.dirs.file(RESOLV_CONF).exists() {
         match plan.dirs.networks.attached(plan.uid())? {
             Some(attached) => Some(attached.addresses),
@@ -61,8 +61,7 @@ fn known(plan: &PodPlan, host: &[IpAddr]) -> Result<Option<Addresses>, RuntimeEr
     } else {
         // It is written last: whoever attached the pod was killed before that.
         None
-    };
-    Ok(pod.map(|pod| Addresses { pod, host: host.to_vec() }))
+    })
 }
 
 /// Takes back what the pod has of the machine's network.
@@ -154,7 +153,7 @@ fn mapping(port: &ContainerPort) -> Option<PortMapping> {
 }
 
 /// The addresses that this machine speaks to the outside with, or its loopback when there is no outside.
-fn host_addresses() -> Vec<IpAddr> {
+pub(crate) fn host_addresses() -> Vec<IpAddr> {
     // Addresses of documentation: a datagram socket that is connected sends nothing.
     let targets: [(IpAddr, IpAddr); 2] = [
         (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into()),

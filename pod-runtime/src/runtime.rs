@@ -239,7 +239,7 @@ impl Runtime {
         // The engine starts up meanwhile. It begins when the pod's lock is given back, and makes the network itself when
         // this process was killed before it had.
         let connected = sandbox.hold(&reserved).map_err(RuntimeError::from);
-        if let Err(error) = connected.and_then(|()| network::connect(plan, &sandbox)) {
+        if let Err(error) = connected.and_then(|()| network::connect(plan, &sandbox).map(drop)) {
             network::disconnect(plan).iter().for_each(|left| tracing::warn!("{left}"));
             if let Err(left) = sandbox.remove() {
                 tracing::warn!("{}", chain(&left));

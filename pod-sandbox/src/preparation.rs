@@ -109,7 +109,6 @@ fn start(dir: &SandboxDir, helper: Option<&Path>) -> io::Result<Child> {
     let started = Command::new(format!("/proc/self/fd/{}", sealed.as_raw_fd()))
         .arg0(KEEPER)
         .arg(dir.path())
-        .current_dir("/")
         .env_clear()
         .env("PATH", crate::config::DEFAULT_PATH)
         .env("HOME", "/")

@@ -352,8 +352,9 @@ impl Shared {
     async fn connect(&self, lost: bool) -> Result<Option<Addresses>, RuntimeError> {
         let context = || RuntimeError::io("wait for the pod's lock");
         let state = self.plan().dirs.state.clone();
-        let locked = tokio::task::spawn_blocking(move || removal::lock(&state)).await;
-        let lock = locked.map_err(|e| context()(io::Error::other(e)))??;
+        let locked = tokio::task::spawn_blocking(move || removal::lock(&state));
+        let host = network::host_addresses();
+        let lock = locked.await.map_err(|e| context()(io::Error::other(e)))??;
         // Another pod may have the name by now.
         let uid = self.plan().dirs.state.read_uid().map_err(context())?;
         if lock.is_none() || uid.is_none_or(|uid| uid != self.plan().uid()) {
@@ -362,7 +363,8 @@ impl Shared {
         if lost {
             self.make_again()?;
         }
-        network::connect(&self.plan(), &self.sandbox).map(Some)
+        let pod = network::connect(&self.plan(), &self.sandbox)?;
+        Ok(Some(Addresses { pod, host }))
     }
 
     /// Makes a lost sandbox again. Its network is taken back before that, so that an engine which finds the sandbox made

@@ -12,6 +12,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::chdir;
 
 use super::clients::Clients;
 use super::companion::{Companion, Role};
@@ -51,8 +52,9 @@ fn doing<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Set
 /// The role's whole life. Its standard input ends when its configuration is there, or nobody wants the sandbox any more;
 /// its standard output is a pipe on which it says `ready`, or what went wrong.
 pub(crate) fn main(dir: &Path, role: Option<Role>) -> ! {
-    // Nothing that the caller had open concerns this process or what it starts.
+    // Nothing that the caller had open concerns this process or what it starts, nor the directory it was in.
     let _ = sys::close_from(3);
+    let _ = chdir("/");
     let _ = sys::set_name(c"pod-keeper");
     let Ok((word, mut ready)) = take_pipes() else { sys::exit_now(2) };
     let _ = trace::log_to_stderr();
