@@ -13,7 +13,7 @@ use crate::changes::Changes;
 use crate::clock::now;
 use crate::dirs::{Dirs, StateDir};
 use crate::drivers::Drivers;
-use crate::engine::observe;
+use crate::engine::observe::{self, LOST_OUTPUT};
 use crate::error::RuntimeError;
 use crate::logs::{LogOptions, LogStream};
 use crate::machine::this_machine;
@@ -179,6 +179,19 @@ impl PodHandle {
     /// [`RuntimeError::NotFound`] when the pod is gone.
     pub fn events(&self) -> Result<Vec<RecordedEvent>, RuntimeError> {
         events_of(&self.dirs, self.namespace(), self.name(), self.uid())
+    }
+
+    /// Why lines of a container's output are missing in its log: it could not be written, as when the disk was full. Known
+    /// for an hour, as its [events](Self::events) are; `None` when nothing is missing.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] when the pod is gone.
+    pub fn lost_output(&self, container: &str) -> Result<Option<String>, RuntimeError> {
+        let mut events = self.events()?.into_iter().map(|recorded| recorded.event);
+        let lost = events.find(|event| {
+            event.reason == LOST_OUTPUT && event.container.as_deref() == Some(container)
+        });
+        Ok(lost.map(|event| event.message))
     }
 
     /// What its running containers have consumed, by their names. Needs no living engine.

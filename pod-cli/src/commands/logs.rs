@@ -197,7 +197,12 @@ async fn copy(
         }
         at_start = !line.partial;
     }
-    out.borrow_mut().flush().map_err(CliError::Output)
+    out.borrow_mut().flush().map_err(CliError::Output)?;
+    // A pod that is gone meanwhile has nothing more to say.
+    if let Ok(Some(why)) = source.pod.lost_output(&source.container) {
+        output::message(&format!("warning: container {}: {why}", source.container));
+    }
+    Ok(())
 }
 
 /// The next line. What has been read is shown before more is waited for.

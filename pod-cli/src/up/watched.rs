@@ -49,8 +49,17 @@ impl Watched {
     pub fn new(handle: PodHandle, name: Option<&str>, prefixes: &Prefixes, voice: &Voice) -> Self {
         let mut logs = JoinSet::new();
         for container in handle.containers() {
-            let prefix = prefixes.of(&label(name, container));
-            logs.spawn_local(follow(handle.clone(), container.to_owned(), prefix, voice.clone()));
+            let shown = label(name, container);
+            let prefix = prefixes.of(&shown);
+            let (handle, container, voice) = (handle.clone(), container.to_owned(), voice.clone());
+            logs.spawn_local(async move {
+                follow(&handle, &container, prefix, &voice).await?;
+                let lost = handle.lost_output(&container)?;
+                voice.messages(
+                    lost.map(|why| format!("container {shown}: {why}")).into_iter().collect(),
+                );
+                Ok(())
+            });
         }
         let narrator = Narrator::new(handle.pod(), name);
         Self {
@@ -130,13 +139,13 @@ pub async fn send_news(place: usize, pod: PodHandle, news: mpsc::UnboundedSender
 
 /// Shows what a container writes, over restarts, until it has ended for good.
 async fn follow(
-    handle: PodHandle,
-    container: String,
+    handle: &PodHandle,
+    container: &str,
     prefix: String,
-    voice: Voice,
+    voice: &Voice,
 ) -> Result<(), RuntimeError> {
     let mut stream =
-        handle.logs(&container, LogOptions { follow: true, ..LogOptions::default() })?;
+        handle.logs(container, LogOptions { follow: true, ..LogOptions::default() })?;
     let prefix: Rc<str> = prefix.into();
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     while let Some(line) = stream.next().await? {

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::host::{Host, Ran, run, script, server};
@@ -209,4 +209,50 @@ fn somebody_who_is_not_root() {
     assert_eq!(ran.code, 6, "{ran:?}");
     assert!(ran.err.contains("run this as root"), "{}", ran.err);
     assert_eq!(host.pod("delete web").code, 0);
+}
+
+/// A small disk at a directory, until it is dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn at(dir: PathBuf) -> Self {
+        std::fs::create_dir_all(&dir).expect("can be made");
+        let mut mount = Command::new("mount");
+        let mounted = mount.args(["-t", "tmpfs", "-o", "size=200k", "tmpfs"]).arg(&dir).status();
+        assert!(mounted.expect("runs").success());
+        Self(dir)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(&self.0).status();
+        assert!(unmounted.is_ok_and(|status| status.success()) || std::thread::panicking());
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_under_the_log() {
+    let host = Host::new();
+    let disk = SmallDisk::at(host.root().join("logs"));
+    let chatty = "for i in $(seq 20000); do echo a line of output, number $i; done; exit 3";
+    let manifest = script(chatty, "Never");
+    let tells = |ran: &Ran| {
+        let why = "container app: Lines of the output are lost: cannot write to ";
+        assert_eq!(ran.err.matches(why).count(), 1, "{}", ran.err);
+        assert!(ran.err.contains("; is the disk full?\n"), "{}", ran.err);
+        assert!(ran.out.contains("a line of output, number 1\n"), "{}", ran.out);
+        assert!(!ran.out.contains("number 20000"), "{}", ran.out);
+    };
+    let ran = host.pod_on("up", &manifest);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    tells(&ran);
+    // The disk has room again with the pod gone.
+    assert_eq!(host.pod_on("apply", &manifest).code, 0);
+    assert_eq!(host.pod("wait pod/web --for=jsonpath={.status.phase}=Failed").code, 0);
+    tells(&host.pod("logs web"));
+    let events = host.pod("events").out;
+    assert!(events.contains("Warning") && events.contains("LostOutput"), "{events}");
+    assert_eq!(host.pod("delete web").code, 0);
+    drop(disk);
 }

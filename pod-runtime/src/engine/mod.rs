@@ -202,6 +202,9 @@ impl Engine {
             requests,
             seen: Some(first),
         };
+        if let Some(first) = engine.seen.clone() {
+            engine.warn_of_lost_output(&first);
+        }
         engine.effects.watch_limits();
         if resumed && engine.machine.state().has_sandbox() {
             // Objects may have changed while nobody looked.
@@ -217,6 +220,7 @@ impl Engine {
                 Input::Sandbox(status) => {
                     let events = observe::events(&self.plan, self.seen.as_ref(), &status);
                     self.saved.revision = status.revision;
+                    self.warn_of_lost_output(&status);
                     self.seen = Some(*status);
                     if events.is_empty() {
                         // A reader has to put together what is newer than the state that was saved.
@@ -301,6 +305,15 @@ impl Engine {
 
     fn has_lost_sandbox(&self) -> bool {
         self.seen.as_ref().is_some_and(|s| matches!(s.state, SandboxState::Lost { .. }))
+    }
+
+    /// Tells once that output of a container is lost.
+    fn warn_of_lost_output(&mut self, status: &SandboxStatus) {
+        for event in observe::lost_output(&self.plan, status) {
+            if !self.saved.events.iter().any(|known| known.event == event) {
+                self.record(now(), event);
+            }
+        }
     }
 
     /// Keeps an event that the machine has no part in.

@@ -1,14 +1,17 @@
 //! What the sandbox shows, in the machine's words.
 
 use pod_lifecycle::{
-    Addresses, Event, Exit, MachineState, Observed, ObservedContainer, ObservedSandbox,
-    ObservedState,
+    Addresses, Event, EventKind, Exit, MachineState, Observed, ObservedContainer, ObservedSandbox,
+    ObservedState, PodEvent,
 };
 use pod_sandbox::{ContainerState, SandboxState, SandboxStatus};
 use pod_spec::{Time, ValidPod};
 
 use crate::plan::{PodPlan, containers, instance};
 use crate::termination;
+
+/// The reason of an event that tells of lost output.
+pub(crate) const LOST_OUTPUT: &str = "LostOutput";
 
 /// The id of a container's instance, unlike any other's: `<uid>-<container>-<attempt>`. A status shows `pod://` before it.
 pub(crate) fn full_id(pod: &ValidPod, container: &str, attempt: u32) -> String {
@@ -96,6 +99,22 @@ pub(super) fn events(
         events.push(Event::SandboxLost { message: message.clone() });
     }
     events
+}
+
+/// Warnings of the containers of which output is lost, since it cannot be written to their logs.
+pub(crate) fn lost_output(plan: &PodPlan, status: &SandboxStatus) -> Vec<PodEvent> {
+    let lost = status.containers.iter().filter(|container| container.log_lines_lost > 0);
+    let instances = lost.filter_map(|container| instance(&container.id));
+    let warning = |(name, attempt): (&str, u32)| {
+        let log = plan.dirs.log(name, attempt);
+        let message = format!(
+            "Lines of the output are lost: cannot write to {}; is the disk full?",
+            log.display()
+        );
+        let (kind, reason) = (EventKind::Warning, LOST_OUTPUT.to_owned());
+        PodEvent { kind, reason, container: Some(name.to_owned()), message }
+    };
+    instances.map(warning).collect()
 }
 
 fn exit_of(exit: &pod_sandbox::Exit) -> Exit {
