@@ -21,7 +21,7 @@ tests![
     what_is_written_at_the_end_is_in_the_log,
 ];
 
-fn v2() -> bool {
+pub fn v2() -> bool {
     Path::new("/sys/fs/cgroup/cgroup.controllers").exists()
 }
 
