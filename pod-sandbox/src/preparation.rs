@@ -118,7 +118,7 @@ fn start(dir: &SandboxDir, helper: Option<&Path>) -> io::Result<Child> {
         .spawn();
     // With the descriptor goes a mount, and for that the kernel waits until every processor has taken notice, up to
     // milliseconds on a busy machine.
-    thread::spawn(move || drop(sealed));
+    let _ = thread::Builder::new().spawn(move || drop(sealed));
     started
 }
 

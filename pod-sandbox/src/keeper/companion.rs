@@ -6,7 +6,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
@@ -190,8 +190,9 @@ fn become_role(
     sys::close_from(3)?;
     sys::ignore_broken_pipes()?;
     sys::set_environment(env);
-    sys::set_name(&sys::c_string(role.name))?;
-    show_arguments(argv)?;
+    // What others are shown is of no consequence to it; a kernel may be hardened against that.
+    let _ = sys::set_name(&sys::c_string(role.name));
+    let _ = show_arguments(argv);
     let code = catch_unwind(AssertUnwindSafe(|| (role.run)(argv)));
     sys::exit_now(code.unwrap_or(PANICKED))
 }
@@ -204,7 +205,6 @@ fn is_own_program(path: &Path) -> bool {
 
 /// Shows these arguments to those who look at a list of processes, as far as there was room for the old ones.
 fn show_arguments(argv: &[String]) -> io::Result<()> {
-    use std::os::unix::fs::FileExt;
     let stat = fs::read_to_string("/proc/self/stat")?;
     // Behind the name, which ends with the last parenthesis, the 46th and 47th field: where the arguments begin and end.
     let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(45);

@@ -33,7 +33,7 @@ pub(super) fn log_to_stderr() -> io::Result<()> {
     Ok(())
 }
 
-/// Ends that for this process. The log has been closed.
+/// Ends that for this process.
 pub(super) fn stop() {
     SUBSCRIBED.take();
 }
