@@ -17,7 +17,7 @@ pub use backoff::BackoffArgs;
 pub use dry_run::{DryRun, DryRunKind};
 pub use later::Later;
 pub use network::NetworkArgs;
-pub use selection::{Meant, Selection, Target};
+pub use selection::{Meant, Selection};
 
 #[derive(Debug, Args)]
 pub struct Globals {

@@ -77,7 +77,7 @@ fn one_of<T: Workload>(
     let mut pods = workloads.pods(&workloads.get(namespace, name)?)?;
     let count = pods.len();
     pods.sort_by_key(|pod| pod.status().map_or(2, |status| rank(&status)));
-    let path = format!("{}/{name}", kind.word());
+    let path = kind.path(name);
     let Some(pod) = pods.into_iter().next() else {
         return Err(CliError::Unexpected(format!("{path} has no pods")));
     };

@@ -34,7 +34,7 @@ pub struct Item {
     pub object: Value,
 }
 
-/// What an object is known by.
+/// What an object is known by, whether it is there or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectReference {
     pub kind: Kind,
@@ -64,6 +64,12 @@ impl ObjectReference {
         Some(Self::new(kind, metadata))
     }
 
+    /// That of an object that is there.
+    pub fn of_item(item: &Item) -> Self {
+        let (namespace, name) = (item.namespace().to_owned(), item.name().to_owned());
+        Self { kind: item.kind, namespace, name }
+    }
+
     /// That of a pod.
     pub fn of_pod(pod: &PodHandle) -> Self {
         Self::new(Kind::Pod, pod.pod().metadata())
@@ -71,7 +77,7 @@ impl ObjectReference {
 
     /// `pod/NAME` and the like.
     pub fn path(&self) -> String {
-        path(self.kind, &self.name)
+        self.kind.path(&self.name)
     }
 }
 
@@ -120,7 +126,7 @@ impl Item {
 
     /// `pod/NAME` and the like.
     pub fn path(&self) -> String {
-        path(self.kind, self.name())
+        self.kind.path(self.name())
     }
 
     /// The object in the type of its kind.
@@ -194,10 +200,6 @@ pub fn all(runtime: &Runtime, kind: Kind, namespace: Option<&str>) -> Result<Vec
 
 fn items(kind: Kind, objects: &[impl Serialize]) -> Result<Vec<Item>, CliError> {
     objects.iter().map(|object| Ok(Item { kind, object: in_seconds(value(object)?) })).collect()
-}
-
-fn path(kind: Kind, name: &str) -> String {
-    format!("{}/{name}", kind.word())
 }
 
 fn value(object: &impl Serialize) -> Result<Value, CliError> {

@@ -71,6 +71,11 @@ impl Kind {
         self.names().word
     }
 
+    /// `pod/NAME` and the like.
+    pub fn path(self, name: &str) -> String {
+        format!("{}/{name}", self.word())
+    }
+
     /// The kind that a word stands for, with or without the group of its API.
     fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| {

@@ -8,7 +8,7 @@ use crate::args::Globals;
 use crate::error::CliError;
 use crate::failures::Failures;
 use crate::fields::FieldSelector;
-use crate::item::{self, Item};
+use crate::item::{self, Item, ObjectReference};
 use crate::manifest::{self, Files};
 use crate::resource::{self, Asked, Kind, Named};
 
@@ -31,31 +31,10 @@ pub struct Selection {
     pub files: Files,
 }
 
-/// An object that is named, whether it is there or not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    pub kind: Kind,
-    pub namespace: String,
-    pub name: String,
-}
-
-impl Target {
-    /// One that is there.
-    pub fn of(item: &Item) -> Self {
-        let (namespace, name) = (item.namespace().to_owned(), item.name().to_owned());
-        Self { kind: item.kind, namespace, name }
-    }
-
-    /// `pod/NAME` and the like.
-    pub fn path(&self) -> String {
-        format!("{}/{}", self.kind.word(), self.name)
-    }
-}
-
 /// What is meant: objects by their names, or all of some kinds.
 #[derive(Debug)]
 pub enum Meant {
-    Named(Vec<Target>),
+    Named(Vec<ObjectReference>),
     Kinds(Vec<Kind>),
 }
 
@@ -79,7 +58,8 @@ impl Selection {
             return Err(CliError::Usage(message.to_owned()));
         }
         let namespace = globals.namespace();
-        let target = |Named { kind, name }| Target { kind, namespace: namespace.to_owned(), name };
+        let target =
+            |Named { kind, name }| ObjectReference { kind, namespace: namespace.to_owned(), name };
         Ok(Meant::Named(names.into_iter().map(target).collect()))
     }
 
@@ -96,7 +76,7 @@ impl Selection {
         let objects = manifest::load(&self.files, globals)?;
         let mut targets = Vec::new();
         for object in &objects {
-            targets.extend(Item::of(object)?.as_ref().map(Target::of));
+            targets.extend(ObjectReference::of(object));
         }
         Ok(Meant::Named(targets))
     }
@@ -140,7 +120,7 @@ impl Selection {
             Meant::Named(targets) => targets,
         };
         let mut items = Vec::new();
-        for Target { kind, namespace, name } in targets {
+        for ObjectReference { kind, namespace, name } in targets {
             match item::one(runtime, *kind, namespace, name) {
                 Ok(item) => items.push(item),
                 Err(error) => failures.add(error),

@@ -5,10 +5,10 @@ use pod_runtime::{Deleted, ObjectError, PodHandle, Runtime};
 use pod_spec::{Deployment, Job};
 use pod_workloads::{Workload, Workloads};
 
-use crate::args::{DryRun, Globals, Meant, Selection, Target};
+use crate::args::{DryRun, Globals, Meant, Selection};
 use crate::error::CliError;
 use crate::failures::Failures;
-use crate::item;
+use crate::item::{self, ObjectReference};
 use crate::resource::Kind;
 use crate::{event_loop, output};
 
@@ -66,7 +66,7 @@ impl Delete {
         }
     }
 
-    fn says(&self, Target { kind, name, .. }: &Target) -> Result<(), CliError> {
+    fn says(&self, ObjectReference { kind, name, .. }: &ObjectReference) -> Result<(), CliError> {
         let kind = kind.word();
         if self.output.is_some() {
             return output::line(&format!("{kind}/{name}"));
@@ -99,7 +99,7 @@ fn selected(
     args: &Delete,
     runtime: &Runtime,
     kinds: &[Kind],
-) -> Result<Vec<Target>, CliError> {
+) -> Result<Vec<ObjectReference>, CliError> {
     let selection = &args.selection;
     if !args.all && !selection.selects() {
         let what = kinds.first().map_or("pod", |kind| kind.names().singular);
@@ -110,13 +110,13 @@ fn selected(
     if items.is_empty() {
         output::message("No resources found");
     }
-    Ok(items.iter().map(Target::of).collect())
+    Ok(items.iter().map(ObjectReference::of_item).collect())
 }
 
 /// Deletes them all at the same time.
 async fn delete(
     runtime: &Runtime,
-    targets: &[Target],
+    targets: &[ObjectReference],
     args: &Delete,
     failures: &mut Failures,
 ) -> Result<(), CliError> {
@@ -148,7 +148,10 @@ enum Going {
 }
 
 impl Going {
-    async fn wait_gone(&self, Target { namespace, name, .. }: &Target) -> Result<(), CliError> {
+    async fn wait_gone(
+        &self,
+        ObjectReference { namespace, name, .. }: &ObjectReference,
+    ) -> Result<(), CliError> {
         match self {
             Self::Pod(pod) => Ok(pod.wait_gone().await?),
             Self::Deployment(deployments) => Ok(deployments.wait_gone(namespace, name).await?),
@@ -173,7 +176,7 @@ async fn claim_gone(runtime: &Runtime, namespace: &str, name: &str) -> Result<()
 /// Begins to delete a Deployment or a Job. Without its pods it is gone at once.
 fn begin_with_pods<T: Workload>(
     runtime: &Runtime,
-    Target { namespace, name, .. }: &Target,
+    ObjectReference { namespace, name, .. }: &ObjectReference,
     args: &Delete,
     going: fn(Workloads<T>) -> Going,
 ) -> Result<Option<Going>, CliError> {
@@ -189,10 +192,10 @@ fn begin_with_pods<T: Workload>(
 /// Begins to delete; what only lies there is gone at once.
 async fn begin(
     runtime: &Runtime,
-    target: &Target,
+    target: &ObjectReference,
     args: &Delete,
 ) -> Result<Option<Going>, CliError> {
-    let Target { kind, namespace, name } = target;
+    let ObjectReference { kind, namespace, name } = target;
     if args.dry_run.is_on() {
         return item::one(runtime, *kind, namespace, name).map(|_| None);
     }

@@ -6,10 +6,10 @@ use clap::Args;
 use pod_runtime::Runtime;
 use serde_json::Value;
 
-use crate::args::{Globals, Meant, Selection, Target};
+use crate::args::{Globals, Meant, Selection};
 use crate::error::CliError;
 use crate::failures::Failures;
-use crate::item::{self, Item};
+use crate::item::{self, Item, ObjectReference};
 use crate::jsonpath::{Path, go_words};
 use crate::resource::Kind;
 use crate::{event_loop, output, span};
@@ -150,7 +150,7 @@ fn selected(
     args: &Wait,
     runtime: &Runtime,
     kinds: &[Kind],
-) -> Result<Vec<Target>, CliError> {
+) -> Result<Vec<ObjectReference>, CliError> {
     let selection = &args.selection;
     if !args.all && !selection.selects() {
         let message = "which objects? Name them, or give -l, --field-selector or --all";
@@ -160,11 +160,11 @@ fn selected(
     if items.is_empty() && args.what != WaitFor::Delete {
         return Err(CliError::NoneMatches);
     }
-    Ok(items.iter().map(Target::of).collect())
+    Ok(items.iter().map(ObjectReference::of_item).collect())
 }
 
 /// Waits for one object. `false` when it was never there and shall not be.
-async fn wait(runtime: &Runtime, target: &Target, args: &Wait) -> Result<bool, CliError> {
+async fn wait(runtime: &Runtime, target: &ObjectReference, args: &Wait) -> Result<bool, CliError> {
     let first = look(runtime, target)?;
     if first.is_none() && args.what == WaitFor::Delete {
         return Ok(false);
@@ -184,7 +184,7 @@ async fn wait(runtime: &Runtime, target: &Target, args: &Wait) -> Result<bool, C
 }
 
 /// The object as it is now; `None` when it is not there.
-fn look(runtime: &Runtime, target: &Target) -> Result<Option<Item>, CliError> {
+fn look(runtime: &Runtime, target: &ObjectReference) -> Result<Option<Item>, CliError> {
     match item::one(runtime, target.kind, &target.namespace, &target.name) {
         Ok(item) => Ok(Some(item)),
         Err(error) if error.is_not_found() => Ok(None),
@@ -194,7 +194,7 @@ fn look(runtime: &Runtime, target: &Target) -> Result<Option<Item>, CliError> {
 
 async fn until(
     runtime: &Runtime,
-    target: &Target,
+    target: &ObjectReference,
     uid: Option<String>,
     what: &WaitFor,
 ) -> Result<(), CliError> {

@@ -202,9 +202,7 @@ impl Engine {
             requests,
             seen: Some(first),
         };
-        if let Some(first) = engine.seen.clone() {
-            engine.warn_of_lost_output(&first);
-        }
+        engine.warn_of_lost_output();
         engine.effects.watch_limits();
         if resumed && engine.machine.state().has_sandbox() {
             // Objects may have changed while nobody looked.
@@ -220,8 +218,8 @@ impl Engine {
                 Input::Sandbox(status) => {
                     let events = observe::events(&self.plan, self.seen.as_ref(), &status);
                     self.saved.revision = status.revision;
-                    self.warn_of_lost_output(&status);
                     self.seen = Some(*status);
+                    self.warn_of_lost_output();
                     if events.is_empty() {
                         // A reader has to put together what is newer than the state that was saved.
                         self.save()?;
@@ -308,8 +306,9 @@ impl Engine {
     }
 
     /// Tells once that output of a container is lost.
-    fn warn_of_lost_output(&mut self, status: &SandboxStatus) {
-        for event in observe::lost_output(&self.plan, status) {
+    fn warn_of_lost_output(&mut self) {
+        let Some(seen) = &self.seen else { return };
+        for event in observe::lost_output(&self.plan, seen) {
             if !self.saved.events.iter().any(|known| known.event == event) {
                 self.record(now(), event);
             }

@@ -58,18 +58,18 @@ pub(crate) fn main(dir: &Path, role: Option<Role>) -> ! {
     let _ = sys::set_name(c"pod-keeper");
     let Ok((word, mut ready)) = take_pipes() else { sys::exit_now(2) };
     let _ = trace::log_to_stderr();
-    let code =
-        match detach().and_then(|hierarchy| set_up(&SandboxDir::new(dir), hierarchy, word, role)) {
-            Ok(keeper) => {
-                let _ = ready.write_all(READY.as_bytes());
-                drop(ready);
-                keeper.run()
-            }
-            Err(error) => {
-                let _ = ready.write_all(chain(&error).as_bytes());
-                1
-            }
-        };
+    let dir = SandboxDir::new(dir);
+    let code = match detach().and_then(|hierarchy| set_up(&dir, hierarchy, word, role)) {
+        Ok(keeper) => {
+            let _ = ready.write_all(READY.as_bytes());
+            drop(ready);
+            keeper.run()
+        }
+        Err(error) => {
+            let _ = ready.write_all(chain(&error).as_bytes());
+            1
+        }
+    };
     sys::exit_now(code)
 }
 
