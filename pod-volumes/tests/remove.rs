@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use nix::fcntl::{OFlag, RenameFlags, renameat2};
@@ -158,9 +158,23 @@ const SWAPPED: usize = 50;
 /// How many files a directory has.
 const FILES: usize = 4;
 
+/// Counts how often all directories of a tree were swapped for links or back.
+#[derive(Default)]
+struct Swaps(AtomicUsize);
+
+impl Swaps {
+    /// Waits until a link is at `path`, unless its turn passes without one.
+    fn wait_for_link(&self, path: &Path) {
+        let before = self.0.load(Ordering::Relaxed);
+        while !path.is_symlink() && self.0.load(Ordering::Relaxed) < before + 2 {
+            thread::yield_now();
+        }
+    }
+}
+
 /// Removes trees while a thread keeps swapping their directories for links to an outside one. Says whether that one has
 /// kept what is in it.
-fn race(remove_racing: impl Fn(&Path)) -> bool {
+fn race(remove_racing: impl Fn(&Path, &Swaps)) -> bool {
     let outside = tempfile::tempdir().unwrap();
     fill(outside.path());
     for _ in 0..ROUNDS {
@@ -174,9 +188,10 @@ fn race(remove_racing: impl Fn(&Path)) -> bool {
             symlink(outside.path(), tree.join(link)).unwrap();
         }
         let removed = AtomicBool::new(false);
+        let swaps = Swaps::default();
+        let at = File::open(&tree).unwrap();
         thread::scope(|scope| {
-            let swaps = scope.spawn(|| {
-                let at = File::open(&tree).unwrap();
+            let swapper = scope.spawn(|| {
                 while !removed.load(Ordering::Relaxed) {
                     for (real, link) in &names {
                         let exchange = RenameFlags::RENAME_EXCHANGE;
@@ -184,14 +199,15 @@ fn race(remove_racing: impl Fn(&Path)) -> bool {
                         // Or whoever removes would hardly get hold of the directory.
                         thread::yield_now();
                     }
+                    swaps.0.fetch_add(1, Ordering::Relaxed);
                 }
             });
-            while fs::read_link(tree.join("real0")).is_err() && !swaps.is_finished() {
+            while fs::read_link(tree.join("real0")).is_err() && !swapper.is_finished() {
                 thread::yield_now();
             }
-            remove_racing(&tree);
+            remove_racing(&tree, &swaps);
             removed.store(true, Ordering::Relaxed);
-            swaps.join().unwrap();
+            swapper.join().unwrap();
         });
         remove(dir.path(), "tree").unwrap();
         assert!(!tree.exists());
@@ -210,7 +226,7 @@ fn fill(dir: &Path) {
 
 #[test]
 fn a_directory_swapped_for_a_link_does_not_lead_outside() {
-    let safe = race(|tree| {
+    let safe = race(|tree, _| {
         // It may lose against the swapping; then it says so.
         let done = remove(tree.parent().unwrap(), "tree").is_ok();
         assert!(!done || !tree.exists());
@@ -218,13 +234,15 @@ fn a_directory_swapped_for_a_link_does_not_lead_outside() {
     assert!(safe);
 }
 
-/// Shows that the test above is one.
+/// Shows that the swaps lead outside whoever goes by what a path was. It waits for them after its look, since on a busy
+/// processor it might be through before the next one.
 #[test]
 fn a_look_at_the_path_before_it_is_removed_loses_the_race() {
-    fn remove_by_path(path: &Path) {
+    fn remove_by_path(path: &Path, swaps: &Swaps) {
         if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            swaps.wait_for_link(path);
             for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-                remove_by_path(&entry.path());
+                remove_by_path(&entry.path(), swaps);
             }
             let _ = fs::remove_dir(path);
         } else {
