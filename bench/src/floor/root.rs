@@ -39,11 +39,20 @@ const MASKED_DIRS: [&str; 5] =
     ["proc/asound", "proc/acpi", "proc/scsi", "sys/firmware", "sys/devices/virtual/powercap"];
 const READ_ONLY: [&str; 5] = ["proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"];
 
+/// What every container of a pod is given: the file beside the layers, and where it is seen.
+const FILES: [(&str, &str); 4] = [
+    ("hosts", "etc/hosts"),
+    ("hostname", "etc/hostname"),
+    ("resolv.conf", "etc/resolv.conf"),
+    ("termination-log", "dev/termination-log"),
+];
+
 const NONE: Option<&str> = None;
 
 /// The directories a container's root is made of, all below one directory.
 #[derive(Debug)]
 pub(super) struct Layers {
+    dir: PathBuf,
     options: String,
     merged: PathBuf,
     volume: PathBuf,
@@ -57,9 +66,12 @@ impl Layers {
         for made in [dir, &upper, &work, &merged, &volume] {
             fs::create_dir(made)?;
         }
+        for (file, _) in FILES {
+            fs::write(dir.join(file), "floor\n")?;
+        }
         let (upper, work) = (upper.display(), work.display());
         let options = format!("lowerdir=/,upperdir={upper},workdir={work}");
-        Ok(Self { options, merged, volume })
+        Ok(Self { dir: dir.to_owned(), options, merged, volume })
     }
 
     /// Mounts everything in the mount namespace of the calling process, which is new,
@@ -79,10 +91,23 @@ impl Layers {
         fs::create_dir("volume").step("make the volume's mount point")?;
         mount(Some(&self.volume), "volume", NONE, MsFlags::MS_BIND, NONE)
             .step("mount the volume")?;
+        self.files()?;
         mask()?;
         pivot_root(".", ".").step("pivot the root")?;
         umount2(".", MntFlags::MNT_DETACH).step("detach the old root")?;
         chdir("/").step("enter the new root")
+    }
+
+    /// Mounts the files that every container of a pod is given.
+    fn files(&self) -> Result<(), FloorError> {
+        for (file, at) in FILES {
+            if !Path::new(at).exists() {
+                fs::write(at, "").step("make a mount point for a file")?;
+            }
+            mount(Some(&self.dir.join(file)), at, NONE, MsFlags::MS_BIND, NONE)
+                .step("mount a file")?;
+        }
+        Ok(())
     }
 }
 

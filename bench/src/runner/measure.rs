@@ -20,13 +20,16 @@ const SETTLE: Duration = Duration::from_millis(200);
 /// What is timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum What {
+    /// From the start of the command.
     Up,
+    /// The same, but for the floor, which leaves the start of its process out.
+    UpFromWithin,
     Exec,
     Down,
 }
 
 impl What {
-    pub(super) const ALL: [Self; 3] = [Self::Up, Self::Exec, Self::Down];
+    pub(super) const ALL: [Self; 4] = [Self::Up, Self::UpFromWithin, Self::Exec, Self::Down];
 }
 
 /// What one subject did.

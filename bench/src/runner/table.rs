@@ -45,6 +45,7 @@ fn write_all(text: &mut String, record: &Record, runs: usize) -> std::fmt::Resul
 fn heading(what: What) -> &'static str {
     match what {
         What::Up => "up",
+        What::UpFromWithin => "up, without the start of the floor's process",
         What::Exec => "exec `true`",
         What::Down => "down",
     }

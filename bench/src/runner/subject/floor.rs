@@ -1,11 +1,13 @@
-//! The floor, which times itself: the start of its process is not part of it.
+//! The floor. Its process ends with its pod, so it times what comes after the start itself.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::Subject;
-use crate::runner::command;
 
 /// The program `floor`.
 pub(in crate::runner) struct Floor {
@@ -36,26 +38,34 @@ impl Subject for Floor {
     }
 
     fn exec(&mut self, _name: &str) -> Result<Duration, String> {
-        Ok(self.measure("", 1)?[1])
+        Ok(self.measure("", 1)?[2])
     }
 
     fn down(&mut self, _name: &str, containers: usize) -> Result<Duration, String> {
-        Ok(self.measure("", containers)?[2])
+        Ok(self.measure("", containers)?[3])
     }
 
-    /// One run of the program gives all three.
-    fn measure(&mut self, _name: &str, containers: usize) -> Result<[Duration; 3], String> {
+    /// One run of the program gives them all.
+    fn measure(&mut self, _name: &str, containers: usize) -> Result<[Duration; 4], String> {
         let mut program = Command::new(&self.program);
         program.args(["--runs", "1", "--containers", &containers.to_string()]);
-        let text = command::output(&mut program)?;
-        let time = |what: &str| {
-            text.lines()
-                .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-                .find(|line| line["what"] == what)
-                .and_then(|line| line["us"].as_u64())
-                .map(Duration::from_micros)
+        let failed = |error: std::io::Error| format!("floor: {error}");
+        let start = Instant::now();
+        let mut child = program.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let child = child.as_mut().map_err(|error| format!("floor: {error}"))?;
+        let mut said = child.stdout.take().map(BufReader::new).ok_or("the floor has no output")?;
+        let mut time = |what: &str| {
+            let mut line = String::new();
+            said.read_line(&mut line).map_err(failed)?;
+            let line: Value = serde_json::from_str(&line).unwrap_or_default();
+            let us = line["us"].as_u64().filter(|_| line["what"] == what);
+            us.map(Duration::from_micros)
                 .ok_or_else(|| format!("the floor did not say how long {what} took"))
         };
-        Ok([time("up")?, time("exec")?, time("down")?])
+        let from_within = time("up");
+        let up = start.elapsed();
+        let rest = from_within.and_then(|own| Ok([up, own, time("exec")?, time("down")?]));
+        child.wait().map_err(failed)?;
+        rest
     }
 }

@@ -37,14 +37,14 @@ pub(super) trait Subject {
     /// Removes the pod.
     fn down(&mut self, name: &str, containers: usize) -> Result<Duration, String>;
 
-    /// Times all three, in the order of [`What::ALL`](super::measure::What::ALL).
-    fn measure(&mut self, name: &str, containers: usize) -> Result<[Duration; 3], String> {
+    /// Times all of [`What::ALL`](super::measure::What::ALL), in this order.
+    fn measure(&mut self, name: &str, containers: usize) -> Result<[Duration; 4], String> {
         let up = self.up(name, containers);
         let exec = up.and_then(|up| Ok((up, self.exec(name)?)));
         // Whatever there is has to go, whether or not it worked.
         let down = self.down(name, containers);
         let (up, exec) = exec?;
-        Ok([up, exec, down?])
+        Ok([up, up, exec, down?])
     }
 
     /// The processes beside the workload, as [`private_kb`](super::memory::private_kb)
