@@ -14,6 +14,9 @@ pub enum NetworkError {
     /// The thread that enters the namespace could not be made.
     #[error("cannot start a thread to enter the network namespace")]
     Thread(#[source] io::Error),
+    /// A new namespace could not be made.
+    #[error("cannot make a network namespace")]
+    Namespace(#[source] io::Error),
     /// The namespace could not be entered; `EINVAL` means that it is not one.
     #[error("cannot enter the network namespace")]
     Enter(#[source] Errno),

@@ -50,7 +50,7 @@ pub use error::NetworkError;
 pub use execution::ExecutionError;
 pub use ipnet::IpNet;
 pub use loopback::bring_up_loopback;
-pub use netns::tcp_socket;
+pub use netns::{new_namespace, tcp_socket};
 pub use network::{Bridge, Cni, Network, Pasta};
 pub use networks::{Networks, Repair};
 pub use pasta::PastaError;

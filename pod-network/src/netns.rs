@@ -1,13 +1,27 @@
 //! Work inside another network namespace.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::thread;
 
-use nix::sched::{CloneFlags, setns};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
 use crate::NetworkError;
+
+/// A new network namespace, which goes with the last process or descriptor that holds it.
+///
+/// # Errors
+///
+/// [`NetworkError::Namespace`] when the process is not root, or there are as many as the machine allows.
+pub fn new_namespace() -> Result<OwnedFd, NetworkError> {
+    on_thread(|| {
+        unshare(CloneFlags::CLONE_NEWNET).map_err(|e| NetworkError::Namespace(e.into()))?;
+        let made = File::open("/proc/thread-self/ns/net").map_err(NetworkError::Namespace)?;
+        Ok(made.into())
+    })
+}
 
 /// A TCP socket that lives in `netns`, non-blocking, of IPv6 when asked for.
 ///
@@ -28,13 +42,19 @@ pub(crate) fn inside<T: Send>(
     netns: BorrowedFd<'_>,
     work: impl FnOnce() -> Result<T, NetworkError> + Send,
 ) -> Result<T, NetworkError> {
+    on_thread(|| {
+        setns(netns, CloneFlags::CLONE_NEWNET).map_err(NetworkError::Enter)?;
+        work()
+    })
+}
+
+fn on_thread<T: Send>(
+    work: impl FnOnce() -> Result<T, NetworkError> + Send,
+) -> Result<T, NetworkError> {
     thread::scope(|scope| {
         thread::Builder::new()
             .name("pod-netns".to_owned())
-            .spawn_scoped(scope, || {
-                setns(netns, CloneFlags::CLONE_NEWNET).map_err(NetworkError::Enter)?;
-                work()
-            })
+            .spawn_scoped(scope, work)
             .map_err(NetworkError::Thread)?
             .join()
             .unwrap_or_else(|_| Err(NetworkError::Thread(io::Error::other("it panicked"))))
@@ -54,10 +74,6 @@ pub(crate) fn control_socket(netns: BorrowedFd<'_>) -> Result<OwnedFd, NetworkEr
 #[cfg(test)]
 pub(crate) mod lab {
     use std::fs::File;
-    use std::thread;
-
-    use nix::sched::{CloneFlags, unshare};
-
     /// The one of the calling thread.
     pub(crate) fn own_namespace() -> File {
         File::open("/proc/thread-self/ns/net").unwrap()
@@ -65,11 +81,6 @@ pub(crate) mod lab {
 
     /// One of which nobody else knows.
     pub(crate) fn new_namespace() -> File {
-        thread::spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET).expect("making a network namespace needs root");
-            own_namespace()
-        })
-        .join()
-        .unwrap()
+        super::new_namespace().expect("making a network namespace needs root").into()
     }
 }

@@ -29,6 +29,7 @@
 //! to reach them, or from archives ([`Runtime::images`]); the name `pod.local/host` is this machine's own root file system.
 //! A pod has an address on a bridge, or what a CNI configuration of the machine makes ([`Runtime::with_network`]).
 
+mod anticipated;
 mod attach;
 mod blocked;
 mod changes;

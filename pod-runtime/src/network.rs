@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 
 use pod_lifecycle::Addresses;
@@ -24,16 +24,29 @@ pub(crate) const HOSTS: &str = "hosts";
 pub(crate) const HOSTNAME: &str = "hostname";
 pub(crate) const RESOLV_CONF: &str = "resolv.conf";
 
+/// The network namespace of a pod that is being made, connected; `None` when it has the host's, or one that belongs to its
+/// own users and is made with them.
+pub(crate) fn begin(plan: &PodPlan) -> Result<Option<OwnedFd>, RuntimeError> {
+    if plan.uses_host_network() || plan.has_own_users() {
+        return Ok(None);
+    }
+    let namespace = pod_network::new_namespace()?;
+    attach(plan, namespace.as_fd())?;
+    Ok(Some(namespace))
+}
+
 /// Connects a pod's sandbox, unless that has been done, and writes the files that tell of it. Returns the addresses of the
 /// pod.
 pub(crate) fn connect(plan: &PodPlan, sandbox: &Sandbox) -> Result<Vec<IpAddr>, RuntimeError> {
-    if let Some(addresses) = pod_addresses(plan)? {
-        return Ok(addresses);
+    match pod_addresses(plan)? {
+        Some(addresses) => Ok(addresses),
+        None => attach(plan, sandbox.network_namespace()?.as_fd()),
     }
+}
+
+fn attach(plan: &PodPlan, namespace: BorrowedFd<'_>) -> Result<Vec<IpAddr>, RuntimeError> {
     let network = network(plan)?;
-    let namespace = sandbox.network_namespace()?;
-    let attached =
-        plan.dirs.networks.attach(&network, &attachment(plan, &network), namespace.as_fd())?;
+    let attached = plan.dirs.networks.attach(&network, &attachment(plan, &network), namespace)?;
     plan.write_resolver(&attached)?;
     Ok(attached.addresses)
 }

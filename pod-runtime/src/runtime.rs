@@ -11,10 +11,11 @@ use nix::fcntl::Flock;
 use nix::unistd::geteuid;
 use pod_images::Images;
 use pod_network::Network;
-use pod_sandbox::Companion;
+use pod_sandbox::{Companion, Preparation, SandboxId};
 use pod_spec::ValidPod;
 use pod_volumes::Volumes;
 
+use crate::anticipated::Anticipated;
 use crate::clock::now;
 use crate::dirs::Dirs;
 use crate::drivers::Drivers;
@@ -58,6 +59,7 @@ pub struct Runtime {
     network: Option<Network>,
     drivers: Drivers,
     sandboxes: Sandboxes,
+    anticipated: Anticipated,
 }
 
 impl Runtime {
@@ -71,8 +73,14 @@ impl Runtime {
             .map_err(RuntimeError::io("find the working directory"))?;
         // A directory that exists is known by its one true name, so that two ways to it are one runtime.
         let root = fs::canonicalize(&root).unwrap_or(root);
-        let (dirs, drivers, sandboxes) = (Dirs::new(&root), Drivers::new(), Sandboxes::default());
-        Ok(Self { dirs, helper: None, network: None, drivers, sandboxes })
+        Ok(Self {
+            dirs: Dirs::new(&root),
+            helper: None,
+            network: None,
+            drivers: Drivers::new(),
+            sandboxes: Sandboxes::default(),
+            anticipated: Anticipated::default(),
+        })
     }
 
     /// Executes `helper`, a program that calls [`init`](crate::init), for the pods' processes, instead of the current
@@ -140,6 +148,23 @@ impl Runtime {
         })
     }
 
+    /// Has the keeper of the next pod start up, for a caller that is about to [`run`](Self::run) one and has its manifest to
+    /// read first, or to wait for. It waits for the pod on this handle and its clones, and ends when none comes and they are
+    /// dropped; there is nothing of it on the disk. What goes wrong here is left to `run`, which can do without.
+    pub fn anticipate(&self) {
+        let begin = || {
+            let id = SandboxId::new(uuid::Uuid::new_v4().to_string()).ok()?;
+            self.sandboxes().ok()?.prepare(&id).ok()
+        };
+        // The first pod makes the directory; without one there shall be none.
+        if geteuid().is_root()
+            && self.dirs.sandboxes().is_dir()
+            && let Some(preparation) = begin()
+        {
+            self.anticipated.put(preparation);
+        }
+    }
+
     /// Takes a pod on and returns when its sandbox stands and its engine has been started. It lives on when the handle
     /// is dropped.
     ///
@@ -161,12 +186,14 @@ impl Runtime {
             return Err(RuntimeError::NotRoot);
         }
         pod.supported()?;
-        let uid = uuid::Uuid::new_v4().to_string();
+        let anticipated = self.anticipated.take();
+        let uid = anticipated.as_ref().map(|sandbox| sandbox.id().to_string());
+        let uid = uid.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let pod = pod.with_identity(&uid, now(), None)?;
         let plan = PodPlan::new(pod, &self.dirs, this_machine());
         plan.fits()?;
         let _lock = self.claim(&plan)?;
-        match self.build(&plan) {
+        match self.build(&plan, anticipated) {
             Ok(()) => Ok(self.handle(plan.pod)),
             Err(error) => {
                 for left in removal::remove_files(&plan, &self.drivers) {
@@ -204,7 +231,7 @@ impl Runtime {
         }
     }
 
-    fn build(&self, plan: &PodPlan) -> Result<(), RuntimeError> {
+    fn build(&self, plan: &PodPlan, anticipated: Option<Preparation>) -> Result<(), RuntimeError> {
         let dirs = &plan.dirs;
         let state = &dirs.state;
         let reserved = network::reserve(plan)?;
@@ -214,7 +241,10 @@ impl Runtime {
         let users = plan.has_own_users().then(take).transpose();
         let users = users.map_err(RuntimeError::io("take ids for the pod's users"))?;
         // The keeper starts up while the files are written.
-        let sandbox = self.sandboxes()?.prepare(&sandbox_id(&plan.pod)?)?;
+        let sandbox = match anticipated {
+            Some(sandbox) => sandbox,
+            None => self.sandboxes()?.prepare(&sandbox_id(&plan.pod)?)?,
+        };
         make(&dirs.data, 0o700)?;
         make(&dirs.data.join("layers"), 0o700)?;
         for name in plan.container_names() {
@@ -235,9 +265,13 @@ impl Runtime {
         let env = env.collect();
         let companion = Companion { program, argv, env, log: state.engine_log() };
         let config = plan.sandbox(&volumes, users, companion)?;
+        let sandbox = match network::begin(plan)? {
+            Some(namespace) => sandbox.with_network_namespace(namespace),
+            None => sandbox,
+        };
         let sandbox = sandbox.create(&config)?;
-        // The engine starts up meanwhile. It begins when the pod's lock is given back, and makes the network itself when
-        // this process was killed before it had.
+        // The engine starts up meanwhile. It begins when the pod's lock is given back, and makes a network that is missing
+        // itself when this process was killed before it had.
         let connected = sandbox.hold(&reserved).map_err(RuntimeError::from);
         if let Err(error) = connected.and_then(|()| network::connect(plan, &sandbox).map(drop)) {
             network::disconnect(plan).iter().for_each(|left| tracing::warn!("{left}"));

@@ -34,6 +34,11 @@ impl SandboxDir {
         self.0.join("journal.json")
     }
 
+    /// What the keeper warns of.
+    pub fn keeper_log(&self) -> PathBuf {
+        self.0.join("keeper.log")
+    }
+
     /// Held by the keeper while it lives.
     pub fn lock(&self) -> PathBuf {
         self.0.join("lock")

@@ -240,6 +240,18 @@ impl Channel {
     }
 }
 
+/// Has a keeper that waits for its configuration read it, and gives it the descriptors, [`MAX_FDS`] at most.
+pub(crate) fn send_word(socket: &UnixStream, fds: &[OwnedFd]) -> io::Result<()> {
+    send_some(socket, b"go", fds).map(drop)
+}
+
+/// What [`send_word`] gave; `None` when nobody wants the sandbox any more.
+pub(crate) fn receive_word(socket: &UnixStream) -> io::Result<Option<Vec<OwnedFd>>> {
+    let mut inbox = Inbox::default();
+    let wanted = inbox.fill::<2>(socket)?;
+    Ok(wanted.then_some(inbox.fds.into()))
+}
+
 /// Reads a pipe or socket to its end.
 pub(crate) fn read_to_end(mut from: impl Read) -> String {
     let mut text = Vec::new();

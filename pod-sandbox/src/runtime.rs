@@ -94,10 +94,10 @@ impl Runtime {
     }
 
     /// Begins to make a sandbox, for a caller that has to put the configuration together first: the keeper starts
-    /// meanwhile.
+    /// meanwhile. Nothing of it is on the disk, and others do not find it, until it is created.
     ///
     /// # Errors
-    /// When a sandbox of this id exists, the process is not root, or the keeper cannot be started. Nothing is left then.
+    /// When the process is not root, or the keeper cannot be started. Nothing is left then.
     pub fn prepare(&self, id: &SandboxId) -> Result<Preparation, SandboxError> {
         if !geteuid().is_root() {
             return Err(SandboxError::Privilege { what: "root's capabilities" });

@@ -348,7 +348,7 @@ impl Sandbox {
 
     /// The errors that the keeper and the companion wrote.
     pub fn keeper_log(&self) -> Option<File> {
-        File::open(self.dir.path().join("keeper.log")).ok()
+        File::open(self.dir.keeper_log()).ok()
     }
 }
 

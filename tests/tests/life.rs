@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use pod_runtime::{PodHandle, PodPhase, PodStatus};
+use pod_runtime::{PodHandle, PodPhase, PodStatus, RuntimeError};
 use pod_spec::Time;
 use pod_tests::{Host, delete, exec, manifest, pod, soon, until, wait_until};
 
@@ -224,4 +224,37 @@ async fn b180_the_host_name_is_short_or_whole() {
         assert_eq!(printed(&pod, "hostname; hostname -f").await, format!("{short}\n{whole}"));
         delete(&[&pod]).await;
     }
+}
+
+#[tokio::test]
+async fn a_keeper_that_waits_for_a_pod_becomes_its_own_or_ends_with_the_handle() {
+    let host = host("anticipated");
+    let runtime = host.runtime();
+    // The first pod makes the directories.
+    runtime.anticipate();
+    assert!(!host.root().join("pods").exists());
+    let spec = "
+  containers: [{name: a, image: pod.local/host, command: [sleep, '1000']}]
+";
+    let first = host.run(&manifest("first", spec)).await;
+
+    runtime.anticipate();
+    let is_another = |line: &String| line.contains(": pod-keeper") && !line.contains(first.uid());
+    let waiting =
+        wait_until("a keeper that waits", || host.leftovers().into_iter().find(is_another));
+    let second = runtime.run(pod(&manifest("second", spec))).await.expect("is taken on");
+    host.note(&second);
+    soon(second.wait_ready()).await.expect("is ready");
+    assert!(waiting.contains(second.uid()), "{waiting}");
+    assert_eq!(exec(&second, "a", "echo in").await, ("in\n".to_owned(), 0));
+
+    // A name that is taken is no reason for anything to be left.
+    runtime.anticipate();
+    let taken = runtime.run(pod(&manifest("second", spec))).await;
+    assert!(matches!(taken, Err(RuntimeError::Exists { .. })), "{taken:?}");
+    delete(&[&first, &second]).await;
+
+    runtime.anticipate();
+    drop(runtime);
+    host.assert_empty("of a keeper that nobody needed");
 }

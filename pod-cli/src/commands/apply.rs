@@ -32,8 +32,11 @@ pub struct Apply {
 }
 
 pub fn run(globals: &Globals, args: &Apply, making: Making) -> Result<u8, CliError> {
-    let objects = manifest::load_with(&args.files, globals, &args.backoff)?;
     let runtime = globals.runtime_with(&args.network)?;
+    if !args.dry_run.is_on() {
+        runtime.anticipate();
+    }
+    let objects = manifest::load_with(&args.files, globals, &args.backoff)?;
     let report = Report::new(args.output.as_ref(), &args.dry_run);
     if args.dry_run.is_on() {
         propose(&runtime, &objects, making, report)

@@ -50,6 +50,8 @@ pub struct Ending {
 const INTERRUPTED: u8 = 130;
 
 pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
+    let runtime = globals.runtime_with(&args.network)?;
+    runtime.anticipate();
     let objects = manifest::load_with(&args.files, globals, &args.backoff)?;
     objects.iter().for_each(|object| manifest::notice(object.notices()));
     let (pods, others) = pods(objects)?;
@@ -60,7 +62,6 @@ pub fn run(globals: &Globals, args: &Up) -> Result<u8, CliError> {
         summary: &args.ending.summary,
         keep: args.keep,
     };
-    let runtime = globals.runtime_with(&args.network)?;
     for object in others {
         let Some(reference) = ObjectReference::of(&object) else { continue };
         let word = match object {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::sched::CloneFlags;
+use nix::sched::{CloneFlags, setns};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{Gid, Pid, Uid, chdir, pivot_root, setgroups, sethostname, setresgid, setresuid};
 
@@ -62,11 +62,12 @@ impl Nascent {
 }
 
 impl Pause {
-    /// Starts it with new namespaces, in the cgroup `cgroup`, which exists.
+    /// Starts it with new namespaces, but for the network's when there is one already, in the cgroup `cgroup`, which exists.
     ///
     /// `root` is an empty directory, over which it mounts its own, empty root.
     pub fn spawn(
         config: &SandboxConfig,
+        network: Option<OwnedFd>,
         hierarchy: &Hierarchy,
         cgroup: &Path,
         root: &Path,
@@ -78,7 +79,7 @@ impl Pause {
 
         let mut namespaces =
             CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWNS;
-        if !config.host_network {
+        if !config.host_network && network.is_none() {
             namespaces |= CloneFlags::CLONE_NEWNET;
         }
         if config.share_pid {
@@ -104,7 +105,16 @@ impl Pause {
             }
             Fork::Child => {
                 drop(word_end);
-                let error = become_pause(config, hierarchy, cgroup, root, tether, &word, &program);
+                let prepare = || {
+                    if let Some(network) = &network {
+                        setns(network, CloneFlags::CLONE_NEWNET)?;
+                    }
+                    prepare(config, hierarchy, cgroup, root, tether, &word)
+                };
+                let error = match prepare() {
+                    Ok(()) => sys::exec_fd(program.as_fd(), &[sys::c_string("pause")], &[]),
+                    Err(error) => error,
+                };
                 EntryError { message: error.to_string(), code: 128 }.report(&write_end);
                 sys::exit_now(1)
             }
@@ -121,48 +131,42 @@ impl Pause {
     }
 }
 
-fn become_pause(
+/// Becomes what the program expects to be.
+fn prepare(
     config: &SandboxConfig,
     hierarchy: &Hierarchy,
     cgroup: &Path,
     root: &Path,
     tether: &Tether,
     word: &OwnedFd,
-    program: &OwnedFd,
-) -> io::Error {
-    let prepare = || -> io::Result<()> {
-        entry::reset_signals()?;
-        tether.tie()?;
-        await_users(word)?;
-        nix::unistd::setsid()?;
-        let null = OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?);
-        entry::set_stdio(&null, &null, &null)?;
-        hierarchy.join(cgroup).map_err(io::Error::other)?;
-        sethostname(&config.hostname)?;
-        enter_empty(root)?;
-        if config.users.is_some() {
-            // Parameters belong to root of the namespaces, and the host's root is nobody there.
-            users::become_root()?;
-        }
-        for (name, value) in &config.sysctls {
-            set_sysctl(name, value)?;
-        }
-        leave_host()?;
-        sys::close_on_exec_from(3)?;
-        sys::set_no_new_privileges()?;
-        for capability in 0..64 {
-            sys::drop_bounding(capability)?;
-        }
-        setgroups(&[])?;
-        let (uid, gid) = (Uid::from_raw(USER), Gid::from_raw(USER));
-        setresgid(gid, gid, gid)?;
-        setresuid(uid, uid, uid)?;
-        tether.tie()
-    };
-    match prepare() {
-        Ok(()) => sys::exec_fd(program.as_fd(), &[sys::c_string("pause")], &[]),
-        Err(error) => error,
+) -> io::Result<()> {
+    entry::reset_signals()?;
+    tether.tie()?;
+    await_users(word)?;
+    nix::unistd::setsid()?;
+    let null = OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?);
+    entry::set_stdio(&null, &null, &null)?;
+    hierarchy.join(cgroup).map_err(io::Error::other)?;
+    sethostname(&config.hostname)?;
+    enter_empty(root)?;
+    if config.users.is_some() {
+        // Parameters belong to root of the namespaces, and the host's root is nobody there.
+        users::become_root()?;
     }
+    for (name, value) in &config.sysctls {
+        set_sysctl(name, value)?;
+    }
+    leave_host()?;
+    sys::close_on_exec_from(3)?;
+    sys::set_no_new_privileges()?;
+    for capability in 0..64 {
+        sys::drop_bounding(capability)?;
+    }
+    setgroups(&[])?;
+    let (uid, gid) = (Uid::from_raw(USER), Gid::from_raw(USER));
+    setresgid(gid, gid, gid)?;
+    setresuid(uid, uid, uid)?;
+    tether.tie()
 }
 
 /// Sets a kernel parameter of this process's own namespaces.

@@ -1,10 +1,10 @@
 //! How a keeper comes to be, from its first instruction to its first request.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -25,6 +25,7 @@ use crate::config::{SandboxConfig, Tmpfs};
 use crate::dirs::SandboxDir;
 use crate::error::{CgroupError, chain};
 use crate::lock::Lock;
+use crate::protocol::receive_word;
 use crate::seccomp::Filters;
 use crate::sys::{self, Fork};
 
@@ -49,47 +50,69 @@ fn doing<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Set
     move |source| SetupError::Io { action, source: source.into() }
 }
 
-/// The role's whole life. Its standard input ends when its configuration is there, or nobody wants the sandbox any more;
-/// its standard output is a pipe on which it says `ready`, or what went wrong.
+/// The role's whole life. Its standard input is a socket, on which it hears that its configuration is there, or that nobody
+/// wants the sandbox any more, and says `ready`, or what went wrong.
 pub(crate) fn main(dir: &Path, role: Option<Role>) -> ! {
     // Nothing that the caller had open concerns this process or what it starts, nor the directory it was in.
     let _ = sys::close_from(3);
     let _ = chdir("/");
     let _ = sys::set_name(c"pod-keeper");
-    let Ok((word, mut ready)) = take_pipes() else { sys::exit_now(2) };
-    let _ = trace::log_to_stderr();
+    let Ok(mut caller) = take_socket() else { sys::exit_now(2) };
     let dir = SandboxDir::new(dir);
-    let code = match detach().and_then(|hierarchy| set_up(&dir, hierarchy, word, role)) {
+    let code = match Anticipated::make().and_then(|ready| set_up(&dir, ready, &caller, role)) {
         Ok(keeper) => {
-            let _ = ready.write_all(READY.as_bytes());
-            drop(ready);
+            let _ = caller.write_all(READY.as_bytes());
+            drop(caller);
             keeper.run()
         }
         Err(error) => {
-            let _ = ready.write_all(chain(&error).as_bytes());
+            let _ = caller.write_all(chain(&error).as_bytes());
             1
         }
     };
     sys::exit_now(code)
 }
 
-/// Takes the pipes off the standard input and output, so that nothing this process starts inherits them.
-fn take_pipes() -> io::Result<(File, File)> {
-    let word = io::stdin().as_fd().try_clone_to_owned()?;
-    let ready = io::stdout().as_fd().try_clone_to_owned()?;
-    let null = OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?);
-    sys::duplicate_to(null.as_fd(), 0)?;
-    sys::duplicate_to(null.as_fd(), 1)?;
-    Ok((File::from(word), File::from(ready)))
+/// Takes the socket off the standard input, so that nothing this process starts inherits it.
+fn take_socket() -> io::Result<UnixStream> {
+    let socket = io::stdin().as_fd().try_clone_to_owned()?;
+    sys::duplicate_to(io::stdout().as_fd(), 0)?;
+    Ok(UnixStream::from(socket))
 }
 
-/// Waits for the configuration. Without one, nobody wants the sandbox any more, and the process ends here.
-fn configuration(dir: &SandboxDir, mut word: File) -> Result<SandboxConfig, SetupError> {
-    word.read_to_end(&mut Vec::new()).map_err(doing("wait for config.json"))?;
-    match fs::read(dir.config()) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => sys::exit_now(0),
-        text => Ok(serde_json::from_slice(&text.map_err(doing("read config.json"))?)?),
+/// What can be made before there is a configuration.
+struct Anticipated {
+    hierarchy: Hierarchy,
+    filters: Filters,
+    thermal: Vec<String>,
+}
+
+impl Anticipated {
+    fn make() -> Result<Self, SetupError> {
+        let hierarchy = detach()?;
+        let mut filters = Filters::default();
+        filters.anticipate();
+        Ok(Self { hierarchy, filters, thermal: thermal_throttles() })
     }
+}
+
+/// Has this process and those it forks write to the sandbox's log what nobody else is told.
+fn begin_log(dir: &SandboxDir) -> io::Result<()> {
+    let log = File::options().create(true).append(true).open(dir.keeper_log())?;
+    sys::duplicate_to(log.as_fd(), 2)?;
+    trace::log_to_stderr()
+}
+
+/// Waits for the configuration, and the network namespace that may come with it. Without a word, nobody wants the sandbox
+/// any more, and the process ends here.
+fn configuration(
+    dir: &SandboxDir,
+    caller: &UnixStream,
+) -> Result<(SandboxConfig, Option<OwnedFd>), SetupError> {
+    let word = receive_word(caller).map_err(doing("wait for config.json"))?;
+    let Some(namespaces) = word else { sys::exit_now(0) };
+    let text = fs::read(dir.config()).map_err(doing("read config.json"))?;
+    Ok((serde_json::from_slice(&text)?, namespaces.into_iter().next()))
 }
 
 /// Leaves the caller's session, process group and cgroups; the first process ends here.
@@ -113,11 +136,13 @@ fn detach() -> Result<Hierarchy, SetupError> {
 /// Makes the sandbox; takes back what it made when that fails.
 fn set_up(
     dir: &SandboxDir,
-    hierarchy: Hierarchy,
-    word: File,
+    ready: Anticipated,
+    caller: &UnixStream,
     role: Option<Role>,
 ) -> Result<Keeper, SetupError> {
-    let config = configuration(dir, word)?;
+    let (config, network) = configuration(dir, caller)?;
+    begin_log(dir).map_err(doing("begin the log"))?;
+    let Anticipated { hierarchy, filters, thermal } = ready;
     let lock = lock(&dir.lock())?;
     let mut mask = SigSet::empty();
     mask.extend([Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);
@@ -135,12 +160,7 @@ fn set_up(
     if let Some(companion) = &mut companion {
         companion.start_if_due();
     }
-    let (mut filters, mut thermal) = (Filters::default(), Vec::new());
-    let anticipate = || {
-        filters.anticipate();
-        thermal = thermal_throttles();
-    };
-    match make_sandbox(dir, &config, &hierarchy, &tether, anticipate) {
+    match make_sandbox(dir, &config, network, &hierarchy, &tether) {
         Ok(pause) => {
             let dir = dir.clone();
             let held = Held {
@@ -166,16 +186,16 @@ fn set_up(
     }
 }
 
-/// Makes the cgroup and what is in it; takes them back when that fails. `meanwhile` is what can be done while others work.
+/// Makes the cgroup and what is in it; takes them back when that fails.
 fn make_sandbox(
     dir: &SandboxDir,
     config: &SandboxConfig,
+    network: Option<OwnedFd>,
     hierarchy: &Hierarchy,
     tether: &Tether,
-    meanwhile: impl FnOnce(),
 ) -> Result<Pause, SetupError> {
     hierarchy.claim(&config.cgroup)?;
-    let made = fill_sandbox(dir, config, hierarchy, tether, meanwhile);
+    let made = fill_sandbox(dir, config, network, hierarchy, tether);
     if made.is_err()
         && let Err(left) = hierarchy.destroy(&config.cgroup)
     {
@@ -187,9 +207,9 @@ fn make_sandbox(
 fn fill_sandbox(
     dir: &SandboxDir,
     config: &SandboxConfig,
+    network: Option<OwnedFd>,
     hierarchy: &Hierarchy,
     tether: &Tether,
-    meanwhile: impl FnOnce(),
 ) -> Result<Pause, SetupError> {
     unshare(CloneFlags::CLONE_NEWNS).map_err(doing("make a mount namespace"))?;
     let slave = MsFlags::MS_REC | MsFlags::MS_SLAVE;
@@ -203,7 +223,7 @@ fn fill_sandbox(
     }
     let pause_cgroup = config.cgroup.join(PAUSE_CGROUP);
     hierarchy.create(&pause_cgroup)?;
-    let pause = Pause::spawn(config, hierarchy, &pause_cgroup, &dir.pause_root(), tether)
+    let pause = Pause::spawn(config, network, hierarchy, &pause_cgroup, &dir.pause_root(), tether)
         .map_err(doing("start the pause process"))?;
     // The rest while it gets ready.
     if let Err(error) = mount_shared(dir, config)
@@ -212,7 +232,6 @@ fn fill_sandbox(
         pause.give_up();
         return Err(error);
     }
-    meanwhile();
     pause.ready().map_err(doing("start the pause process"))
 }
 
@@ -230,7 +249,7 @@ pub(super) fn make_again(
     }
     mount_shm(dir, config)?;
     let cgroup = config.cgroup.join(PAUSE_CGROUP);
-    Pause::spawn(config, hierarchy, &cgroup, &dir.pause_root(), tether)
+    Pause::spawn(config, None, hierarchy, &cgroup, &dir.pause_root(), tether)
         .and_then(Nascent::ready)
         .map_err(doing("start the pause process"))
 }

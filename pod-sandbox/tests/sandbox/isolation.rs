@@ -1,11 +1,13 @@
 //! What containers of a sandbox share, and what they do not.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Command;
 
-use pod_sandbox::{Mount, RequestError, Sandbox, SandboxError};
+use nix::sched::{CloneFlags, unshare};
+use pod_sandbox::{IdRange, Mount, RequestError, Sandbox, SandboxConfig, SandboxError};
 
 use crate::harness::tests;
 use crate::world::{PROBE, World, id, sh};
@@ -13,6 +15,7 @@ use crate::world::{PROBE, World, id, sh};
 tests![
     localhost_is_shared_in_a_sandbox_and_a_port_is_free_in_another,
     b193_the_hosts_network_is_used_when_asked_for,
+    a_given_network_namespace_is_held,
     kernel_parameters_are_set_for_the_sandbox_alone,
     a_kernel_parameter_that_cannot_be_set_is_told,
     what_is_held_is_open_until_the_sandbox_ends,
@@ -65,6 +68,40 @@ fn localhost_is_shared_in_a_sandbox_and_a_port_is_free_in_another(w: &World) {
     for server in servers {
         assert_eq!(server.wait().expect("ends").code, 0);
     }
+}
+
+fn a_given_network_namespace_is_held(w: &World) {
+    let link = |namespace: &OwnedFd| {
+        std::fs::read_link(format!("/proc/self/fd/{}", namespace.as_raw_fd())).expect("a link")
+    };
+    let given = new_network_namespace();
+    let shown = link(&given);
+    let copy = || given.try_clone().expect("a copy");
+    for change in [
+        |c: &mut SandboxConfig| c.host_network = true,
+        |c: &mut SandboxConfig| c.users = Some(IdRange { first: 3 << 16, count: 1 << 16 }),
+    ] {
+        let mut config = w.config("refused");
+        change(&mut config);
+        let prepared = w.runtime.prepare(&config.id).expect("begins");
+        let error = prepared.with_network_namespace(copy()).create(&config).expect_err("cannot");
+        assert!(error.to_string().contains("network namespace"), "{error}");
+    }
+    let config = w.config("a");
+    let prepared = w.runtime.prepare(&config.id).expect("begins");
+    let s = prepared.with_network_namespace(copy()).create(&config).expect("a sandbox");
+    assert_eq!(link(&s.network_namespace().expect("a namespace")), shown);
+    let seen = w.run(&s, "c1", "readlink /proc/self/ns/net").out;
+    assert_eq!(std::path::Path::new(seen.trim_end()), shown);
+}
+
+/// One of which nobody else knows.
+fn new_network_namespace() -> OwnedFd {
+    let make = || {
+        unshare(CloneFlags::CLONE_NEWNET).expect("needs root");
+        File::open("/proc/thread-self/ns/net").expect("opens").into()
+    };
+    std::thread::spawn(make).join().expect("makes")
 }
 
 fn b193_the_hosts_network_is_used_when_asked_for(w: &World) {

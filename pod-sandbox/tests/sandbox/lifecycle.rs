@@ -245,12 +245,17 @@ fn a_sandbox_that_exists_is_not_made_again(w: &World) {
 fn a_sandbox_that_is_given_up_leaves_nothing(w: &World) {
     let config = w.config("a");
     let preparation = w.runtime.prepare(&config.id).expect("begins");
-    assert!(matches!(w.runtime.create(&config), Err(SandboxError::Exists { .. })));
-    drop(preparation);
+    // Others find nothing of it.
     assert_eq!(w.runtime.list().expect("lists"), []);
+    drop(preparation);
     let other = w.runtime.prepare(&config.id).expect("begins again").create(&w.config("b"));
     assert!(matches!(other, Err(SandboxError::Setup { .. })), "{other:?}");
     assert_eq!(w.runtime.list().expect("lists"), []);
+    let late = w.runtime.prepare(&config.id).expect("begins once more");
+    let s = w.runtime.create(&config).expect("was not made yet");
+    assert!(matches!(late.create(&config), Err(SandboxError::Exists { .. })));
+    assert_eq!(w.run(&s, "c1", "exit 3").exit.code, 3);
+    s.remove().expect("goes");
     // The keepers come to this process; one that lived would be waited for in vain.
     while nix::sys::wait::waitpid(None, None).is_ok() {}
 }
