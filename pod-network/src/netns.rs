@@ -74,6 +74,7 @@ pub(crate) fn control_socket(netns: BorrowedFd<'_>) -> Result<OwnedFd, NetworkEr
 #[cfg(test)]
 pub(crate) mod lab {
     use std::fs::File;
+
     /// The one of the calling thread.
     pub(crate) fn own_namespace() -> File {
         File::open("/proc/thread-self/ns/net").unwrap()

@@ -1,8 +1,10 @@
 //! ConfigMaps, Secrets and files of volumes in the environment of containers.
 
+use std::fs;
+
 use pod_runtime::{Obstacle, PodHandle, PodPhase, PodStatus, Runtime, RuntimeError};
 use pod_spec::{ConfigMap, Secret};
-use pod_tests::{Host, exec, log, manifest, soon, until};
+use pod_tests::{Host, log, manifest, soon, until, wait_until};
 
 fn host(test: &str) -> Host {
     Host::new(test, env!("CARGO_BIN_EXE_helper"))
@@ -301,9 +303,11 @@ async fn b160_a_container_waits_for_the_file_of_its_variable() {
     let pod = host.run(&manifest("file-waits", spec)).await;
     let missing = "couldn't get key A from file late.env of volume files: there is no such file";
     assert_eq!(lacks(&pod).await, missing);
-    let script = "until [ -p /files/go ]; do :; done; echo \"A='late'\" >/files/go";
-    until(&pod, |status| status.container_statuses[1].state.running.is_some()).await;
-    assert_eq!(exec(&pod, "writes", script).await.1, 0);
+    // From without: a command in the container would be killed with it when it has what it waits for.
+    let volumes = host.root().join("pods/data/pods").join(pod.uid()).join("volumes");
+    let go = volumes.join("kubernetes.io~empty-dir/files/go");
+    wait_until("the container's pipe", || go.exists().then_some(()));
+    fs::write(&go, "A='late'\n").expect("can be written");
     assert_eq!(written(&pod).await, "T_A=late\n");
 }
 

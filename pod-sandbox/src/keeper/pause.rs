@@ -105,13 +105,9 @@ impl Pause {
             }
             Fork::Child => {
                 drop(word_end);
-                let prepare = || {
-                    if let Some(network) = &network {
-                        setns(network, CloneFlags::CLONE_NEWNET)?;
-                    }
-                    prepare(config, hierarchy, cgroup, root, tether, &word)
-                };
-                let error = match prepare() {
+                let ready =
+                    prepare(config, network.as_ref(), hierarchy, cgroup, root, tether, &word);
+                let error = match ready {
                     Ok(()) => sys::exec_fd(program.as_fd(), &[sys::c_string("pause")], &[]),
                     Err(error) => error,
                 };
@@ -134,6 +130,7 @@ impl Pause {
 /// Becomes what the program expects to be.
 fn prepare(
     config: &SandboxConfig,
+    network: Option<&OwnedFd>,
     hierarchy: &Hierarchy,
     cgroup: &Path,
     root: &Path,
@@ -143,6 +140,9 @@ fn prepare(
     entry::reset_signals()?;
     tether.tie()?;
     await_users(word)?;
+    if let Some(network) = network {
+        setns(network, CloneFlags::CLONE_NEWNET)?;
+    }
     nix::unistd::setsid()?;
     let null = OwnedFd::from(File::options().read(true).write(true).open("/dev/null")?);
     entry::set_stdio(&null, &null, &null)?;
