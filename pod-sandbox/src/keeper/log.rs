@@ -172,16 +172,15 @@ impl Log {
         if self.out.is_empty() {
             return;
         }
-        match file.write_all(&self.out) {
-            Ok(()) => self.size += self.out.len() as u64,
-            Err(error) => {
-                // What was written of it goes, so that the next line begins at the start of a line.
-                let _ = file.set_len(self.size);
-                if self.lost == 0 {
-                    tracing::warn!(%error, path = %path.display(), "log lines are lost");
-                }
-                self.lost += self.out.iter().filter(|b| **b == b'\n').count() as u64;
+        let (written, error) = write(file, &self.out);
+        self.size += written as u64;
+        if let Some(error) = error {
+            // What was written of the line that did not fit goes, so that the next one begins at the start of a line.
+            let _ = file.set_len(self.size);
+            if self.lost == 0 {
+                tracing::warn!(%error, path = %path.display(), "log lines are lost");
             }
+            self.lost += self.out[written..].iter().filter(|b| **b == b'\n').count() as u64;
         }
         if self.size >= MAX_SIZE {
             let path = path.clone();
@@ -197,6 +196,23 @@ impl Log {
             self.out = Vec::new();
         }
     }
+}
+
+/// Writes lines; returns how long those are that were written whole, and why there are not more of them.
+fn write(file: &mut File, lines: &[u8]) -> (usize, Option<io::Error>) {
+    let mut written = 0;
+    while written < lines.len() {
+        match file.write(&lines[written..]) {
+            Ok(n) if n > 0 => written += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => {
+                let error = result.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
+                let whole = lines[..written].iter().rposition(|byte| *byte == b'\n');
+                return (whole.map_or(0, |end| end + 1), Some(error));
+            }
+        }
+    }
+    (written, None)
 }
 
 fn open(path: &Path) -> io::Result<File> {
