@@ -194,6 +194,9 @@ pub struct ContainerConfig {
     pub id: ContainerId,
     /// What its root file system is made of.
     pub rootfs: RootFs,
+    /// What the caller knows its image by, for its status; nothing else depends on it. Default: empty.
+    #[serde(default)]
+    pub image_ref: String,
     /// Whether `/` is mounted read-only.
     #[serde(default)]
     pub readonly_rootfs: bool,
@@ -244,6 +247,7 @@ impl ContainerConfig {
         Self {
             id,
             rootfs,
+            image_ref: String::new(),
             readonly_rootfs: false,
             mounts: Vec::new(),
             writable: Vec::new(),

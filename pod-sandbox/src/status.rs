@@ -57,6 +57,9 @@ pub enum SandboxState {
 pub struct ContainerStatus {
     /// Its name.
     pub id: ContainerId,
+    /// What its configuration says of its image (CRI `ContainerStatus.image_ref`).
+    #[serde(default)]
+    pub image_ref: String,
     /// What it is doing.
     pub state: ContainerState,
     /// Lines of its log that could not be written, because the disk was full.

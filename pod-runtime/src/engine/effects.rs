@@ -114,8 +114,8 @@ struct Found {
 }
 
 /// What identifies an image.
-fn identity(image: Image) -> String {
-    image.repo_digest.unwrap_or(image.id)
+fn identity(image: &Image) -> String {
+    image.repo_digest.as_ref().unwrap_or(&image.id).clone()
 }
 
 /// Why a container did not start: the kubelet's reason, and for people.
@@ -462,6 +462,7 @@ impl Shared {
         let mut config = self
             .configuration(container, attempt, &image, &images)
             .map_err(|e| fail(CONFIG_ERROR)(&e))?;
+        config.image_ref = identity(&image);
         if let Some(target) = plan.target(name) {
             config.pid_of = Some(self.target(target)?);
         }
@@ -498,8 +499,8 @@ impl Shared {
             }
             e => creating(&e),
         })?;
-        let volumes = images.into_iter().map(|(volume, image)| (volume, identity(image)));
-        Ok(Found { image: identity(image), volumes: volumes.collect() })
+        let volumes = images.into_iter().map(|(volume, image)| (volume, identity(&image)));
+        Ok(Found { image: config.image_ref, volumes: volumes.collect() })
     }
 
     /// One instance of a container, with the ConfigMaps, Secrets and files of variables as they are now.

@@ -7,7 +7,7 @@ use pod_lifecycle::{
 use pod_sandbox::{ContainerState, SandboxState, SandboxStatus};
 use pod_spec::{Time, ValidPod};
 
-use crate::plan::{PodPlan, containers, instance};
+use crate::plan::{PodPlan, instance};
 use crate::termination;
 
 /// The reason of an event that tells of lost output.
@@ -37,7 +37,7 @@ pub(crate) fn observed(
     };
     let containers = status.containers.iter().filter_map(|c| {
         let (name, attempt) = instance(&c.id)?;
-        let (id, image_id) = (full_id(pod, name, attempt), image_of(pod, name));
+        let (id, image_id) = (full_id(pod, name, attempt), c.image_ref.clone());
         let state = match &c.state {
             ContainerState::Creating | ContainerState::Created { .. } => ObservedState::Created,
             ContainerState::Running { started_at, .. } => {
@@ -123,10 +123,4 @@ fn exit_of(exit: &pod_sandbox::Exit) -> Exit {
 
 fn started_at(exit: &pod_sandbox::Exit) -> Time {
     Time::from_nanos(exit.started_at.unwrap_or(exit.finished_at))
-}
-
-/// What a container's image was found as. There is one image so far, and its id is its name.
-fn image_of(pod: &ValidPod, container: &str) -> String {
-    let found = containers(pod.spec()).find(|c| c.name == container);
-    found.map(|c| c.image.clone()).unwrap_or_default()
 }

@@ -270,7 +270,12 @@ impl Container {
     /// What clients are told.
     pub fn status(&self) -> ContainerStatus {
         let state = self.state.status();
-        ContainerStatus { id: self.config.id.clone(), state, log_lines_lost: self.log.lost() }
+        ContainerStatus {
+            id: self.config.id.clone(),
+            image_ref: self.config.image_ref.clone(),
+            state,
+            log_lines_lost: self.log.lost(),
+        }
     }
 
     /// Takes the terminal that its first process has made; what is written there is its output from now on.

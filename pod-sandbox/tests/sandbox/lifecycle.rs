@@ -27,6 +27,7 @@ tests![
     a_long_root_path_is_no_obstacle,
     a_helper_program_can_be_the_keeper,
     a_handle_is_found_again_by_name,
+    the_image_of_a_container_is_told_without_its_caller,
     signals_reach_the_first_process,
     a_container_is_stopped_by_its_own_signal,
     standard_input_is_empty_or_stays_open,
@@ -334,6 +335,18 @@ fn a_handle_is_found_again_by_name(w: &World) {
     assert_eq!(w.exec_sh(&again, "c1", "echo on").out, "on\n");
     let none = w.runtime.sandbox(&SandboxId::new("none").expect("valid"));
     assert!(matches!(none, Err(SandboxError::NotRunning { .. })));
+}
+
+fn the_image_of_a_container_is_told_without_its_caller(w: &World) {
+    let s = w.sandbox("a");
+    let mut config = w.container(&s, "c1", Process::new([PROBE, "probe", "wait"]));
+    config.image_ref = "registry.example/app@sha256:1".to_owned();
+    w.start(&s, &config).expect("starts");
+    let told = s.status().expect("there");
+    let noted = w.runtime.journal(s.id()).expect("reads").expect("there");
+    for status in [told, noted] {
+        assert_eq!(status.containers[0].image_ref, config.image_ref);
+    }
 }
 
 fn signals_reach_the_first_process(w: &World) {
