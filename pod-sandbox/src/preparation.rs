@@ -98,14 +98,14 @@ fn fill(
     let text =
         serde_json::to_vec(config).map_err(|e| SandboxError::io("write config.json")(e.into()))?;
     fs::write(dir.config(), text).map_err(SandboxError::io("write config.json"))?;
-    match starter.go_on(fds) {
-        answer if answer == keeper::READY => Ok(()),
-        answer => {
-            let silent = || "the keeper ended without a word".to_owned();
-            let message = if answer.is_empty() { silent() } else { answer };
-            Err(SandboxError::Setup { id: config.id.to_string(), message })
-        }
+    let mut answer = starter.go_on(fds);
+    if answer == keeper::READY {
+        return Ok(());
     }
+    if answer.is_empty() {
+        "the keeper ended without a word".clone_into(&mut answer);
+    }
+    Err(SandboxError::Setup { id: config.id.to_string(), message: answer })
 }
 
 /// The process that was started to be the keeper. It forks that and ends.

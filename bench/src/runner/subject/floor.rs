@@ -51,8 +51,8 @@ impl Subject for Floor {
         program.args(["--runs", "1", "--containers", &containers.to_string()]);
         let failed = |error: std::io::Error| format!("floor: {error}");
         let start = Instant::now();
-        let mut child = program.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
-        let child = child.as_mut().map_err(|error| format!("floor: {error}"))?;
+        program.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = program.spawn().map_err(failed)?;
         let mut said = child.stdout.take().map(BufReader::new).ok_or("the floor has no output")?;
         let mut time = |what: &str| {
             let mut line = String::new();
